@@ -1,0 +1,1 @@
+//! What a driver implements, and the devices that need no hardware.

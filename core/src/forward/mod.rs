@@ -1,0 +1,1 @@
+//! Ready pipelines: cross-connect, UDP forwarder, router.

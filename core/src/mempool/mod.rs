@@ -1,0 +1,1 @@
+//! Frames in one region of memory: pool, per-core cache, ledger.

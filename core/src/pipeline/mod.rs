@@ -1,0 +1,1 @@
+//! Stages on bursts, verdicts and drop reasons, the run-to-completion worker.

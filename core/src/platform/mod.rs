@@ -1,0 +1,1 @@
+//! What a port implements: clock, device memory, prefetch.

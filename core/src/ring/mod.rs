@@ -1,0 +1,1 @@
+//! Cache-line-aligned SPSC and MPMC rings, bulk and burst.

@@ -1,0 +1,1 @@
+//! Counters, fixed-size latency histograms, stage timers.

@@ -1,0 +1,1 @@
+//! Zero-copy protocol headers, one protocol a file, and checksums.
