@@ -1,1 +1,5 @@
 //! Zero-copy protocol headers, one protocol a file, and checksums.
+
+mod layers;
+
+pub use layers::{Kinds, Layers};
