@@ -1,0 +1,16 @@
+//! Linecard on Linux: what the core leaves to the operating system.
+//!
+//! The core brings the rings, the pool and the pipelines; this crate brings what they stand on:
+//!
+//! - [`memory`]: regions on huge pages, with an honest fall-back;
+//! - [`affinity`]: which CPU a worker runs on;
+//! - [`clock`]: monotonic nanoseconds, cheap enough for every burst;
+//! - [`signals`]: a clean end on SIGINT and SIGTERM.
+#![deny(unsafe_code)]
+
+pub mod affinity;
+#[allow(unsafe_code)]
+pub mod clock;
+#[allow(unsafe_code)]
+pub mod memory;
+pub mod signals;

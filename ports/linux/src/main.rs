@@ -1,0 +1,3 @@
+//! The `linecard` command.
+
+fn main() {}

@@ -1,0 +1,330 @@
+//! One anonymous mapping: made, aligned, touched, locked, unmapped.
+//!
+//! The layout when it is not on hugetlb pages:
+//!
+//! ```text
+//!   | no access | len bytes, from a multiple of 2 MiB | no access |
+//!   ^ reserved                                                    ^ reserved + reserved_len
+//! ```
+//!
+//! The margins come for free with the alignment. They catch whoever runs off either end, and
+//! keep the kernel from merging the mapping with a neighbour, so that what it says of the pages
+//! in `/proc/self/smaps` is said of this mapping alone.
+
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+use std::fs;
+use std::io;
+
+use rustix::io::Errno;
+use rustix::mm::{self, Advice, MapFlags, MprotectFlags, ProtFlags};
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::error::MemoryError;
+use super::hugetlb::HugePages;
+use super::pages::{PagePolicy, Pages};
+
+/// Memory that belongs to this value alone: zeroed, touched, aligned to 2 MiB or better.
+///
+/// It is unmapped on drop, so whatever borrows from it cannot outlive it.
+///
+/// ```
+/// use linecard_linux::memory::{Mapping, PagePolicy};
+///
+/// let mut memory = Mapping::new("counters", 1 << 20, PagePolicy::Never)?;
+/// let counters: &mut [u64] = memory.values_mut();
+/// counters[7] += 1;
+/// assert_eq!(counters.len() * 8, memory.len());
+/// # Ok::<(), linecard_linux::memory::MemoryError>(())
+/// ```
+#[derive(Debug)]
+pub struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+    reserved: NonNull<u8>,
+    reserved_len: usize,
+    purpose: &'static str,
+    pages: Pages,
+    locked: bool,
+}
+
+impl Mapping {
+    /// Maps at least `bytes` bytes, zeroed and touched, on the best pages that `policy` allows.
+    ///
+    /// `purpose` names the memory in messages. The length is rounded up to whole 2 MiB pages
+    /// (to 1 GiB where such pages are used).
+    ///
+    /// # Errors
+    /// [`MemoryError::NoHugePages`] under [`PagePolicy::Require`], otherwise what the kernel
+    /// refused.
+    pub fn new(
+        purpose: &'static str,
+        bytes: usize,
+        policy: PagePolicy,
+    ) -> Result<Self, MemoryError> {
+        if bytes == 0 {
+            return Err(MemoryError::Empty { purpose });
+        }
+        // Rounding and the margins must not overflow: an eighth of the address space is plenty.
+        if bytes > isize::MAX as usize / 4 {
+            return Err(MemoryError::TooLarge { purpose, bytes });
+        }
+        if policy != PagePolicy::Never
+            && let Some(mapping) = Self::hugetlb(purpose, bytes)
+        {
+            return Ok(mapping);
+        }
+        let mapping = Self::ordinary(purpose, bytes, policy)?;
+        if policy == PagePolicy::Require && !mapping.pages.is_huge() {
+            let transparent = match mapping.pages {
+                Pages::Transparent { huge, .. } => huge,
+                _ => 0,
+            };
+            return Err(MemoryError::NoHugePages {
+                purpose,
+                bytes: mapping.len,
+                found: HugePages::of(HugePages::SIZE_2M),
+                transparent,
+            });
+        }
+        Ok(mapping)
+    }
+
+    /// First byte; aligned to 2 MiB.
+    #[must_use]
+    pub fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// Usable bytes, a multiple of 2 MiB.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What the memory is for.
+    #[must_use]
+    pub fn purpose(&self) -> &'static str {
+        self.purpose
+    }
+
+    /// The pages it lies on.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        self.pages
+    }
+
+    /// Whether the kernel promised never to swap it out. Without the promise it is swapped only
+    /// under memory pressure; `ulimit -l unlimited` or `CAP_IPC_LOCK` gets it.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// The whole mapping as plain values. They are zero until someone writes.
+    ///
+    /// Bytes at the end that do not make up a whole `T` are left out.
+    #[must_use]
+    pub fn values_mut<T: FromBytes + IntoBytes>(&mut self) -> &mut [T] {
+        const {
+            assert!(size_of::<T>() > 0 && align_of::<T>() <= HugePages::SIZE_2M);
+        }
+        // SAFETY: `base..base + len` is mapped readable and writable until `self` is dropped and
+        // belongs to `self` (`ordinary`, `hugetlb`); `&mut self` makes this the only reference,
+        // for as long as it lives; `base` is aligned to 2 MiB, which the assertion above compares
+        // with `T`; `count` values take at most `len` bytes, below `isize::MAX` (`new`); `T` is
+        // `FromBytes`, so that whatever the bytes are is a valid `T`, and `IntoBytes`, so that no
+        // padding of a `T` leaves bytes uninitialised for a later call with another type.
+        unsafe {
+            core::slice::from_raw_parts_mut(self.base.as_ptr().cast(), self.len / size_of::<T>())
+        }
+    }
+
+    fn hugetlb(purpose: &'static str, bytes: usize) -> Option<Self> {
+        let choices = [
+            (HugePages::SIZE_1G, MapFlags::HUGE_1GB, Pages::Huge1G),
+            (HugePages::SIZE_2M, MapFlags::HUGE_2MB, Pages::Huge2M),
+        ];
+        for (size, flag, pages) in choices {
+            let len = bytes.next_multiple_of(size);
+            // A 1 GiB page for a few MiB would waste what others could use.
+            if size == HugePages::SIZE_1G && len - bytes > len / 4 {
+                continue;
+            }
+            if HugePages::of(size).free < len / size {
+                continue;
+            }
+            let flags = MapFlags::PRIVATE | MapFlags::HUGETLB | flag;
+            let Ok(base) = map(len, ProtFlags::READ | ProtFlags::WRITE, flags) else {
+                continue;
+            };
+            let mapping = Self {
+                base,
+                len,
+                reserved: base,
+                reserved_len: len,
+                purpose,
+                pages,
+                // hugetlb pages are never swapped.
+                locked: true,
+            };
+            // Pages that the kernel promised but cannot give (a cgroup's limit, a node's) would
+            // kill the process by SIGBUS on first touch. Asked this way, it says so instead.
+            if mapping.touch().is_ok() {
+                return Some(mapping);
+            }
+        }
+        None
+    }
+
+    fn ordinary(
+        purpose: &'static str,
+        bytes: usize,
+        policy: PagePolicy,
+    ) -> Result<Self, MemoryError> {
+        let refused = |call, source: io::Error| MemoryError::Refused {
+            purpose,
+            bytes,
+            call,
+            source,
+        };
+        let len = bytes.next_multiple_of(HugePages::SIZE_2M);
+        let reserved_len = len + 2 * HugePages::SIZE_2M;
+        let reserved = map(reserved_len, ProtFlags::empty(), MapFlags::PRIVATE)
+            .map_err(|e| refused("mmap", e))?;
+        // From one byte on, so that there is a margin in front even if `reserved` is aligned.
+        let offset = (reserved.addr().get() + 1).next_multiple_of(HugePages::SIZE_2M)
+            - reserved.addr().get();
+        // SAFETY: `offset` is at most 2 MiB, and `reserved_len` is 4 MiB or more: inside the
+        // mapping made above.
+        let base = unsafe { reserved.add(offset) };
+        let mut mapping = Self {
+            base,
+            len,
+            reserved,
+            reserved_len,
+            purpose,
+            pages: Pages::Small,
+            locked: false,
+        };
+
+        // SAFETY: `base..base + len` lies inside the mapping made above, which nobody else knows.
+        unsafe {
+            mm::mprotect(
+                base.as_ptr().cast(),
+                len,
+                MprotectFlags::READ | MprotectFlags::WRITE,
+            )
+        }
+        .map_err(|e| refused("mprotect", e.into()))?;
+
+        let advice = match policy {
+            PagePolicy::Never => Advice::LinuxNoHugepage,
+            PagePolicy::Prefer | PagePolicy::Require => Advice::LinuxHugepage,
+        };
+        // A kernel without transparent huge pages answers EINVAL; `transparent` then counts none.
+        let _ = mapping.advise(advice);
+        mapping.touch().map_err(|e| refused("madvise", e.into()))?;
+        if policy != PagePolicy::Never {
+            mapping.pages = mapping.transparent();
+            if !mapping.pages.is_huge() {
+                mapping.collapse();
+                mapping.pages = mapping.transparent();
+            }
+        }
+        // SAFETY: the range is mapped (above), and locking changes no byte of it.
+        mapping.locked = unsafe { mm::mlock(base.as_ptr().cast(), len) }.is_ok();
+        Ok(mapping)
+    }
+
+    /// Makes every page present and writable, so that no access faults later.
+    fn touch(&self) -> Result<(), Errno> {
+        match self.advise(Advice::LinuxPopulateWrite) {
+            // Before Linux 5.14.
+            Err(Errno::INVAL) => {
+                for offset in (0..self.len).step_by(4096) {
+                    // SAFETY: `offset` is below `len`.
+                    let byte = unsafe { self.base.add(offset) };
+                    // SAFETY: mapped readable and writable, no reference to it exists yet; it is
+                    // zero, so that writing zero changes nothing.
+                    unsafe { byte.write_volatile(0) };
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn advise(&self, advice: Advice) -> Result<(), Errno> {
+        // SAFETY: the range is this mapping's own, and the advices used here (huge pages or not,
+        // populate) keep its contents.
+        unsafe { mm::madvise(self.base.as_ptr().cast(), self.len, advice) }
+    }
+
+    /// Asks the kernel to move what lies on small pages onto huge ones now (Linux 6.1).
+    fn collapse(&self) {
+        // SAFETY: the range is this mapping's own, and collapsing keeps its contents.
+        let _ = unsafe {
+            libc::madvise(
+                self.base.as_ptr().cast::<c_void>(),
+                self.len,
+                libc::MADV_COLLAPSE,
+            )
+        };
+    }
+
+    fn transparent(&self) -> Pages {
+        let smaps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        match anon_huge_bytes(&smaps, self.base.addr().get()) {
+            Some(huge) if huge > 0 => Pages::Transparent {
+                huge: huge.min(self.len),
+                total: self.len,
+            },
+            _ => Pages::Small,
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: exactly what `map` returned; every reference into it borrows from `self` (or
+        // was made by a caller of `base`, who owes the same).
+        let _ = unsafe { mm::munmap(self.reserved.as_ptr().cast(), self.reserved_len) };
+    }
+}
+
+// SAFETY: the mapping belongs to the process and not to a thread, `Mapping` is its only owner,
+// and references into it are given out by `&mut self` alone.
+unsafe impl Send for Mapping {}
+// SAFETY: `&Mapping` reads fields that never change after `new`; it gives no access to the bytes.
+unsafe impl Sync for Mapping {}
+
+fn map(len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<NonNull<u8>> {
+    // SAFETY: a new mapping at an address of the kernel's choosing overlaps nothing.
+    let base = unsafe { mm::mmap_anonymous(ptr::null_mut(), len, access, flags) }?;
+    NonNull::new(base.cast()).ok_or_else(|| io::Error::from(Errno::NOMEM))
+}
+
+/// Bytes on transparent huge pages in the mapping that starts at `base`, by `proc(5)`.
+fn anon_huge_bytes(smaps: &str, base: usize) -> Option<usize> {
+    let mut inside = false;
+    for line in smaps.lines() {
+        let first = line.split_ascii_whitespace().next()?;
+        if let Some((start, _)) = first.split_once('-')
+            && let Ok(start) = usize::from_str_radix(start, 16)
+        {
+            inside = start == base;
+            continue;
+        }
+        if inside && first == "AnonHugePages:" {
+            let kib: usize = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
+            return Some(kib << 10);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "mapping_tests.rs"]
+mod tests;
