@@ -54,6 +54,7 @@
 //!   number is a value like any other, therefore these are numbers with names and not enums. IP
 //!   addresses are those of [`core::net`];
 //! - [`Layers`]: where the headers of a packet are, in four bytes;
+//! - [`checksum`]: the Internet checksum, in full and incrementally, and the pseudo-headers;
 //! - [`ethernet`]: Ethernet II; [`ipv4`]: IPv4.
 
 mod error;
@@ -61,6 +62,7 @@ mod header;
 mod layers;
 mod types;
 
+pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;
 

@@ -1,0 +1,270 @@
+//! The one's complement sum over bytes.
+
+use core::ops::{Add, AddAssign};
+
+/// A one's complement sum of 16-bit words, not yet complemented.
+///
+/// Sums of pieces add up to the sum of the whole, in any order; a piece that starts at an odd offset
+/// goes through [`at`](Self::at) first.
+///
+/// ```
+/// use linecard::wire::checksum::Sum;
+///
+/// let bytes = b"one's complement";
+/// let (head, tail) = bytes.split_at(5);
+/// assert_eq!(Sum::of(head) + Sum::of(tail).at(5), Sum::of(bytes));
+///
+/// // A pseudo-header's fields are added as numbers.
+/// assert_eq!(Sum::of_u16(17) + Sum::of_u32(0x0a00_0001), Sum::of(&[0, 17, 10, 0, 0, 1]));
+/// ```
+// The words are summed as little-endian numbers, which swaps the bytes of the sum and nothing else
+// (RFC 1071 section 2B), and the sum is kept folded to 32 bits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sum(u32);
+
+impl Sum {
+    /// The sum of nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// The sum of `bytes`, of any length below 16 GiB; an odd last byte counts as if a zero followed.
+    #[inline]
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(fold_64(exact(bytes)))
+    }
+
+    /// The sum of a header of exactly 20 bytes, such as IPv4's without options.
+    #[inline]
+    #[must_use]
+    pub const fn of_20(header: &[u8; 20]) -> Self {
+        Self(fold_64(exact_20(header)))
+    }
+
+    /// The sum of `bytes` with the two at `field` taken as zero: what a checksum field is computed
+    /// from, without first clearing it.
+    ///
+    /// `field` is even and both bytes are there; otherwise nothing is left out.
+    ///
+    /// ```
+    /// use linecard::wire::checksum::Sum;
+    ///
+    /// assert_eq!(Sum::of_except(&[1, 2, 3, 4], 2), Sum::of(&[1, 2]));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn of_except(bytes: &[u8], field: usize) -> Self {
+        let left_out = match bytes.get(field..).and_then(<[u8]>::first_chunk) {
+            // The sum is one of 32-bit words, so a field in a word's second half weighs 2^16.
+            Some(word) if field.is_multiple_of(2) => {
+                u64::from(u16::from_le_bytes(*word)) << (field % 4 * 8)
+            }
+            _ => 0,
+        };
+        // Exact, so that what remains is zero only when every other byte is.
+        Self(fold_64(exact(bytes).wrapping_sub(left_out)))
+    }
+
+    /// The sum of a header of exactly 20 bytes with the two at `FIELD` taken as zero.
+    ///
+    /// ```
+    /// use linecard::wire::checksum::Sum;
+    ///
+    /// let header: [u8; 20] = core::array::from_fn(|i| i as u8);
+    /// assert_eq!(Sum::of_20_except::<10>(&header), Sum::of_except(&header, 10));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn of_20_except<const FIELD: usize>(header: &[u8; 20]) -> Self {
+        const {
+            assert!(
+                FIELD <= 18 && FIELD.is_multiple_of(2),
+                "a 16-bit word of the header"
+            )
+        };
+        let field = u16::from_le_bytes([header[FIELD], header[FIELD + 1]]);
+        let left_out = (field as u64) << (FIELD % 4 * 8);
+        Self(fold_64(exact_20(header) - left_out))
+    }
+
+    /// The sum of one 16-bit number.
+    #[inline]
+    #[must_use]
+    pub const fn of_u16(value: u16) -> Self {
+        Self(value.swap_bytes() as u32)
+    }
+
+    /// The sum of one 32-bit number.
+    #[inline]
+    #[must_use]
+    pub const fn of_u32(value: u32) -> Self {
+        Self(value.swap_bytes())
+    }
+
+    /// This sum and another.
+    #[inline]
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        let (sum, carry) = self.0.overflowing_add(other.0);
+        // After a carry the low part is at most 2^32 - 2, so that this one cannot carry again.
+        Self(sum.wrapping_add(carry as u32))
+    }
+
+    /// This sum as it counts when its bytes start at `offset` of the whole: an odd offset swaps the
+    /// halves of each word (RFC 1071 section 2B).
+    #[inline]
+    #[must_use]
+    pub const fn at(self, offset: usize) -> Self {
+        if offset.is_multiple_of(2) {
+            self
+        } else {
+            Self(self.0.rotate_left(8))
+        }
+    }
+
+    /// The sum as a 16-bit number; 0 only when every byte was zero.
+    #[inline]
+    #[must_use]
+    pub const fn value(self) -> u16 {
+        fold_32(self.0).swap_bytes()
+    }
+
+    /// The checksum: the complement of the sum.
+    #[inline]
+    #[must_use]
+    pub const fn checksum(self) -> u16 {
+        !self.value()
+    }
+
+    /// Whether the bytes summed include their own, right checksum.
+    #[inline]
+    #[must_use]
+    pub const fn is_valid(self) -> bool {
+        fold_32(self.0) == 0xffff
+    }
+
+    /// The sum in memory order, folded to 32 bits.
+    #[inline]
+    pub(super) const fn to_raw(self) -> u32 {
+        self.0
+    }
+
+    /// A sum that [`to_raw`](Self::to_raw) gave.
+    #[inline]
+    pub(super) const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+}
+
+impl PartialEq for Sum {
+    /// Equal when the 16-bit sums are.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        fold_32(self.0) == fold_32(other.0)
+    }
+}
+
+impl Eq for Sum {}
+
+impl Add for Sum {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        self.plus(other)
+    }
+}
+
+impl AddAssign for Sum {
+    #[inline]
+    fn add_assign(&mut self, other: Self) {
+        *self = self.plus(other);
+    }
+}
+
+impl core::iter::Sum for Sum {
+    fn sum<I: Iterator<Item = Self>>(sums: I) -> Self {
+        sums.fold(Self::ZERO, Self::plus)
+    }
+}
+
+/// The exact sum of `bytes` as little-endian 32-bit words.
+///
+/// Two sums run along, of whole 64-bit words without regard to carries and of their upper halves; from
+/// them the sum of the lower halves follows. That is one shift and two additions per word, which the
+/// compiler turns into vector code on every target that has any, where adding with carry would leave
+/// it no choice.
+#[inline]
+fn exact(bytes: &[u8]) -> u64 {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let (mut all, mut upper) = (0u64, 0u64);
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        all = all.wrapping_add(word);
+        upper = upper.wrapping_add(word >> 32);
+    }
+    let lower = all.wrapping_sub(upper << 32);
+    let last = last_word(bytes, tail);
+    lower
+        .wrapping_add(upper)
+        .wrapping_add(last & 0xffff_ffff)
+        .wrapping_add(last >> 32)
+}
+
+/// The fewer than 8 bytes of `tail`, which ends `bytes`, padded with zeros.
+#[inline]
+fn last_word(bytes: &[u8], tail: &[u8]) -> u64 {
+    match bytes.last_chunk::<8>() {
+        // One load that overlaps what is summed already; two shifts because there may be nothing left.
+        Some(last) => {
+            let counted = (8 - (tail.len() as u32 & 7)) * 8;
+            (u64::from_le_bytes(*last) >> 1) >> (counted - 1)
+        }
+        None => short_word(tail),
+    }
+}
+
+/// Fewer than 8 bytes, padded with zeros.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    let (mut word, mut at, mut rest) = (0, 0, bytes);
+    if let Some((four, after)) = rest.split_first_chunk() {
+        word = u64::from(u32::from_le_bytes(*four));
+        (at, rest) = (32, after);
+    }
+    if let Some((two, after)) = rest.split_first_chunk() {
+        word |= u64::from(u16::from_le_bytes(*two)) << at;
+        (at, rest) = (at + 16, after);
+    }
+    if let [one, ..] = rest {
+        word |= u64::from(*one) << at;
+    }
+    word
+}
+
+/// The exact sum of 20 bytes as little-endian 32-bit words, with no loop left in it.
+#[inline]
+const fn exact_20(header: &[u8; 20]) -> u64 {
+    let (words, _) = header.as_chunks::<4>();
+    u32::from_le_bytes(words[0]) as u64
+        + u32::from_le_bytes(words[1]) as u64
+        + u32::from_le_bytes(words[2]) as u64
+        + u32::from_le_bytes(words[3]) as u64
+        + u32::from_le_bytes(words[4]) as u64
+}
+
+/// Folds a sum to 32 bits. Adding a number to itself with its halves swapped leaves the folded sum,
+/// with its carry, in the upper half.
+#[inline]
+const fn fold_64(sum: u64) -> u32 {
+    (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32
+}
+
+/// Folds a sum to 16 bits.
+#[inline]
+const fn fold_32(sum: u32) -> u16 {
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
+}
+
+#[cfg(test)]
+#[path = "sum_tests.rs"]
+mod tests;
