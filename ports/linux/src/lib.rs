@@ -5,12 +5,14 @@
 //! - [`memory`]: regions on huge pages, with an honest fall-back;
 //! - [`affinity`]: which CPU a worker runs on;
 //! - [`clock`]: monotonic nanoseconds, cheap enough for every burst;
-//! - [`signals`]: a clean end on SIGINT and SIGTERM.
+//! - [`signals`]: a clean end on SIGINT and SIGTERM;
+//! - [`config`]: what to do, from a file and flags.
 #![deny(unsafe_code)]
 
 pub mod affinity;
 #[allow(unsafe_code)]
 pub mod clock;
+pub mod config;
 #[allow(unsafe_code)]
 pub mod memory;
 pub mod signals;

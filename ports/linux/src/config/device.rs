@@ -1,0 +1,497 @@
+//! A port's device, in one line of text: `KIND[:TARGET][,OPTION=VALUE...]`.
+//!
+//! | text | what it is |
+//! |---|---|
+//! | `af_xdp:IF[,queue=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no]` | a queue of a network interface |
+//! | `pcap:FILE[,out=FILE][,loop=N\|endless][,timing=fast\|original]` | receives what FILE holds, sends into `out` |
+//! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
+//! | `loopback` | receives what was sent to it |
+//! | `null` | receives nothing, discards what is sent |
+//!
+//! Every kind also takes `name=NAME`, `addr=ADDRESS/PREFIX` (any number of times) and `mac=MAC`.
+//! A file name cannot contain a comma; in a configuration file, give such options keys of their own.
+
+use core::num::NonZeroU32;
+use std::path::PathBuf;
+
+use super::error::Problem;
+
+/// What a port is made of.
+///
+/// ```
+/// use linecard_linux::config::{AfXdpMode, Device};
+///
+/// let Device::AfXdp(xdp) = "af_xdp:eth1,queue=3".parse()? else { panic!() };
+/// assert_eq!((xdp.interface.as_str(), xdp.queue), ("eth1", 3));
+/// assert_eq!(xdp.mode, AfXdpMode::Auto);
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Device {
+    /// A queue of a network interface.
+    AfXdp(AfXdp),
+    /// Capture files.
+    Pcap(Pcap),
+    /// Made-up UDP packets.
+    Generator(Generator),
+    /// What is sent comes back.
+    Loopback,
+    /// Nothing comes, what is sent is gone.
+    Null,
+}
+
+/// A queue of a network interface, by AF_XDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AfXdp {
+    /// The interface's name.
+    pub interface: String,
+    /// The queue, from zero.
+    pub queue: u32,
+    /// Where the redirect program runs.
+    pub mode: AfXdpMode,
+    /// Whether the device reads and writes the pool's memory itself.
+    pub zero_copy: ZeroCopy,
+}
+
+/// Where the redirect program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AfXdpMode {
+    /// In the driver if it can, otherwise behind it.
+    #[default]
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// Behind the driver: works on every interface, costs a copy more.
+    Generic,
+}
+
+/// Whether the device reads and writes the pool's memory itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ZeroCopy {
+    /// If it can.
+    #[default]
+    Auto,
+    /// It must.
+    Yes,
+    /// It must not.
+    No,
+}
+
+/// Capture files as a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pcap {
+    /// What is received; none receives nothing.
+    pub input: Option<PathBuf>,
+    /// Where what is sent is written; without it, it is counted and discarded.
+    pub output: Option<PathBuf>,
+    /// How often the capture is received; none for ever.
+    pub rounds: Option<NonZeroU32>,
+    /// When its packets are received.
+    pub timing: Timing,
+}
+
+/// When the packets of a capture are received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Timing {
+    /// As fast as the forwarder takes them.
+    #[default]
+    Fast,
+    /// At the distances at which they were captured.
+    Original,
+}
+
+/// A source of made-up UDP packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generator {
+    /// Different flows, received in random order.
+    pub flows: u32,
+    /// Bytes of a frame, without its checksum.
+    pub size: u16,
+    /// Packets in all; none for ever.
+    pub count: Option<u64>,
+}
+
+impl Default for Generator {
+    /// 64-byte frames of 8,192 flows, without end. The four bytes of the frame check sequence,
+    /// which never reach software, are among the 64: 60 bytes lie in memory.
+    fn default() -> Self {
+        Self {
+            flows: 8_192,
+            size: 60,
+            count: None,
+        }
+    }
+}
+
+/// Options that belong to the port and not to its device, by name.
+type PortOptions<'t> = Vec<(&'t str, &'t str)>;
+
+impl Device {
+    /// The device's kind, as it is written.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::AfXdp(_) => "af_xdp",
+            Self::Pcap(_) => "pcap",
+            Self::Generator(_) => "generator",
+            Self::Loopback => "loopback",
+            Self::Null => "null",
+        }
+    }
+
+    /// Reads a device, and sets aside the options that belong to the port and not to its device.
+    pub(crate) fn parse(text: &str) -> Result<(Self, PortOptions<'_>), Problem> {
+        let (head, tail) = text.split_once(',').unwrap_or((text, ""));
+        let (kind, target) = match head.split_once(':') {
+            Some((kind, target)) => (kind.trim(), Some(target.trim())),
+            None => (head.trim(), None),
+        };
+        let mut device = Self::of_kind(kind, target)?;
+        let mut port_options = Vec::new();
+        let mut seen = Vec::new();
+        for option in tail.split(',').filter(|option| !option.trim().is_empty()) {
+            let (key, value) = option
+                .split_once('=')
+                .map(|(key, value)| (key.trim(), value.trim()))
+                .ok_or_else(|| Problem::Invalid {
+                    what: "option",
+                    value: option.trim().into(),
+                    expected: "OPTION=VALUE",
+                })?;
+            if PORT_OPTIONS.contains(&key) {
+                port_options.push((key, value));
+                continue;
+            }
+            if seen.contains(&key) {
+                return Err(Problem::Duplicate {
+                    what: "option",
+                    value: key.into(),
+                });
+            }
+            seen.push(key);
+            device.set(key, value)?;
+        }
+        Ok((device, port_options))
+    }
+
+    fn of_kind(kind: &str, target: Option<&str>) -> Result<Self, Problem> {
+        let device = match kind {
+            "af_xdp" => {
+                let interface = target.filter(|name| is_interface_name(name));
+                return Ok(Self::AfXdp(AfXdp {
+                    interface: interface
+                        .ok_or_else(|| Problem::Invalid {
+                            what: "interface",
+                            value: target.unwrap_or_default().into(),
+                            expected: "a name of 1 to 15 characters, as in af_xdp:eth0",
+                        })?
+                        .into(),
+                    queue: 0,
+                    mode: AfXdpMode::default(),
+                    zero_copy: ZeroCopy::default(),
+                }));
+            }
+            "pcap" => {
+                let file = target.filter(|file| !file.is_empty());
+                let file = file.ok_or(Problem::Missing {
+                    what: "the capture file",
+                    hint: "name it, as in pcap:IN.pcap, or write pcap:- to receive nothing",
+                })?;
+                return Ok(Self::Pcap(Pcap {
+                    input: (file != "-").then(|| file.into()),
+                    output: None,
+                    rounds: NonZeroU32::new(1),
+                    timing: Timing::default(),
+                }));
+            }
+            "generator" => Self::Generator(Generator::default()),
+            "loopback" => Self::Loopback,
+            "null" => Self::Null,
+            _ => {
+                return Err(Problem::Unknown {
+                    what: "kind of port",
+                    value: kind.into(),
+                    known: KINDS.map(String::from).to_vec(),
+                });
+            }
+        };
+        match target {
+            None => Ok(device),
+            Some(target) => Err(Problem::Invalid {
+                what: "port",
+                value: format!("{kind}:{target}"),
+                expected: "nothing behind the kind, which has no target",
+            }),
+        }
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Problem> {
+        match (self, key) {
+            (Self::AfXdp(xdp), "queue") => xdp.queue = number("queue", value, 0, 4095)?,
+            (Self::AfXdp(xdp), "mode") => {
+                xdp.mode = choice(
+                    "mode",
+                    value,
+                    &[
+                        ("auto", AfXdpMode::Auto),
+                        ("native", AfXdpMode::Native),
+                        ("generic", AfXdpMode::Generic),
+                    ],
+                )?;
+            }
+            (Self::AfXdp(xdp), "zero-copy") => {
+                xdp.zero_copy = choice(
+                    "zero-copy",
+                    value,
+                    &[
+                        ("auto", ZeroCopy::Auto),
+                        ("yes", ZeroCopy::Yes),
+                        ("no", ZeroCopy::No),
+                    ],
+                )?;
+            }
+            (Self::Pcap(pcap), "out") => pcap.output = Some(value.into()),
+            (Self::Pcap(pcap), "loop") => {
+                pcap.rounds = match value {
+                    "endless" => None,
+                    _ => NonZeroU32::new(number("loop", value, 1, u32::MAX)?),
+                };
+            }
+            (Self::Pcap(pcap), "timing") => {
+                pcap.timing = choice(
+                    "timing",
+                    value,
+                    &[("fast", Timing::Fast), ("original", Timing::Original)],
+                )?;
+            }
+            (Self::Generator(generator), "flows") => {
+                generator.flows = number("flows", value, 1, 1 << 24)?;
+            }
+            (Self::Generator(generator), "size") => {
+                generator.size = number("size", value, 60, 1514)? as u16;
+            }
+            (Self::Generator(generator), "count") => {
+                generator.count = Some(number_u64("count", value, 1, u64::MAX)?);
+            }
+            (device, _) => {
+                let own: &[&str] = match device {
+                    Self::AfXdp(_) => &["queue", "mode", "zero-copy"],
+                    Self::Pcap(_) => &["out", "loop", "timing"],
+                    Self::Generator(_) => &["flows", "size", "count"],
+                    Self::Loopback | Self::Null => &[],
+                };
+                return Err(Problem::Unknown {
+                    what: "option",
+                    value: key.into(),
+                    known: own
+                        .iter()
+                        .chain(&PORT_OPTIONS)
+                        .map(|&name| name.into())
+                        .collect(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl core::str::FromStr for Device {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let (device, port_options) = Self::parse(text)?;
+        match port_options.first() {
+            None => Ok(device),
+            Some(_) => Err(Problem::Misplaced {
+                what: "an option of the port",
+                reason: "this is its device alone",
+            }),
+        }
+    }
+}
+
+/// `IFNAMSIZ` is 16 with the terminating zero; the kernel refuses slashes, colons and blanks
+/// (`dev_valid_name` in net/core/dev.c).
+fn is_interface_name(name: &str) -> bool {
+    (1..16).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace())
+}
+
+fn choice<T: Copy>(what: &'static str, value: &str, known: &[(&str, T)]) -> Result<T, Problem> {
+    known
+        .iter()
+        .find(|(name, _)| *name == value)
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| Problem::Unknown {
+            what,
+            value: value.into(),
+            known: known.iter().map(|(name, _)| (*name).into()).collect(),
+        })
+}
+
+fn number(what: &'static str, value: &str, min: u32, max: u32) -> Result<u32, Problem> {
+    number_u64(what, value, min.into(), max.into()).map(|number| number as u32)
+}
+
+pub(crate) fn number_u64(
+    what: &'static str,
+    value: &str,
+    min: u64,
+    max: u64,
+) -> Result<u64, Problem> {
+    // 500_000 reads better than 500000, and TOML allows it too.
+    let digits = value.replace('_', "");
+    let number: u64 = digits.parse().map_err(|_| Problem::Invalid {
+        what: "whole number",
+        value: value.into(),
+        expected: "digits alone",
+    })?;
+    if !(min..=max).contains(&number) {
+        return Err(Problem::OutOfRange {
+            what,
+            value: number,
+            min,
+            max,
+        });
+    }
+    Ok(number)
+}
+
+const KINDS: [&str; 5] = ["af_xdp", "pcap", "generator", "loopback", "null"];
+const PORT_OPTIONS: [&str; 3] = ["name", "addr", "mac"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        text.parse::<Device>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_option_of_every_kind() {
+        assert_eq!(
+            "af_xdp:veth0,queue=2,mode=native,zero-copy=no".parse(),
+            Ok(Device::AfXdp(AfXdp {
+                interface: "veth0".into(),
+                queue: 2,
+                mode: AfXdpMode::Native,
+                zero_copy: ZeroCopy::No,
+            }))
+        );
+        assert_eq!(
+            "pcap:a/in.pcap,out=out.pcap,loop=endless,timing=original".parse(),
+            Ok(Device::Pcap(Pcap {
+                input: Some("a/in.pcap".into()),
+                output: Some("out.pcap".into()),
+                rounds: None,
+                timing: Timing::Original,
+            }))
+        );
+        assert_eq!(
+            "pcap:-,loop=3".parse(),
+            Ok(Device::Pcap(Pcap {
+                input: None,
+                output: None,
+                rounds: NonZeroU32::new(3),
+                timing: Timing::Fast,
+            }))
+        );
+        assert_eq!(
+            "generator,flows=1,size=1_514,count=10".parse(),
+            Ok(Device::Generator(Generator {
+                flows: 1,
+                size: 1514,
+                count: Some(10),
+            }))
+        );
+        assert_eq!("loopback".parse(), Ok(Device::Loopback));
+        assert_eq!("null".parse(), Ok(Device::Null));
+    }
+
+    #[test]
+    fn options_of_the_port_are_set_aside() {
+        let (device, options) =
+            Device::parse("loopback,name=a,addr=10.0.0.1/8,addr=fd00::1/64").unwrap();
+        assert_eq!(device, Device::Loopback);
+        assert_eq!(
+            options,
+            [
+                ("name", "a"),
+                ("addr", "10.0.0.1/8"),
+                ("addr", "fd00::1/64")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, message) in [
+            (
+                "afxdp:eth0",
+                "unknown kind of port `afxdp`; did you mean `af_xdp`?",
+            ),
+            (
+                "",
+                "unknown kind of port ``; known: af_xdp, pcap, generator, loopback, null",
+            ),
+            (
+                "af_xdp",
+                "`` is no interface; expected a name of 1 to 15 characters, as in af_xdp:eth0",
+            ),
+            (
+                "af_xdp:a/b",
+                "`a/b` is no interface; expected a name of 1 to 15 characters, as in af_xdp:eth0",
+            ),
+            (
+                "af_xdp:eth0,quue=1",
+                "unknown option `quue`; did you mean `queue`?",
+            ),
+            (
+                "af_xdp:eth0,queue=one",
+                "`one` is no whole number; expected digits alone",
+            ),
+            (
+                "af_xdp:eth0,queue=4096",
+                "queue 4096 is out of range; choose 0 to 4095",
+            ),
+            (
+                "af_xdp:eth0,queue=1,queue=2",
+                "option `queue` is there twice",
+            ),
+            (
+                "af_xdp:eth0,mode=fast",
+                "unknown mode `fast`; known: auto, native, generic",
+            ),
+            (
+                "af_xdp:eth0,queue",
+                "`queue` is no option; expected OPTION=VALUE",
+            ),
+            (
+                "pcap:",
+                "the capture file is missing; name it, as in pcap:IN.pcap, \
+                 or write pcap:- to receive nothing",
+            ),
+            (
+                "pcap:a,loop=0",
+                "loop 0 is out of range; choose 1 to 4294967295",
+            ),
+            (
+                "loopback:x",
+                "`loopback:x` is no port; expected nothing behind the kind, which has no target",
+            ),
+            (
+                "null,queue=1",
+                "unknown option `queue`; known: name, addr, mac",
+            ),
+            (
+                "generator,size=59",
+                "size 59 is out of range; choose 60 to 1514",
+            ),
+        ] {
+            assert_eq!(refused(text), message, "{text}");
+        }
+    }
+}

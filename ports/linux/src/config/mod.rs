@@ -1,0 +1,239 @@
+//! What `linecard` is told to do: a TOML file, flags, or both, checked into one [`Config`].
+//!
+//! ```text
+//!   file ──► Draft ─┐
+//!                   ├─ overlay ─► Draft ─ Config::try_from ─► Config
+//!   flags ─► Draft ─┘
+//! ```
+//!
+//! A [`Draft`] holds what was written, each value with its [`Origin`]; a [`Config`] holds what is
+//! meant, with every name resolved and every number in range. What stands between the two is a
+//! [`ConfigError`] that points at the value: a line and column, or a flag.
+//!
+//! ```
+//! use linecard_linux::config::{Config, Draft, Forwarder};
+//! use std::path::Path;
+//!
+//! let text = r#"
+//!     forwarder = "router"
+//!     routes = ["0.0.0.0/0 via 198.51.100.2"]
+//!
+//!     [[port]]
+//!     name = "lan"
+//!     device = "af_xdp:veth0"
+//!     addresses = ["192.0.2.1/24", "2001:db8::1/64"]
+//!
+//!     [[port]]
+//!     name = "wan"
+//!     device = "af_xdp:veth1"
+//!     addresses = ["198.51.100.1/24"]
+//!
+//!     [worker]
+//!     cpu = 1
+//! "#;
+//! let config = Config::try_from(Draft::parse(Path::new("router.toml"), text)?)?;
+//! let Forwarder::Router(router) = &config.forwarder else { panic!() };
+//! assert_eq!(config.ports[router.routes[0].port].name, "wan");
+//! # Ok::<(), linecard_linux::config::ConfigError>(())
+//! ```
+
+mod check;
+mod device;
+mod draft;
+mod error;
+mod file;
+mod rules;
+mod values;
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::path::PathBuf;
+
+pub use device::{AfXdp, AfXdpMode, Device, Generator, Pcap, Timing, ZeroCopy};
+pub use draft::{Draft, DraftPort, Setting};
+pub use error::{ConfigError, Origin, Problem};
+pub use rules::Endpoint;
+pub use values::{Cidr, Mac};
+
+use crate::memory::PagePolicy;
+
+/// A configuration that can be run. Ports are meant by their index in `ports`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The ports, in order.
+    pub ports: Vec<Port>,
+    /// What happens to packets.
+    pub forwarder: Forwarder,
+    /// The frames they lie in.
+    pub pool: Pool,
+    /// Who moves them.
+    pub worker: Worker,
+    /// What is said of it.
+    pub stats: Stats,
+    /// When to end; none runs until it is told to, or until nothing can come any more.
+    pub duration: Option<Duration>,
+}
+
+/// One port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name, unique.
+    pub name: String,
+    /// What it is made of.
+    pub device: Device,
+    /// The router's addresses there, each with its network.
+    pub addresses: Vec<Cidr>,
+    /// Its Ethernet address, where the device's own will not do.
+    pub mac: Option<Mac>,
+}
+
+/// What happens to packets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forwarder {
+    /// IPv4 and IPv6 routing.
+    Router(Router),
+    /// What comes in on one port of a pair leaves on the other.
+    CrossConnect(Vec<(usize, usize)>),
+    /// UDP flows are rewritten; the first rule that matches wins.
+    Udp(Vec<UdpRule>),
+}
+
+impl Forwarder {
+    /// The name it is chosen by.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Router(_) => "router",
+            Self::CrossConnect(_) => "cross-connect",
+            Self::Udp(_) => "udp",
+        }
+    }
+}
+
+/// What a router knows besides its ports' own networks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Router {
+    /// Routes, in the order written.
+    pub routes: Vec<Route>,
+    /// Stations that need not be asked for.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// Where packets for a prefix go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The prefix, no bits set behind its length.
+    pub prefix: Cidr,
+    /// The port they leave on.
+    pub port: usize,
+    /// The next hop; none where the destination itself is on the port's link.
+    pub via: Option<IpAddr>,
+}
+
+/// The station that has an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The address.
+    pub address: IpAddr,
+    /// Its Ethernet address.
+    pub mac: Mac,
+    /// The port it is reached by.
+    pub port: usize,
+}
+
+/// Which UDP packets are rewritten, and into what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UdpRule {
+    /// The port they come in on; none for any.
+    pub from: Option<usize>,
+    /// Where they come from.
+    pub source: Endpoint,
+    /// Where they go to.
+    pub destination: Endpoint,
+    /// The port they leave on.
+    pub to: usize,
+    /// What becomes of their source; what it does not name stays.
+    pub new_source: Endpoint,
+    /// What becomes of their destination; what it does not name stays.
+    pub new_destination: Endpoint,
+    /// Their new Ethernet source; none for the port's own.
+    pub source_mac: Option<Mac>,
+    /// Their new Ethernet destination; none keeps it.
+    pub destination_mac: Option<Mac>,
+}
+
+/// The frames that packets lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// How many.
+    pub frames: u32,
+    /// Bytes of each, a power of two.
+    pub frame_size: u32,
+    /// The pages they may lie on.
+    pub huge_pages: PagePolicy,
+    /// Whether to reserve huge pages that are missing, and to give them back at the end.
+    pub reserve_huge_pages: bool,
+}
+
+impl Default for Pool {
+    /// 16,384 frames of 2 KiB on huge pages if there are any: 32 MiB.
+    fn default() -> Self {
+        Self {
+            frames: 16_384,
+            frame_size: 2_048,
+            huge_pages: PagePolicy::Prefer,
+            reserve_huge_pages: false,
+        }
+    }
+}
+
+/// The thread that moves packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worker {
+    /// The CPU it is kept on; none lets the kernel move it.
+    pub cpu: Option<usize>,
+    /// Most packets of a burst.
+    pub burst: u16,
+    /// What it does when nothing comes.
+    pub idle: Idle,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            cpu: None,
+            burst: 32,
+            idle: Idle::default(),
+        }
+    }
+}
+
+/// What a worker does when nothing comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Idle {
+    /// Looks again at once: lowest latency, a whole CPU.
+    Spin,
+    /// Lets another thread run first, if one waits.
+    #[default]
+    Yield,
+    /// Sleeps that long after it found nothing for a while: spares the CPU, adds to the latency.
+    Sleep(Duration),
+}
+
+/// What is said of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// Time between two lines; none for a silent run.
+    pub interval: Option<Duration>,
+    /// Where the final figures go as JSON.
+    pub json: Option<PathBuf>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            interval: Some(Duration::from_secs(1)),
+            json: None,
+        }
+    }
+}
