@@ -33,5 +33,6 @@ pub mod pipeline;
 pub mod platform;
 #[allow(unsafe_code)]
 pub mod ring;
+mod sync;
 pub mod trace;
 pub mod wire;

@@ -1,0 +1,331 @@
+//! One owned frame, and the window on its bytes.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+use static_assertions::const_assert_eq;
+
+use super::{FrameIndex, Place, Pool, Segments};
+
+/// One frame of a pool, owned: 16 bytes that say which, and where its data is.
+///
+/// ```text
+/// | private | headroom      | data ........ | tailroom      |
+/// 0         private         offset          offset+len      frame size
+/// ```
+///
+/// Dropping it gives it back to the pool's shared free list; giving it to
+/// [`Cache::free`](super::Cache::free) is cheaper. It is not `Clone`: a frame has one owner.
+///
+/// ```
+/// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 4 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 4];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// let mut frame = pool.alloc().unwrap();
+/// frame.append(3)?.copy_from_slice(b"abc");
+/// frame.prepend(1)?.copy_from_slice(b">");
+/// frame.trim_back(1)?;
+/// assert_eq!(frame.data(), b">ab");
+/// # Ok::<(), linecard::mempool::RoomError>(())
+/// ```
+pub struct Frame<'p> {
+    pool: &'p Pool<'p>,
+    /// The frame's number in the low 28 bits, and [`CHAINED`].
+    index: u32,
+    offset: u16,
+    len: u16,
+}
+
+const_assert_eq!(size_of::<Frame<'static>>(), 16);
+const_assert_eq!(size_of::<Option<Frame<'static>>>(), 16);
+
+/// There is not as much room, or data, in the frame as was asked for.
+///
+/// ```
+/// # use linecard::mempool::RoomError;
+/// assert_eq!(RoomError { asked: 300, room: 256 }.to_string(), "300 bytes asked, 256 there");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomError {
+    /// Bytes asked for.
+    pub asked: usize,
+    /// Bytes there.
+    pub room: usize,
+}
+
+impl<'p> Frame<'p> {
+    #[inline]
+    pub(super) fn fresh(pool: &'p Pool<'p>, index: u32) -> Self {
+        Self {
+            pool,
+            index,
+            offset: pool.fresh_offset(index),
+            len: 0,
+        }
+    }
+
+    /// A frame whose window the caller has checked: `offset + len` is at most the frame size.
+    #[inline]
+    pub(super) const fn with_window(pool: &'p Pool<'p>, index: u32, offset: u16, len: u16) -> Self {
+        Self {
+            pool,
+            index,
+            offset,
+            len,
+        }
+    }
+
+    /// The pool that it is of.
+    #[inline]
+    pub const fn pool(&self) -> &'p Pool<'p> {
+        self.pool
+    }
+
+    /// Its number in the pool.
+    #[inline]
+    pub const fn index(&self) -> FrameIndex {
+        FrameIndex(self.index & !CHAINED)
+    }
+
+    /// Bytes from the frame's start to its data.
+    #[inline]
+    pub const fn offset(&self) -> usize {
+        self.offset as usize
+    }
+
+    /// Bytes of data in this frame (and not in those chained to it).
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether this frame has no data.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes that can be prepended: from the private area to the data.
+    #[inline]
+    pub const fn headroom(&self) -> usize {
+        self.offset().saturating_sub(self.pool.config().private)
+    }
+
+    /// Bytes that can be appended: from the data to the frame's end.
+    #[inline]
+    pub const fn tailroom(&self) -> usize {
+        self.pool
+            .frame_size()
+            .saturating_sub(self.offset())
+            .saturating_sub(self.len())
+    }
+
+    /// The data.
+    #[inline]
+    pub fn data(&self) -> &[u8] {
+        // SAFETY: the window is inside the frame: every constructor's caller checks it
+        // (`Account::take_back`, `Pool::fresh_offset`) and `prepend`, `append` and `trim_*` keep
+        // it. The bytes are initialised (`Region::from_raw`). While a `Frame` has this index
+        // nobody else touches the frame (`Account::receive`'s contract), and the borrow of `self`
+        // keeps the program from writing it.
+        unsafe { core::slice::from_raw_parts(self.as_ptr().as_ptr(), self.len()) }
+    }
+
+    /// The data, to be changed.
+    #[inline]
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `data`; the exclusive borrow of `self` makes the slice the only one.
+        unsafe { core::slice::from_raw_parts_mut(self.as_ptr().as_ptr(), self.len()) }
+    }
+
+    /// Where the data begins. Only to be read or written while this frame is owned.
+    #[inline]
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        // SAFETY: `offset` is at most the frame size (see `data`), so the sum stays in the region
+        // or one past its end.
+        unsafe { self.pool.start_of(self.index & !CHAINED).add(self.offset()) }
+    }
+
+    /// The private area: its first byte, for a driver that keeps something there.
+    /// [`PoolConfig::private`](super::PoolConfig::private) says how long it is.
+    #[inline]
+    pub fn private_ptr(&self) -> NonNull<u8> {
+        self.pool.start_of(self.index & !CHAINED)
+    }
+
+    /// Takes `count` bytes of headroom into the data, and gives them; they hold anything.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if the headroom is less.
+    #[inline]
+    pub fn prepend(&mut self, count: usize) -> Result<&mut [u8], RoomError> {
+        let room = self.headroom();
+        if count > room {
+            return Err(RoomError { asked: count, room });
+        }
+        self.offset -= count as u16;
+        self.len += count as u16;
+        Ok(self
+            .data_mut()
+            .split_at_mut_checked(count)
+            .map_or(&mut [], |(new, _)| new))
+    }
+
+    /// Takes `count` bytes of tailroom into the data, and gives them; they hold anything.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if the tailroom is less.
+    #[inline]
+    pub fn append(&mut self, count: usize) -> Result<&mut [u8], RoomError> {
+        let room = self.tailroom();
+        if count > room {
+            return Err(RoomError { asked: count, room });
+        }
+        let from = self.len();
+        self.len += count as u16;
+        Ok(self
+            .data_mut()
+            .split_at_mut_checked(from)
+            .map_or(&mut [], |(_, new)| new))
+    }
+
+    /// Takes `count` bytes from the data's front into the headroom.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if there are fewer in this frame.
+    #[inline]
+    pub fn trim_front(&mut self, count: usize) -> Result<(), RoomError> {
+        let room = self.len();
+        if count > room {
+            return Err(RoomError { asked: count, room });
+        }
+        self.offset += count as u16;
+        self.len -= count as u16;
+        Ok(())
+    }
+
+    /// Takes `count` bytes from the data's end into the tailroom.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if there are fewer in this frame.
+    #[inline]
+    pub fn trim_back(&mut self, count: usize) -> Result<(), RoomError> {
+        let room = self.len();
+        if count > room {
+            return Err(RoomError { asked: count, room });
+        }
+        self.len -= count as u16;
+        Ok(())
+    }
+
+    /// Empties the data, and puts it where a new frame's begins.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.offset = self.pool.fresh_offset(self.index & !CHAINED);
+        self.len = 0;
+    }
+
+    /// Whether more frames are chained to this one: the packet does not fit one frame.
+    #[inline]
+    pub const fn is_chained(&self) -> bool {
+        self.index & CHAINED != 0
+    }
+
+    /// The data of this frame and of those chained to it, in order.
+    pub const fn segments(&self) -> Segments<'_> {
+        Segments::new(self)
+    }
+
+    /// Bytes of data in this frame and those chained to it.
+    #[inline]
+    pub fn total_len(&self) -> usize {
+        if self.is_chained() {
+            self.segments().map(<[u8]>::len).sum()
+        } else {
+            self.len()
+        }
+    }
+
+    /// Chains `tail`, and what is chained to it, behind the last frame of this chain.
+    ///
+    /// # Errors
+    ///
+    /// `tail` itself, if it is of another pool.
+    pub fn chain(&mut self, tail: Frame<'p>) -> Result<(), Frame<'p>> {
+        if !self.pool.owns(tail.pool) {
+            return Err(tail);
+        }
+        super::chain::link(self, tail);
+        Ok(())
+    }
+
+    /// Takes off what is chained to this frame.
+    pub fn unchain(&mut self) -> Option<Frame<'p>> {
+        if self.is_chained() {
+            super::chain::unlink(self)
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    pub(super) const fn raw_index(&self) -> u32 {
+        self.index
+    }
+
+    #[inline]
+    pub(super) const fn set_chained(&mut self, chained: bool) {
+        self.index = self.index & !CHAINED | if chained { CHAINED } else { 0 };
+    }
+
+    /// Gives up the frame without freeing it: whoever has the number must. Not of a chain.
+    #[inline]
+    pub(super) fn into_index(self) -> u32 {
+        ManuallyDrop::new(self).index & !CHAINED
+    }
+}
+
+impl Drop for Frame<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Each turn takes one frame off a chain, which has as many as the pool at the most.
+        let mut rest = self.unchain();
+        let index = self.index & !CHAINED;
+        self.pool.moved(index, Place::Held, Place::Free);
+        self.pool.put(&[index]);
+        while let Some(mut frame) = rest {
+            rest = frame.unchain();
+            let index = frame.into_index();
+            self.pool.moved(index, Place::Held, Place::Free);
+            self.pool.put(&[index]);
+        }
+    }
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("index", &self.index().0)
+            .field("offset", &self.offset)
+            .field("len", &self.len)
+            .field("chained", &self.is_chained())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for RoomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes asked, {} there", self.asked, self.room)
+    }
+}
+
+impl core::error::Error for RoomError {}
+
+/// In `index`: more frames follow, and the slot says which.
+pub(super) const CHAINED: u32 = 1 << 31;

@@ -1,0 +1,193 @@
+//! Up to a burst's worth of packets.
+
+use core::fmt;
+
+use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
+
+use super::Packet;
+use crate::mempool::Cache;
+
+/// Up to `N` packets, by value, in the order in which they came.
+///
+/// ```
+/// # use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 64 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 64];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// # let mut cache = Cache::new(&pool, "core 0", 64).unwrap();
+/// use linecard::packet::Burst;
+///
+/// let mut burst: Burst = Burst::new();
+/// assert_eq!(burst.alloc(&mut cache, 40), 32, "a burst holds 32 unless its type says otherwise");
+///
+/// // Cheap to split by verdict: each packet is moved once, and order is kept.
+/// let verdicts = [true, false].into_iter().cycle();
+/// let (mut yes, mut no): (Burst, Burst) = Default::default();
+/// for (packet, verdict) in burst.drain().zip(verdicts) {
+///     let to = if verdict { &mut yes } else { &mut no };
+///     to.push(packet).expect("as many as came out fit");
+/// }
+/// assert_eq!((burst.len(), yes.len(), no.len()), (0, 16, 16));
+/// # yes.free(&mut cache);
+/// # no.free(&mut cache);
+/// ```
+pub type Burst<'p, const N: usize = 32> = BurstInner<'p, OwnedVecStorage<Packet<'p>, N>>;
+
+/// A [`Burst`] of whatever capacity: `&mut Burst<N>` becomes `&mut BurstView` by itself.
+///
+/// ```
+/// use linecard::packet::{Burst, BurstView};
+/// fn room_for(burst: &BurstView<'_>) -> usize { burst.room() }
+/// assert_eq!(room_for(&Burst::<8>::new()), 8);
+/// ```
+pub type BurstView<'p> = BurstInner<'p, ViewVecStorage<Packet<'p>>>;
+
+/// What [`Burst`] and [`BurstView`] are made of.
+///
+/// ```
+/// use linecard::packet::{Burst, BurstInner};
+/// let burst: Burst<'_, 4> = BurstInner::new();
+/// assert!(burst.is_empty());
+/// ```
+pub struct BurstInner<'p, S: VecStorage<Packet<'p>> + ?Sized> {
+    packets: VecInner<Packet<'p>, usize, S>,
+}
+
+impl<'p, const N: usize> Burst<'p, N> {
+    /// A burst of no packets.
+    #[inline]
+    pub const fn new() -> Self {
+        Self {
+            packets: heapless::Vec::new(),
+        }
+    }
+}
+
+impl<const N: usize> Default for Burst<'_, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
+    /// Packets in it.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// Packets that it can hold.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.packets.capacity()
+    }
+
+    /// Packets that can be pushed yet.
+    #[inline]
+    pub fn room(&self) -> usize {
+        self.capacity().saturating_sub(self.len())
+    }
+
+    /// Adds a packet at the end.
+    ///
+    /// # Errors
+    ///
+    /// The packet itself, if there is no room.
+    #[inline]
+    pub fn push(&mut self, packet: Packet<'p>) -> Result<(), Packet<'p>> {
+        self.packets.push(packet)
+    }
+
+    /// Takes the last packet.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Packet<'p>> {
+        self.packets.pop()
+    }
+
+    /// The packets, first to last.
+    #[inline]
+    pub fn as_slice(&self) -> &[Packet<'p>] {
+        &self.packets
+    }
+
+    /// The packets, to be changed in place.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [Packet<'p>] {
+        &mut self.packets
+    }
+
+    /// The packets, first to last.
+    #[inline]
+    pub fn iter(&self) -> core::slice::Iter<'_, Packet<'p>> {
+        self.packets.iter()
+    }
+
+    /// The packets, to be changed in place.
+    #[inline]
+    pub fn iter_mut(&mut self) -> core::slice::IterMut<'_, Packet<'p>> {
+        self.packets.iter_mut()
+    }
+
+    /// Takes out the first `count` packets, or all if there are fewer; the rest moves up. What
+    /// the iterator is not asked for is dropped with it.
+    #[inline]
+    pub fn drain_front(&mut self, count: usize) -> impl ExactSizeIterator<Item = Packet<'p>> {
+        let count = count.min(self.len());
+        self.packets.drain(..count)
+    }
+
+    /// Takes out all packets, in order.
+    #[inline]
+    pub fn drain(&mut self) -> impl ExactSizeIterator<Item = Packet<'p>> {
+        self.packets.drain(..)
+    }
+
+    /// Adds up to `count` new packets, empty and with headroom, while there is room and the cache
+    /// and its pool have frames; gives how many.
+    #[inline]
+    pub fn alloc(&mut self, cache: &mut Cache<'p>, count: usize) -> usize {
+        let count = count.min(self.room());
+        cache.alloc_burst(count, |frame| {
+            // There is room: `count` was bounded by it.
+            let _ = self.packets.push(Packet::new(frame));
+        })
+    }
+
+    /// Frees all packets into `cache`; gives how many there were.
+    #[inline]
+    pub fn free(&mut self, cache: &mut Cache<'p>) -> usize {
+        let count = self.len();
+        cache.free_burst(self.packets.drain(..).map(Packet::into_frame));
+        count
+    }
+}
+
+impl<'p, S: VecStorage<Packet<'p>> + ?Sized> fmt::Debug for BurstInner<'p, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, 'p, S: VecStorage<Packet<'p>> + ?Sized> IntoIterator for &'a BurstInner<'p, S> {
+    type Item = &'a Packet<'p>;
+    type IntoIter = core::slice::Iter<'a, Packet<'p>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a, 'p, S: VecStorage<Packet<'p>> + ?Sized> IntoIterator for &'a mut BurstInner<'p, S> {
+    type Item = &'a mut Packet<'p>;
+    type IntoIter = core::slice::IterMut<'a, Packet<'p>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}

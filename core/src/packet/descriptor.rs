@@ -1,0 +1,260 @@
+//! The packet descriptor.
+
+use core::fmt;
+
+use bitflags::bitflags;
+use static_assertions::const_assert_eq;
+
+use crate::mempool::{Frame, RoomError};
+use crate::wire::Layers;
+
+/// A port's number in its forwarder.
+///
+/// ```
+/// use linecard::packet::PortId;
+/// assert_eq!(PortId(3).to_string(), "port 3");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(transparent)]
+pub struct PortId(pub u16);
+
+bitflags! {
+    /// What a device found out about a packet, and what it is asked to do.
+    ///
+    /// A checksum that is neither good nor bad is unknown: the device did not look.
+    ///
+    /// ```
+    /// use linecard::packet::Offloads;
+    /// let offloads = Offloads::L3_GOOD | Offloads::HASH;
+    /// assert!(!offloads.intersects(Offloads::L4_GOOD | Offloads::L4_BAD), "layer 4 is unknown");
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct Offloads: u16 {
+        /// The device checked the IPv4 header checksum, and it is right.
+        const L3_GOOD = 1 << 0;
+        /// The device checked the IPv4 header checksum, and it is wrong.
+        const L3_BAD = 1 << 1;
+        /// The device checked the layer-4 checksum, and it is right.
+        const L4_GOOD = 1 << 2;
+        /// The device checked the layer-4 checksum, and it is wrong.
+        const L4_BAD = 1 << 3;
+        /// The layer-4 checksum field has the pseudo-header's sum only: the transmitting device
+        /// must finish it, or somebody before. On receive: the sender left it to the device.
+        const L4_WANTED = 1 << 4;
+        /// The layer-4 checksum may be unfinished: the port cannot tell, and its peers are known
+        /// to leave checksums to the device (veth).
+        const L4_DOUBTFUL = 1 << 5;
+        /// The device took off a VLAN tag; [`Packet::vlan_tci`] has it.
+        const VLAN_STRIPPED = 1 << 6;
+        /// The device is to put on the VLAN tag of [`Packet::vlan_tci`].
+        const VLAN_WANTED = 1 << 7;
+        /// [`Packet::hash`] is the device's receive hash, or one computed since.
+        const HASH = 1 << 8;
+    }
+}
+
+/// A packet: an owned descriptor of 32 bytes. Its bytes stay where the device put them.
+///
+/// ```text
+/// | private | headroom | data: eth, ip, udp, ... | tailroom |     the frame, in the pool's region
+///                        ^ offset, len
+/// ```
+///
+/// It is not `Clone`. Sending, dropping and handing to another core are moves, so that using a
+/// packet after it was sent does not compile. Dropping it gives its frame back to the pool;
+/// [`BurstView::free`](super::BurstView::free) and [`Cache::free`](crate::mempool::Cache::free)
+/// do so more cheaply.
+///
+/// ```
+/// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 4 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 4];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// use linecard::packet::{Packet, PortId};
+///
+/// let mut packet = Packet::new(pool.alloc().unwrap());
+/// packet.append(5)?.copy_from_slice(b"hello");
+/// packet.port = PortId(1);
+/// packet.prepend(1)?.copy_from_slice(b">");
+/// assert_eq!(packet.data(), b">hello");
+/// # Ok::<(), linecard::mempool::RoomError>(())
+/// ```
+pub struct Packet<'p> {
+    frame: Frame<'p>,
+    /// The receive hash, if [`Offloads::HASH`] is set.
+    pub hash: u32,
+    /// Which headers it has and where, once somebody has parsed it.
+    pub layers: Layers,
+    /// The port it came in by.
+    pub port: PortId,
+    /// What the device found out, or is asked to do.
+    pub offloads: Offloads,
+    /// The VLAN tag (IEEE 802.1Q tag control information) beside the data, if
+    /// [`Offloads::VLAN_STRIPPED`] or [`Offloads::VLAN_WANTED`] is set.
+    pub vlan_tci: u16,
+    /// The forwarder's own: a class, a queue, the number of a flow.
+    pub mark: u16,
+}
+
+const_assert_eq!(size_of::<Packet<'static>>(), 32);
+const_assert_eq!(size_of::<Option<Packet<'static>>>(), 32);
+
+impl<'p> Packet<'p> {
+    /// A packet on this frame, of which nothing is known yet.
+    #[inline]
+    pub const fn new(frame: Frame<'p>) -> Self {
+        Self {
+            frame,
+            hash: 0,
+            layers: Layers::new(crate::wire::Kinds::empty(), 0, 0),
+            port: PortId(0),
+            offloads: Offloads::empty(),
+            vlan_tci: 0,
+            mark: 0,
+        }
+    }
+
+    /// A packet on this frame that came in by `port`.
+    #[inline]
+    pub const fn received(frame: Frame<'p>, port: PortId) -> Self {
+        let mut packet = Self::new(frame);
+        packet.port = port;
+        packet
+    }
+
+    /// The frame, without what was known.
+    #[inline]
+    pub fn into_frame(self) -> Frame<'p> {
+        self.frame
+    }
+
+    /// The frame.
+    #[inline]
+    pub const fn frame(&self) -> &Frame<'p> {
+        &self.frame
+    }
+
+    /// The frame, to be changed; [`layers`](Self::layers) stays as it is.
+    #[inline]
+    pub const fn frame_mut(&mut self) -> &mut Frame<'p> {
+        &mut self.frame
+    }
+
+    /// The data of the packet's first frame, which for nearly all packets is all of it.
+    #[inline]
+    pub fn data(&self) -> &[u8] {
+        self.frame.data()
+    }
+
+    /// The data of the first frame, to be changed.
+    #[inline]
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        self.frame.data_mut()
+    }
+
+    /// Bytes of data in the first frame.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// Whether the first frame has no data.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.frame.is_empty()
+    }
+
+    /// Bytes of data in all frames.
+    #[inline]
+    pub fn total_len(&self) -> usize {
+        self.frame.total_len()
+    }
+
+    /// Whether the packet is in several frames.
+    #[inline]
+    pub const fn is_chained(&self) -> bool {
+        self.frame.is_chained()
+    }
+
+    /// Bytes that can be prepended.
+    #[inline]
+    pub const fn headroom(&self) -> usize {
+        self.frame.headroom()
+    }
+
+    /// Bytes that can be appended to the first frame.
+    #[inline]
+    pub const fn tailroom(&self) -> usize {
+        self.frame.tailroom()
+    }
+
+    /// Takes `count` bytes of headroom into the data and gives them, holding anything. The known
+    /// layers move along.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if the headroom is less.
+    #[inline]
+    pub fn prepend(&mut self, count: usize) -> Result<&mut [u8], RoomError> {
+        let new = self.frame.prepend(count)?;
+        self.layers = u8::try_from(count)
+            .ok()
+            .and_then(|n| self.layers.moved_back(n))
+            .unwrap_or_default();
+        Ok(new)
+    }
+
+    /// Takes `count` bytes of tailroom into the data and gives them, holding anything.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if the tailroom is less.
+    #[inline]
+    pub fn append(&mut self, count: usize) -> Result<&mut [u8], RoomError> {
+        self.frame.append(count)
+    }
+
+    /// Takes `count` bytes off the front. The known layers move along, or are forgotten if they
+    /// began there.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if the first frame has fewer.
+    #[inline]
+    pub fn trim_front(&mut self, count: usize) -> Result<(), RoomError> {
+        self.frame.trim_front(count)?;
+        self.layers = u8::try_from(count)
+            .ok()
+            .and_then(|n| self.layers.moved_forward(n))
+            .unwrap_or_default();
+        Ok(())
+    }
+
+    /// Takes `count` bytes off the end.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] if the first frame has fewer.
+    #[inline]
+    pub fn trim_back(&mut self, count: usize) -> Result<(), RoomError> {
+        self.frame.trim_back(count)
+    }
+}
+
+impl fmt::Debug for Packet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packet")
+            .field("frame", &self.frame)
+            .field("port", &self.port.0)
+            .field("hash", &self.hash)
+            .field("layers", &self.layers)
+            .field("offloads", &self.offloads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for PortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {}", self.0)
+    }
+}

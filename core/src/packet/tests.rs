@@ -1,0 +1,76 @@
+//! Packets and bursts on a real pool.
+
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+use crate::wire::{Kinds, Layers};
+
+fn with_pool(frames: usize, test: impl FnOnce(&Pool<'_>)) {
+    let mut memory = vec![0u8; frames * 2048 + 63];
+    let slots: Vec<Slot> = (0..frames).map(|_| Slot::new()).collect();
+    let config = PoolConfig {
+        track: true,
+        ..PoolConfig::default()
+    };
+    let pool = Pool::new(Region::from_slice(&mut memory), &slots, config).expect("a pool");
+    test(&pool);
+    pool.audit().expect("every frame is back");
+}
+
+#[test]
+fn layers_move_with_the_front() {
+    with_pool(4, |pool| {
+        let mut packet = Packet::new(pool.alloc().expect("a frame"));
+        packet.append(60).expect("room");
+        packet.layers = Layers::new(Kinds::IPV4, 14, 5);
+        packet.prepend(4).expect("room");
+        assert_eq!(packet.layers.l3_offset(), 18);
+        packet.trim_front(18).expect("data");
+        assert_eq!(packet.layers, Layers::new(Kinds::IPV4, 0, 5));
+        packet.trim_front(1).expect("data");
+        assert_eq!(
+            packet.layers,
+            Layers::default(),
+            "the header is cut: nothing is known"
+        );
+        assert_eq!(packet.len(), 45);
+        assert_eq!(packet.trim_front(46).expect_err("too much").room, 45);
+    });
+}
+
+#[test]
+fn a_burst_allocates_what_fits_and_what_there_is() {
+    with_pool(40, |pool| {
+        let mut cache = Cache::new(pool, "test", 64).expect("an account");
+        let mut first: Burst<'_> = Burst::new();
+        let mut second: Burst<'_> = Burst::new();
+        assert_eq!(first.alloc(&mut cache, 100), 32);
+        assert_eq!(second.alloc(&mut cache, 32), 8, "the pool has 40");
+        let view: &mut BurstView<'_> = &mut first;
+        assert_eq!((view.len(), view.room(), view.capacity()), (32, 0, 32));
+        let refused = view.push(second.pop().expect("8 are there"));
+        drop(refused.expect_err("the burst is full"));
+        assert_eq!(first.drain_front(5).count(), 5);
+        assert_eq!(first.len(), 27);
+        assert_eq!(first.free(&mut cache), 27);
+        assert_eq!(second.free(&mut cache), 7);
+    });
+}
+
+#[test]
+fn draining_keeps_order() {
+    with_pool(16, |pool| {
+        let mut cache = Cache::new(pool, "test", 64).expect("an account");
+        let mut burst: Burst<'_, 16> = Burst::new();
+        burst.alloc(&mut cache, 16);
+        for (number, packet) in burst.iter_mut().enumerate() {
+            packet.mark = number as u16;
+        }
+        let front: Vec<u16> = burst.drain_front(4).map(|packet| packet.mark).collect();
+        let rest: Vec<u16> = burst.drain().map(|packet| packet.mark).collect();
+        assert_eq!(front, [0, 1, 2, 3]);
+        assert_eq!(rest, (4..16).collect::<Vec<u16>>());
+    });
+}
