@@ -138,7 +138,10 @@ impl fmt::Display for DeviceError {
             Self::NoSuchQueue(queue) => write!(f, "the device has no queue {queue}"),
             Self::QueueTaken(queue) => write!(f, "queue {queue} is taken"),
             Self::TooFewFrames { wanted, free } => {
-                write!(f, "the device needs {wanted} frames to begin, the pool has {free} free")
+                write!(
+                    f,
+                    "the device needs {wanted} frames to begin, the pool has {free} free"
+                )
             }
             Self::Unsuitable(why) => write!(f, "the pool does not suit the device: {why}"),
             Self::TooManyAccounts => f.write_str("the pool has no account left for the queue"),

@@ -9,7 +9,7 @@
 //!   and leaves the rest, in order and untouched, with the caller. Neither waits, and neither
 //!   returns an error: faults are counted in [`RxStats`] and [`TxStats`].
 //! - Each packet that `tx_burst` took is later counted once, as sent or under a named reason.
-//! - Frames come from and go back to the [`Cache`] of the core that polls. What a device holds is
+//! - Frames come from and go back to the [`Cache`](crate::mempool::Cache) of the core that polls. What a device holds is
 //!   in the pool's ledger, under the queue's name. Dropping the handles gives every frame back.
 //! - A device that hangs or breaks its rules is reset: [`Device::reset`] takes both handles, so
 //!   that nobody can poll a queue that is being torn down.

@@ -85,7 +85,7 @@ pub trait TxQueue<'p>: Send {
 
 /// A port: what it can do, its link, and its queues.
 ///
-/// See [`loopback`](super::loopback) for one to use and read.
+/// The devices of this module are ones to use and to read.
 pub trait Device<'p> {
     /// Its receive queues.
     type Rx: RxQueue<'p>;

@@ -39,7 +39,8 @@ impl Counter {
     /// Counts `count` more. It wraps past 2^64.
     #[inline]
     pub fn add(&self, count: u64) {
-        self.0.store(self.value().wrapping_add(count), Ordering::Relaxed);
+        self.0
+            .store(self.value().wrapping_add(count), Ordering::Relaxed);
     }
 }
 
