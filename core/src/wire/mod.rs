@@ -55,20 +55,30 @@
 //!   addresses are those of [`core::net`];
 //! - [`Layers`]: where the headers of a packet are, in four bytes;
 //! - [`checksum`]: the Internet checksum, in full and incrementally, and the pseudo-headers;
-//! - [`ethernet`]: Ethernet II; [`ipv4`]: IPv4.
+//! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
+//!   stacked too; [`mpls`]: label stacks; [`arp`];
+//! - IPv4 in [`ipv4`].
 
 mod error;
 mod header;
 mod layers;
 mod types;
 
+pub mod arp;
 pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;
+pub mod llc;
+pub mod mpls;
+pub mod vlan;
 
+pub use arp::{Arp, ArpHeader, ArpMut, ArpOperation};
 pub use error::WireError;
 pub use ethernet::{Ethernet, EthernetHeader, EthernetMut};
 pub use header::Header;
 pub use ipv4::{Ipv4, Ipv4Header, Ipv4Mut};
 pub use layers::{Kinds, Layers};
+pub use llc::{Llc, LlcHeader, LlcMut, Sap, Snap, SnapHeader, SnapMut};
+pub use mpls::{Mpls, MplsHeader, MplsLabel, MplsMut, MplsStack};
 pub use types::{EtherType, IpProtocol, MacAddr, ParseMacError};
+pub use vlan::{Vlan, VlanHeader, VlanMut, VlanTags, VlanTci};
