@@ -1,1 +1,30 @@
 //! Longest-prefix match for IPv4 and IPv6, and the neighbour table.
+//!
+//! Tables live in memory that the caller gives them as [`CacheLine`]s; nothing here allocates.
+//! One writer changes a table while any number of readers look up in it.
+//!
+//! - [`Lpm4`]: IPv4, one load for most addresses; [`Lpm`] is what every such table answers.
+//! - [`Prefix4`], [`Prefix6`]: what a route is for; [`NextHop`]: where it leads.
+//! - [`Routes4`], [`Routes6`]: tables of any size for benches and demonstrations.
+//! - [`RouteError`], [`MemoryError`]: why a table refuses.
+
+mod error;
+mod generate;
+mod lpm;
+mod lpm4;
+mod marks;
+mod memory;
+mod next_hop;
+mod nodes;
+mod prefix;
+mod routes;
+#[cfg(test)]
+mod testing;
+
+pub use error::{Full, MemoryError, RouteError};
+pub use generate::{Routes4, Routes6};
+pub use lpm::Lpm;
+pub use lpm4::{Lpm4, Lpm4Config, Lpm4Reader};
+pub use memory::CacheLine;
+pub use next_hop::NextHop;
+pub use prefix::{ParsePrefixError, Prefix4, Prefix6};

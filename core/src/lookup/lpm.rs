@@ -1,0 +1,43 @@
+//! What every longest-prefix-match table answers, whatever it is made of.
+
+use super::NextHop;
+
+/// Longest-prefix match over addresses of type `A`: `u32` for IPv4 and `u128` for IPv6, in host
+/// order (`to_bits` of `core::net`).
+///
+/// A forwarder that is generic over this runs on the big table, on a compact one, or on its own.
+///
+/// ```
+/// use linecard::lookup::{Lpm, NextHop};
+///
+/// /// Everything goes the same way.
+/// #[derive(Clone, Copy)]
+/// struct Static(NextHop);
+///
+/// impl<A: Copy> Lpm<A> for Static {
+///     fn lookup(&self, _: A) -> Option<NextHop> {
+///         Some(self.0)
+///     }
+/// }
+///
+/// let table = Static(NextHop::new(3)?);
+/// let mut hops = [None; 2];
+/// assert_eq!(table.lookup_bulk(&[1u32, 2, 3], &mut hops), 2);
+/// assert_eq!(hops, [Some(table.0); 2]);
+/// # Ok::<(), linecard::lookup::RouteError>(())
+/// ```
+pub trait Lpm<A: Copy>: Copy + Send + Sync {
+    /// The next hop of the longest prefix that `address` starts with.
+    fn lookup(&self, address: A) -> Option<NextHop>;
+
+    /// Answers for a slice of addresses, as many as both slices hold; how many that was.
+    ///
+    /// Each answer is right by itself; under a writer, two of them may be from different moments.
+    fn lookup_bulk(&self, addresses: &[A], answers: &mut [Option<NextHop>]) -> usize {
+        let count = addresses.len().min(answers.len());
+        for (address, answer) in addresses.iter().zip(answers) {
+            *answer = self.lookup(*address);
+        }
+        count
+    }
+}

@@ -1,0 +1,146 @@
+//! The look-up.
+
+use core::fmt;
+use core::hint;
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use super::{NODE, Node, Root};
+use crate::lookup::{Lpm, NextHop};
+
+/// A view of an [`Lpm4`](super::Lpm4) for look-ups, one for each core that wants one.
+///
+/// Addresses are in host order. Nothing here writes, waits or can panic.
+///
+/// ```
+/// use linecard::lookup::{CacheLine, Lpm4, Lpm4Config, NextHop};
+///
+/// let config = Lpm4Config { routes: 1, nodes: 0 };
+/// let mut memory = vec![CacheLine::ZERO; config.lines()];
+/// let mut table = Lpm4::new(config, &mut memory)?;
+/// table.insert("10.0.0.0/8".parse()?, NextHop::new(5)?)?;
+///
+/// let mut answers = [None; 2];
+/// let count = table.reader().lookup_bulk(&[0x0a00_0001, 0x0b00_0001], &mut answers);
+/// assert_eq!((count, answers), (2, [Some(NextHop::new(5)?), None]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Lpm4Reader<'m> {
+    pub(super) root: &'m Root,
+    pub(super) nodes: &'m [Node],
+    pub(super) generation: &'m AtomicUsize,
+}
+
+impl Lpm4Reader<'_> {
+    /// The next hop of the longest prefix that `address` starts with.
+    #[inline]
+    pub fn lookup(&self, address: u32) -> Option<NextHop> {
+        let entry = self.root[slot(address)].load(Ordering::Relaxed);
+        if entry & NODE == 0 {
+            return NextHop::from_entry(entry);
+        }
+        self.lookup_in_node(address)
+    }
+
+    /// Answers for a slice of addresses, as many as both slices hold; how many that was.
+    pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
+        let count = addresses.len().min(answers.len());
+        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks::<CHUNK>();
+        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut::<CHUNK>();
+        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
+            self.lookup_chunk(addresses, answers);
+        }
+        self.lookup_chunk(addresses, answers);
+        count
+    }
+
+    /// Both slices are of one length; a constant one once this is inlined.
+    #[inline]
+    fn lookup_chunk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
+        let generation = self.generation.load(Ordering::Acquire);
+        let mut seen = 0;
+        for (address, answer) in addresses.iter().zip(answers.iter_mut()) {
+            let entry = self.root[slot(*address)].load(Ordering::Relaxed);
+            seen |= entry;
+            *answer = NextHop::from_entry(entry);
+        }
+        if seen & NODE != 0 {
+            self.follow(addresses, answers, generation);
+        }
+    }
+
+    /// Replaces what are still node numbers among `answers` by the answers.
+    fn follow(&self, addresses: &[u32], answers: &mut [Option<NextHop>], generation: usize) {
+        // Pairs with the publication of a node: its filling is seen.
+        fence(Ordering::Acquire);
+        for (address, answer) in addresses.iter().zip(answers.iter_mut()) {
+            let entry = NextHop::entry(*answer);
+            if entry & NODE != 0 {
+                *answer = NextHop::from_entry(self.load(entry, *address));
+            }
+        }
+        // A node may have been reused under our hands: see the module `nodes`.
+        fence(Ordering::Acquire);
+        if self.generation.load(Ordering::Relaxed) != generation {
+            for (address, answer) in addresses.iter().zip(answers) {
+                *answer = self.lookup(*address);
+            }
+        }
+    }
+
+    #[cold]
+    fn lookup_in_node(&self, address: u32) -> Option<NextHop> {
+        loop {
+            let generation = self.generation.load(Ordering::Acquire);
+            let entry = self.root[slot(address)].load(Ordering::Acquire);
+            if entry & NODE == 0 {
+                return NextHop::from_entry(entry);
+            }
+            let answer = self.load(entry, address);
+            fence(Ordering::Acquire);
+            if self.generation.load(Ordering::Relaxed) == generation {
+                return NextHop::from_entry(answer);
+            }
+            hint::spin_loop();
+        }
+    }
+
+    /// The entry of `address` in the node that `entry` points to. A number past the nodes is
+    /// never published, and would be no route.
+    #[inline]
+    fn load(&self, entry: u16, address: u32) -> u16 {
+        let node = self.nodes.get(usize::from(entry & !NODE));
+        node.map_or(0, |node| {
+            node[(address & 0xff) as usize].load(Ordering::Relaxed)
+        })
+    }
+}
+
+impl Lpm<u32> for Lpm4Reader<'_> {
+    #[inline]
+    fn lookup(&self, address: u32) -> Option<NextHop> {
+        Lpm4Reader::lookup(self, address)
+    }
+
+    fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
+        Lpm4Reader::lookup_bulk(self, addresses, answers)
+    }
+}
+
+impl fmt::Debug for Lpm4Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lpm4Reader")
+            .field("nodes", &self.nodes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where an address's /24 is in the root: always below 2^24, which the compiler sees.
+#[inline]
+pub(super) fn slot(address: u32) -> usize {
+    (address >> 8) as usize
+}
+
+/// Look-ups whose root entries are loaded before the first is looked at: a burst of 32, whose
+/// 32 independent misses are more than a core can have under way.
+const CHUNK: usize = 32;
