@@ -25,8 +25,9 @@ use core::net::Ipv4Addr;
 use zerocopy::byteorder::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::checksum::Sum;
 use super::header::{split_at, split_at_mut, views_deref_to_header};
-use super::{Header, IpProtocol, WireError};
+use super::{Header, IpProtocol, Ipv4Options, WireError};
 
 /// The 20 bytes that each IPv4 header starts with.
 ///
@@ -36,6 +37,7 @@ use super::{Header, IpProtocol, WireError};
 ///
 /// let mut header = Ipv4Header::new(Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2), IpProtocol::UDP, 8)?;
 /// header.set_ttl(1);
+/// header.fill_checksum();
 /// assert_eq!(header.total_len(), 28);
 /// assert_eq!(header.to_string(), "10.0.0.1 > 10.0.0.2: UDP, ttl 1, id 0, DF, length 28");
 ///
@@ -275,6 +277,14 @@ impl Ipv4Header {
         self.checksum.set(checksum);
     }
 
+    /// Computes the checksum of a header without options and puts it in; one with options is filled
+    /// in by [`Ipv4Mut::fill_checksum`].
+    #[inline]
+    pub fn fill_checksum(&mut self) {
+        self.set_checksum(0);
+        self.set_checksum(self.sum().checksum());
+    }
+
     /// Sets who sent it.
     #[inline]
     pub fn set_source(&mut self, address: Ipv4Addr) {
@@ -297,10 +307,10 @@ impl Ipv4Header {
     /// ```
     /// use linecard::wire::{Header, Ipv4Header};
     ///
-    /// let mut bytes = *b"\x45\0\0\x14\0\0\0\0\x02\x11\xa4\xd6\x0a\0\0\x01\x0a\0\0\x02";
+    /// let mut bytes = *b"\x45\0\0\x14\0\0\0\0\x02\x11\xa4\xd7\x0a\0\0\x01\x0a\0\0\x02";
     /// let (header, _) = Ipv4Header::split_mut(&mut bytes)?;
-    /// assert_eq!((header.decrement_ttl(), header.checksum()), (Some(1), 0xa5d6));
-    /// assert_eq!((header.decrement_ttl(), header.checksum()), (None, 0xa5d6));
+    /// assert_eq!((header.decrement_ttl(), header.checksum()), (Some(1), 0xa5d7));
+    /// assert_eq!((header.decrement_ttl(), header.checksum()), (None, 0xa5d7));
     /// # Ok::<(), linecard::wire::WireError>(())
     /// ```
     #[inline]
@@ -314,6 +324,12 @@ impl Ipv4Header {
         let sum = u32::from(!self.checksum.get()) + 0xfeff;
         self.checksum.set(!((sum & 0xffff) + (sum >> 16)) as u16);
         Some(self.ttl)
+    }
+
+    /// The sum over these 20 bytes.
+    #[inline]
+    fn sum(&self) -> Sum {
+        Sum::of_20(zerocopy::transmute_ref!(self))
     }
 
     /// Checks the fields that the parts of a view are cut by; gives the lengths of header and
@@ -431,6 +447,30 @@ impl<'a> Ipv4<'a> {
             payload,
         })
     }
+
+    /// The header checksum is right. RFC 1812, 5.2.2 (2): "The IP checksum must be correct."
+    ///
+    /// ```
+    /// use linecard::wire::Ipv4;
+    ///
+    /// let mut bytes = *b"\x45\0\0\x14\0\0\0\0\x40\x11\x66\xd7\x0a\0\0\x01\x0a\0\0\x02";
+    /// assert!(Ipv4::new(&bytes)?.checksum_ok());
+    /// bytes[8] = 0x41;
+    /// assert!(!Ipv4::new(&bytes)?.checksum_ok());
+    /// # Ok::<(), linecard::wire::WireError>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn checksum_ok(&self) -> bool {
+        sum(self.header, self.options).is_valid()
+    }
+
+    /// The options, one by one.
+    #[inline]
+    #[must_use]
+    pub const fn options(&self) -> Ipv4Options<'a> {
+        Ipv4Options::new(self.options)
+    }
 }
 
 /// A packet, checked, for writing in place.
@@ -478,9 +518,44 @@ impl<'a> Ipv4Mut<'a> {
             payload,
         })
     }
+
+    /// The header checksum is right.
+    #[inline]
+    #[must_use]
+    pub fn checksum_ok(&self) -> bool {
+        sum(self.header, self.options).is_valid()
+    }
+
+    /// Computes the header checksum and puts it in.
+    ///
+    /// ```
+    /// use linecard::wire::Ipv4Mut;
+    ///
+    /// let mut bytes = *b"\x45\0\0\x14\0\0\0\0\x40\x11\0\0\x0a\0\0\x01\x0a\0\0\x02";
+    /// let mut packet = Ipv4Mut::new(&mut bytes)?;
+    /// packet.fill_checksum();
+    /// assert_eq!(packet.checksum(), 0x66d7);
+    /// # Ok::<(), linecard::wire::WireError>(())
+    /// ```
+    #[inline]
+    pub fn fill_checksum(&mut self) {
+        self.header.set_checksum(0);
+        let checksum = sum(self.header, self.options).checksum();
+        self.header.set_checksum(checksum);
+    }
 }
 
 views_deref_to_header!(Ipv4, Ipv4Mut, Ipv4Header);
+
+/// The sum over header and options.
+#[inline]
+fn sum(header: &Ipv4Header, options: &[u8]) -> Sum {
+    // Nearly all packets have none: theirs is a sum of a fixed number of bytes.
+    if options.is_empty() {
+        return header.sum();
+    }
+    header.sum() + Sum::of(options)
+}
 
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;

@@ -57,7 +57,7 @@
 //! - [`checksum`]: the Internet checksum, in full and incrementally, and the pseudo-headers;
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
-//! - IPv4 in [`ipv4`].
+//! - IPv4 in [`ipv4`] and [`ipv4_options`].
 
 mod error;
 mod header;
@@ -68,6 +68,7 @@ pub mod arp;
 pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;
+pub mod ipv4_options;
 pub mod llc;
 pub mod mpls;
 pub mod vlan;
@@ -77,6 +78,7 @@ pub use error::WireError;
 pub use ethernet::{Ethernet, EthernetHeader, EthernetMut};
 pub use header::Header;
 pub use ipv4::{Ipv4, Ipv4Header, Ipv4Mut};
+pub use ipv4_options::{Ipv4Option, Ipv4OptionKind, Ipv4Options, Ipv4Route, Ipv4Timestamp};
 pub use layers::{Kinds, Layers};
 pub use llc::{Llc, LlcHeader, LlcMut, Sap, Snap, SnapHeader, SnapMut};
 pub use mpls::{Mpls, MplsHeader, MplsLabel, MplsMut, MplsStack};

@@ -147,3 +147,38 @@ proptest! {
         prop_assert_eq!((view.source(), view.destination(), view.protocol().0), (s.into(), d.into(), protocol));
     }
 }
+
+proptest! {
+    #[test]
+    fn a_hop_less_is_what_a_full_checksum_says(
+        mut bytes in proptest::collection::vec(any::<u8>(), 60..80), ihl in 5_u8..=15, ttl in 2_u8..,
+    ) {
+        (bytes[0], bytes[2], bytes[3], bytes[8]) = (0x40 | ihl, 0, 60, ttl);
+        let mut packet = Ipv4Mut::new(&mut bytes).unwrap();
+        packet.fill_checksum();
+        prop_assert!(packet.checksum_ok());
+        prop_assert_eq!(packet.decrement_ttl(), Some(ttl - 1));
+        let incremental = packet.checksum();
+        packet.fill_checksum();
+        prop_assert_eq!(incremental, packet.checksum());
+        prop_assert!(Ipv4::new(&bytes).unwrap().checksum_ok());
+        bytes[16] ^= 1;
+        prop_assert!(!Ipv4::new(&bytes).unwrap().checksum_ok());
+    }
+}
+
+#[test]
+fn a_checksum_sent_as_all_ones_stays_right() {
+    // All other words add up to 0xffff, so that the checksum is zero, which some send as 0xffff.
+    let mut bytes = *b"\x45\0\0\x14\0\0\0\0\x02\x11\0\0\x0a\0\0\x01\x0a\0\0\x02";
+    let mut packet = Ipv4Mut::new(&mut bytes).unwrap();
+    packet.fill_checksum();
+    let checksum = packet.checksum();
+    packet.set_ident(checksum);
+    packet.fill_checksum();
+    assert_eq!(packet.checksum(), 0);
+    packet.set_checksum(0xffff);
+    assert!(packet.checksum_ok());
+    packet.decrement_ttl();
+    assert!(packet.checksum_ok());
+}
