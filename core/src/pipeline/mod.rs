@@ -1,1 +1,25 @@
 //! Stages on bursts, verdicts and drop reasons, the run-to-completion worker.
+//!
+//! ```text
+//!  rx_burst ──> Lot ──> Stage::process ──> a Verdict each ──┬─ send(port) ──> tx_burst
+//!                       (and_then: more)                    ├─ drop(reason) ─> counted, freed
+//!                                                           ├─ PUNT ─────────> Worker::punted
+//!                                                           └─ exception ────> Stage::exception
+//! ```
+//!
+//! The fast path sees packets in place, in a [`Lot`], and only decides. What needs more — an
+//! ICMP error, a packet that waits for its next hop's address — gets an *exception* verdict, and
+//! is then handed over by value, with a [`Context`] in which to send, drop, or make packets.
+//!
+//! Stages are composed when the program is compiled: [`Stage::and_then`]. The `Worker` is
+//! generic over devices, stage and clock, and knows no operating system.
+
+mod egress;
+mod reason;
+mod stage;
+mod verdict;
+
+pub use egress::{Context, Egress};
+pub use reason::DropReason;
+pub use stage::{Lot, Stage, Then};
+pub use verdict::Verdict;

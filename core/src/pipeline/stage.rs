@@ -1,0 +1,231 @@
+//! A stage, and two in a row.
+
+use super::{Context, DropReason, Verdict};
+use crate::packet::Packet;
+use crate::platform::Instant;
+use crate::trace::{Observe, Phase};
+
+/// A burst's packets and their verdicts, while stages work on them in place.
+///
+/// ```
+/// use linecard::packet::{Packet, PortId};
+/// use linecard::pipeline::{Lot, Verdict};
+/// use linecard::platform::Instant;
+///
+/// let mut packets: [Packet<'_>; 0] = [];
+/// let mut verdicts = [];
+/// let mut lot = Lot::new(&mut packets, &mut verdicts, Instant::from_nanos(0));
+/// for (packet, verdict) in lot.undecided() {
+///     *verdict = Verdict::send(PortId(packet.port.0 ^ 1));
+/// }
+/// ```
+pub struct Lot<'a, 'p> {
+    packets: &'a mut [Packet<'p>],
+    verdicts: &'a mut [Verdict],
+    now: Instant,
+    /// Exception codes below this belong to stages before.
+    first_code: u16,
+    observer: Option<&'a mut dyn Observe>,
+}
+
+impl<'a, 'p> Lot<'a, 'p> {
+    /// A lot of these packets. If there are fewer verdicts than packets, the rest is left out.
+    #[inline]
+    pub fn new(packets: &'a mut [Packet<'p>], verdicts: &'a mut [Verdict], now: Instant) -> Self {
+        Self {
+            packets,
+            verdicts,
+            now,
+            first_code: 0,
+            observer: None,
+        }
+    }
+
+    /// Has `observer` told of each phase.
+    #[must_use]
+    pub fn observed(mut self, observer: Option<&'a mut dyn Observe>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Packets in the lot.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.packets.len().min(self.verdicts.len())
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When the burst is worked on.
+    #[inline]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// All packets with their verdicts, decided or not; for a stage that works in passes.
+    #[inline]
+    pub fn parts(&mut self) -> (&mut [Packet<'p>], &mut [Verdict]) {
+        (self.packets, self.verdicts)
+    }
+
+    /// The packets on which no stage has decided.
+    #[inline]
+    pub fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet<'p>, &mut Verdict)> {
+        let pairs = self.packets.iter_mut().zip(self.verdicts.iter_mut());
+        pairs.filter(|(_, verdict)| verdict.is_undecided())
+    }
+
+    /// The verdict that brings a packet to this stage's [`exception`](Stage::exception) with
+    /// `code`.
+    #[inline]
+    pub const fn exception(&self, code: u16) -> Verdict {
+        Verdict::exception(self.first_code.wrapping_add(code))
+    }
+
+    /// Tells the observer, if there is one, that a phase of the work is done.
+    #[inline]
+    pub fn mark(&mut self, phase: Phase) {
+        let packets = self.len();
+        if let Some(observer) = &mut self.observer {
+            observer.mark(phase, packets);
+        }
+    }
+}
+
+impl core::fmt::Debug for Lot<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_map()
+            .entries(self.packets.iter().zip(self.verdicts.iter()))
+            .finish()
+    }
+}
+
+/// A step of a pipeline: looks at a burst of packets, may change them, and decides.
+///
+/// ```
+/// use linecard::packet::PortId;
+/// use linecard::pipeline::{DropReason, Lot, Stage, Verdict};
+///
+/// /// Drops what is shorter than an Ethernet header.
+/// struct NoRunts;
+/// impl Stage<'_> for NoRunts {
+///     fn process(&mut self, lot: &mut Lot<'_, '_>) {
+///         for (packet, verdict) in lot.undecided() {
+///             if packet.len() < 14 {
+///                 *verdict = Verdict::drop(DropReason::MALFORMED_L2);
+///             }
+///         }
+///     }
+/// }
+///
+/// /// Sends everything to port 1.
+/// struct ToOne;
+/// impl Stage<'_> for ToOne {
+///     fn process(&mut self, lot: &mut Lot<'_, '_>) {
+///         lot.undecided().for_each(|(_, verdict)| *verdict = Verdict::send(PortId(1)));
+///     }
+/// }
+///
+/// let pipeline = NoRunts.and_then(ToOne);
+/// # let _ = pipeline;
+/// ```
+pub trait Stage<'p> {
+    /// Decides on the packets of `lot` on which nobody has, or leaves them to the next stage.
+    ///
+    /// The hot path: it must not panic, and has no room to allocate.
+    fn process(&mut self, lot: &mut Lot<'_, 'p>);
+
+    /// How many exception codes the stage uses: 0 up to this, exclusive.
+    fn exceptions(&self) -> u16 {
+        0
+    }
+
+    /// Takes a packet that [`process`](Self::process) gave the verdict
+    /// [`lot.exception(code)`](Lot::exception).
+    fn exception(&mut self, code: u16, packet: Packet<'p>, cx: &mut Context<'_, 'p>) {
+        let _ = code;
+        cx.drop(packet, DropReason::UNDECIDED);
+    }
+
+    /// Called about every 10 ms: for timers.
+    fn tick(&mut self, cx: &mut Context<'_, 'p>) {
+        let _ = cx;
+    }
+
+    /// This stage, and `next` for the packets on which it does not decide.
+    fn and_then<N: Stage<'p>>(self, next: N) -> Then<Self, N>
+    where
+        Self: Sized,
+    {
+        Then { first: self, next }
+    }
+}
+
+/// One stage and the next: what [`Stage::and_then`] makes.
+///
+/// ```
+/// use linecard::pipeline::{Lot, Stage, Then};
+/// struct Nothing;
+/// impl Stage<'_> for Nothing {
+///     fn process(&mut self, _lot: &mut Lot<'_, '_>) {}
+/// }
+/// let both: Then<Nothing, Nothing> = Nothing.and_then(Nothing);
+/// assert_eq!(both.exceptions(), 0);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Then<A, B> {
+    /// The stage that comes first.
+    pub first: A,
+    /// The one after it.
+    pub next: B,
+}
+
+impl<'p, A: Stage<'p>, B: Stage<'p>> Stage<'p> for Then<A, B> {
+    #[inline]
+    fn process(&mut self, lot: &mut Lot<'_, 'p>) {
+        self.first.process(lot);
+        let before = lot.first_code;
+        lot.first_code = before.wrapping_add(self.first.exceptions());
+        self.next.process(lot);
+        lot.first_code = before;
+    }
+
+    fn exceptions(&self) -> u16 {
+        self.first.exceptions().wrapping_add(self.next.exceptions())
+    }
+
+    fn exception(&mut self, code: u16, packet: Packet<'p>, cx: &mut Context<'_, 'p>) {
+        match code.checked_sub(self.first.exceptions()) {
+            Some(code) => self.next.exception(code, packet, cx),
+            None => self.first.exception(code, packet, cx),
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Context<'_, 'p>) {
+        self.first.tick(cx);
+        self.next.tick(cx);
+    }
+}
+
+impl<'p, S: Stage<'p> + ?Sized> Stage<'p> for &mut S {
+    #[inline]
+    fn process(&mut self, lot: &mut Lot<'_, 'p>) {
+        (**self).process(lot);
+    }
+
+    fn exceptions(&self) -> u16 {
+        (**self).exceptions()
+    }
+
+    fn exception(&mut self, code: u16, packet: Packet<'p>, cx: &mut Context<'_, 'p>) {
+        (**self).exception(code, packet, cx);
+    }
+
+    fn tick(&mut self, cx: &mut Context<'_, 'p>) {
+        (**self).tick(cx);
+    }
+}

@@ -1,0 +1,105 @@
+//! What becomes of a packet.
+
+use core::fmt;
+
+use super::DropReason;
+use crate::packet::PortId;
+
+/// What becomes of a packet: four bytes.
+///
+/// ```
+/// use linecard::packet::PortId;
+/// use linecard::pipeline::{DropReason, Verdict};
+/// assert_eq!(Verdict::send(PortId(2)).port(), Some(PortId(2)));
+/// assert_eq!(Verdict::drop(DropReason::NO_ROUTE).reason(), Some(DropReason::NO_ROUTE));
+/// assert!(Verdict::UNDECIDED.is_undecided());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Verdict(u32);
+
+const SEND: u32 = 1 << 16;
+const DROP: u32 = 2 << 16;
+const EXCEPTION: u32 = 3 << 16;
+const KIND: u32 = 0xffff_0000;
+
+impl Verdict {
+    /// The next stage decides. After the last one, the packet is dropped as
+    /// [`DropReason::UNDECIDED`].
+    pub const UNDECIDED: Self = Self(0);
+
+    /// To the program's own host or control plane: `Worker::punted`.
+    pub const PUNT: Self = Self(4 << 16);
+
+    /// Out by this port.
+    #[inline]
+    pub const fn send(port: PortId) -> Self {
+        Self(SEND | port.0 as u32)
+    }
+
+    /// Freed and counted.
+    #[inline]
+    pub const fn drop(reason: DropReason) -> Self {
+        Self(DROP | reason.code() as u32)
+    }
+
+    /// To [`Stage::exception`](super::Stage::exception) of the stage whose this code is.
+    #[inline]
+    pub const fn exception(code: u16) -> Self {
+        Self(EXCEPTION | code as u32)
+    }
+
+    /// Whether no stage has decided.
+    #[inline]
+    pub const fn is_undecided(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The port to leave by.
+    #[inline]
+    pub const fn port(self) -> Option<PortId> {
+        if self.0 & KIND == SEND {
+            Some(PortId(self.0 as u16))
+        } else {
+            None
+        }
+    }
+
+    /// Why it is dropped.
+    #[inline]
+    pub const fn reason(self) -> Option<DropReason> {
+        if self.0 & KIND == DROP {
+            Some(DropReason::from_code(self.0 as u8))
+        } else {
+            None
+        }
+    }
+
+    /// The exception's code.
+    #[inline]
+    pub const fn exception_code(self) -> Option<u16> {
+        if self.0 & KIND == EXCEPTION {
+            Some(self.0 as u16)
+        } else {
+            None
+        }
+    }
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::UNDECIDED
+    }
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.port(), self.reason(), self.exception_code()) {
+            (Some(port), ..) => write!(f, "send({})", port.0),
+            (_, Some(reason), _) => write!(f, "drop({reason})"),
+            (.., Some(code)) => write!(f, "exception({code})"),
+            _ if *self == Self::PUNT => f.write_str("punt"),
+            _ => f.write_str("undecided"),
+        }
+    }
+}
