@@ -32,10 +32,12 @@ mod error;
 mod hugetlb;
 mod mapping;
 mod pages;
+mod pool;
 mod table;
 
 pub use error::MemoryError;
 pub use hugetlb::{HugePages, Reservation};
 pub use mapping::Mapping;
 pub use pages::{PagePolicy, Pages};
+pub use pool::PoolMemory;
 pub use table::Table;
