@@ -61,6 +61,8 @@ stats! {
         oversize,
         /// Packets cut short, by the wire or by the capture.
         truncated,
+        /// Packets of a link whose headers the device cannot make Ethernet of.
+        unsupported,
         /// Completions that broke the rules: an index, address or length that cannot be.
         invalid,
         /// Packets that the device or the kernel dropped for another reason.
@@ -120,7 +122,13 @@ stats! {
 impl RxStats {
     /// Packets that came, as far as is known, and were not given to the program.
     pub const fn dropped(&self) -> u64 {
-        self.missed + self.oversize + self.truncated + self.invalid + self.errors + self.injected
+        self.missed
+            + self.oversize
+            + self.truncated
+            + self.unsupported
+            + self.invalid
+            + self.errors
+            + self.injected
     }
 }
 
