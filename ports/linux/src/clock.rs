@@ -11,6 +11,7 @@
 use core::time::Duration;
 use std::fs;
 
+use linecard::platform::{Clock, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since boot, by the cheapest trustworthy means. Never goes backwards on one CPU.
@@ -68,6 +69,13 @@ impl MonotonicClock {
     #[must_use]
     pub fn reads_counter(&self) -> bool {
         self.scale.is_some()
+    }
+}
+
+impl Clock for MonotonicClock {
+    #[inline]
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.nanos())
     }
 }
 

@@ -354,7 +354,7 @@ fn pool(draft: &Draft) -> Result<Pool, ConfigError> {
         return Err(setting.error(Problem::Invalid {
             what: "frame size",
             value: frame_size.to_string(),
-            expected: "a power of two from 2048 to 65536",
+            expected: "a power of two from 2048 to 32768",
         }));
     }
     Ok(Pool {
@@ -477,7 +477,7 @@ const MAX_PORTS: usize = 64;
 const MIN_FRAMES: u64 = 64;
 const MAX_FRAMES: u64 = 1 << 24;
 const MIN_FRAME_SIZE: u64 = 2_048;
-const MAX_FRAME_SIZE: u64 = 65_536;
+const MAX_FRAME_SIZE: u64 = 32_768;
 const MAX_BURST: u64 = 64;
 /// The kernel's largest `NR_CPUS` is 8,192.
 const MAX_CPU: u64 = 8_191;

@@ -144,7 +144,7 @@ fn every_mistake_is_named_and_placed() {
         (
             "forwarder = \"router\"\npool.frame-size = 3000",
             "f.toml:2:19: pool.frame-size: `3000` is no frame size; \
-             expected a power of two from 2048 to 65536",
+             expected a power of two from 2048 to 32768",
         ),
         (
             "forwarder = \"router\"\npool.huge-pages = \"yes\"",

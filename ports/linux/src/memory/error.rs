@@ -3,6 +3,8 @@
 use core::fmt;
 use std::io;
 
+use linecard::mempool::PoolError;
+
 use super::hugetlb::HugePages;
 
 /// Why a mapping could not be made. `Display` says what to do about it.
@@ -50,6 +52,8 @@ pub enum MemoryError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The pool's configuration does not make a pool.
+    Layout(PoolError),
     /// The number of reserved huge pages could not be changed.
     Reserve {
         /// 2 MiB pages that were to be added.
@@ -97,6 +101,7 @@ impl fmt::Display for MemoryError {
                  free memory, raise the memory limit of this cgroup, or make the pool smaller",
                 bytes.div_ceil(1 << 20)
             ),
+            Self::Layout(source) => write!(f, "the pool cannot be cut this way: {source}"),
             Self::Reserve {
                 wanted,
                 added,
@@ -124,6 +129,7 @@ impl core::error::Error for MemoryError {
         match self {
             Self::Refused { source, .. } => Some(source),
             Self::Reserve { source, .. } => source.as_ref().map(|e| e as _),
+            Self::Layout(source) => Some(source),
             Self::Empty { .. } | Self::TooLarge { .. } | Self::NoHugePages { .. } => None,
         }
     }

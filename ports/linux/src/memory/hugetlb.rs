@@ -2,13 +2,15 @@
 //!
 //! Reserving is never done unasked: it takes memory away from everyone else on the machine.
 //! Whoever asks for it holds a [`Reservation`], which gives the pages back when it is dropped.
-//! It adds and subtracts and never restores an old total, so two programs that reserve at once do
-//! not undo each other. A process killed by SIGKILL cannot give its pages back; `linecard check`
+//! It adds and subtracts and never restores an old total, and takes turns with other Linecards,
+//! so that two that reserve at once do not undo each other. A process killed by SIGKILL cannot give its pages back; `linecard check`
 //! shows them, and `sysctl vm.nr_hugepages=0` frees them.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+
+use rustix::fs::FlockOperation;
 
 use super::error::MemoryError;
 
@@ -72,6 +74,7 @@ impl Reservation {
     /// [`MemoryError::Reserve`] if the kernel does not let this process change the number, or
     /// finds too little contiguous memory; in both cases nothing stays reserved.
     pub fn for_bytes(bytes: usize) -> Result<Self, MemoryError> {
+        let _turn = Turn::take();
         let before = HugePages::of(HugePages::SIZE_2M);
         let wanted = bytes
             .div_ceil(HugePages::SIZE_2M)
@@ -85,19 +88,17 @@ impl Reservation {
             source: Some(source),
         })?;
         // The write succeeds even when the kernel found fewer pages than that.
-        let reservation = Self {
-            added: HugePages::of(HugePages::SIZE_2M)
-                .total
-                .saturating_sub(before.total),
-        };
-        if reservation.added < wanted {
+        let now = HugePages::of(HugePages::SIZE_2M).total;
+        let added = now.saturating_sub(before.total);
+        if added < wanted {
+            let _ = write_total(now.saturating_sub(added));
             return Err(MemoryError::Reserve {
                 wanted,
-                added: reservation.added,
+                added,
                 source: None,
             });
         }
-        Ok(reservation)
+        Ok(Self { added })
     }
 
     /// Pages of 2 MiB that were added.
@@ -112,9 +113,26 @@ impl Drop for Reservation {
         if self.added == 0 {
             return;
         }
+        let _turn = Turn::take();
         let now = HugePages::of(HugePages::SIZE_2M).total;
         // Nothing more can be done about a failure here; the module documentation says how to.
         let _ = write_total(now.saturating_sub(self.added));
+    }
+}
+
+/// The turn to change the number of pages: held by one process at a time, by a lock on the
+/// kernel's own file. Where it cannot be had (no such file), changing the number fails anyway.
+struct Turn {
+    _locked: Option<fs::File>,
+}
+
+impl Turn {
+    fn take() -> Self {
+        let file = fs::File::open(directory(HugePages::SIZE_2M).join("nr_hugepages")).ok();
+        Self {
+            _locked: file
+                .filter(|file| rustix::fs::flock(file, FlockOperation::LockExclusive).is_ok()),
+        }
     }
 }
 

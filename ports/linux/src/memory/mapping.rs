@@ -18,7 +18,6 @@ use std::io;
 
 use rustix::io::Errno;
 use rustix::mm::{self, Advice, MapFlags, MprotectFlags, ProtFlags};
-use zerocopy::{FromBytes, IntoBytes};
 
 use super::error::MemoryError;
 use super::hugetlb::HugePages;
@@ -28,13 +27,15 @@ use super::pages::{PagePolicy, Pages};
 ///
 /// It is unmapped on drop, so whatever borrows from it cannot outlive it.
 ///
+/// Nothing here reads or writes the bytes: they belong to whoever is given [`base`](Self::base),
+/// as [`Table`](super::Table) and [`PoolMemory`](super::PoolMemory) are.
+///
 /// ```
 /// use linecard_linux::memory::{Mapping, PagePolicy};
 ///
-/// let mut memory = Mapping::new("counters", 1 << 20, PagePolicy::Never)?;
-/// let counters: &mut [u64] = memory.values_mut();
-/// counters[7] += 1;
-/// assert_eq!(counters.len() * 8, memory.len());
+/// let memory = Mapping::new("scratch", 1 << 20, PagePolicy::Prefer)?;
+/// assert!(memory.base().is_aligned());
+/// println!("{}: {}", memory.purpose(), memory.pages());
 /// # Ok::<(), linecard_linux::memory::MemoryError>(())
 /// ```
 #[derive(Debug)]
@@ -49,6 +50,9 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Alignment of [`base`](Self::base), in bytes, whatever the pages.
+    pub const ALIGN: usize = HugePages::SIZE_2M;
+
     /// Maps at least `bytes` bytes, zeroed and touched, on the best pages that `policy` allows.
     ///
     /// `purpose` names the memory in messages. The length is rounded up to whole 2 MiB pages
@@ -120,25 +124,6 @@ impl Mapping {
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.locked
-    }
-
-    /// The whole mapping as plain values. They are zero until someone writes.
-    ///
-    /// Bytes at the end that do not make up a whole `T` are left out.
-    #[must_use]
-    pub fn values_mut<T: FromBytes + IntoBytes>(&mut self) -> &mut [T] {
-        const {
-            assert!(size_of::<T>() > 0 && align_of::<T>() <= HugePages::SIZE_2M);
-        }
-        // SAFETY: `base..base + len` is mapped readable and writable until `self` is dropped and
-        // belongs to `self` (`ordinary`, `hugetlb`); `&mut self` makes this the only reference,
-        // for as long as it lives; `base` is aligned to 2 MiB, which the assertion above compares
-        // with `T`; `count` values take at most `len` bytes, below `isize::MAX` (`new`); `T` is
-        // `FromBytes`, so that whatever the bytes are is a valid `T`, and `IntoBytes`, so that no
-        // padding of a `T` leaves bytes uninitialised for a later call with another type.
-        unsafe {
-            core::slice::from_raw_parts_mut(self.base.as_ptr().cast(), self.len / size_of::<T>())
-        }
     }
 
     fn hugetlb(purpose: &'static str, bytes: usize) -> Option<Self> {
@@ -295,7 +280,7 @@ impl Drop for Mapping {
 }
 
 // SAFETY: the mapping belongs to the process and not to a thread, `Mapping` is its only owner,
-// and references into it are given out by `&mut self` alone.
+// and whoever uses the bytes says for himself who may (`Table`, `PoolMemory`).
 unsafe impl Send for Mapping {}
 // SAFETY: `&Mapping` reads fields that never change after `new`; it gives no access to the bytes.
 unsafe impl Sync for Mapping {}

@@ -16,12 +16,15 @@
 //! Whatever the pages, they are all touched before the mapping is handed out, so the data path
 //! never takes a page fault, and locked as far as `RLIMIT_MEMLOCK` allows.
 //!
-//! ```
-//! use linecard_linux::memory::{Mapping, PagePolicy};
+//! - [`Table`] holds values: a look-up table, or anything that is looked up at random;
+//! - [`PoolMemory`] holds the frames of a pool;
+//! - [`Mapping`] is what both stand on; [`HugePages`] and [`Reservation`] count and ask for pages.
 //!
-//! let table = Mapping::new("route table", 3 << 20, PagePolicy::Prefer)?;
-//! assert!(table.len() >= 3 << 20);
-//! println!("{}: {}", table.purpose(), table.pages());
+//! ```
+//! use linecard_linux::memory::{PagePolicy, Table};
+//!
+//! let table = Table::new("next hops", 1 << 16, PagePolicy::Prefer, |_| 0_u16)?;
+//! println!("{}", table.pages());
 //! # Ok::<(), linecard_linux::memory::MemoryError>(())
 //! ```
 
@@ -29,8 +32,12 @@ mod error;
 mod hugetlb;
 mod mapping;
 mod pages;
+mod pool;
+mod table;
 
 pub use error::MemoryError;
 pub use hugetlb::{HugePages, Reservation};
 pub use mapping::Mapping;
 pub use pages::{PagePolicy, Pages};
+pub use pool::PoolMemory;
+pub use table::Table;

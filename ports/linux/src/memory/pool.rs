@@ -1,0 +1,176 @@
+//! The memory of a pool: its frames, and the side table with an entry for each.
+
+use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+
+use super::error::MemoryError;
+use super::hugetlb::{HugePages, Reservation};
+use super::mapping::Mapping;
+use super::pages::{PagePolicy, Pages};
+use super::table::Table;
+
+/// Frames and side table of a pool, on the best pages there are.
+///
+/// ```
+/// use linecard::mempool::Cache;
+/// use linecard_linux::memory::{PagePolicy, PoolMemory};
+/// use linecard::mempool::PoolConfig;
+///
+/// let mut memory = PoolMemory::new(1024, PoolConfig::default(), PagePolicy::Prefer, false)?;
+/// println!("frames on {}", memory.pages());
+/// let pool = memory.pool();
+/// let mut cache = Cache::new(&pool, "worker", 64)?;
+/// assert!(cache.alloc().is_some());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct PoolMemory {
+    // Fields are dropped in this order: the pages are free again before they are given back.
+    frames: Mapping,
+    slots: Table<Slot>,
+    _reserved: Option<Reservation>,
+    count: usize,
+    config: PoolConfig,
+}
+
+impl PoolMemory {
+    /// Memory for `count` frames as `config` cuts them. With `reserve`, huge pages that are
+    /// missing are added to the kernel's pool first, and given back when this is dropped.
+    ///
+    /// # Errors
+    /// What [`Mapping::new`] or [`Reservation::for_bytes`] says, or [`MemoryError::Layout`] for a
+    /// `config` by which no pool can be cut.
+    pub fn new(
+        count: usize,
+        config: PoolConfig,
+        policy: PagePolicy,
+        reserve: bool,
+    ) -> Result<Self, MemoryError> {
+        let bytes = count
+            .checked_mul(config.frame_size)
+            .ok_or(MemoryError::TooLarge {
+                purpose: FRAMES,
+                bytes: usize::MAX,
+            })?;
+        let reserved = if reserve {
+            let pages = |bytes: usize| bytes.next_multiple_of(HugePages::SIZE_2M);
+            let table = pages(count.saturating_mul(size_of::<Slot>()));
+            Some(Reservation::for_bytes(pages(bytes).saturating_add(table))?)
+        } else {
+            None
+        };
+        let memory = Self {
+            frames: Mapping::new(FRAMES, bytes, policy)?,
+            slots: Table::new("side table", count, policy, |_| Slot::new())?,
+            _reserved: reserved,
+            count,
+            config,
+        };
+        // Tried once here, so that `pool` cannot fail.
+        Pool::new(memory.region(), &memory.slots, config)
+            .map_err(MemoryError::Layout)
+            .map(drop)?;
+        Ok(memory)
+    }
+
+    /// The pool, every frame free. It borrows the memory for itself alone.
+    #[must_use]
+    pub fn pool(&mut self) -> Pool<'_> {
+        Pool::new(self.region(), &self.slots, self.config)
+            .expect("the same arguments made a pool in `new`")
+    }
+
+    /// The pages that the frames lie on.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        self.frames.pages()
+    }
+
+    /// Whether the kernel promised never to swap the frames out.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.frames.is_locked()
+    }
+
+    /// Bytes of frames and side table.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.count * (self.config.frame_size + size_of::<Slot>())
+    }
+
+    /// Called by `new`, which keeps no pool, and by `pool`, which borrows exclusively: so there is
+    /// one pool at a time.
+    fn region(&self) -> Region<'_> {
+        // SAFETY: `Mapping::new` gives memory aligned to 2 MiB that is mapped readable, writable
+        // and zeroed for `count * frame_size` bytes at least, in one mapping that lives as long
+        // as `self`; `frames` is private and read by nobody but here, and there is one pool at a
+        // time (above), so nobody else has a reference into it.
+        unsafe { Region::from_raw(self.frames.base(), self.count * self.config.frame_size) }
+    }
+}
+
+const FRAMES: &str = "packet pool";
+
+#[cfg(test)]
+mod tests {
+    use linecard::mempool::{Cache, PoolError};
+
+    use super::*;
+
+    #[test]
+    fn every_frame_can_be_written_to_its_end_and_comes_back() {
+        let config = PoolConfig::default();
+        let mut memory = PoolMemory::new(1000, config, PagePolicy::Prefer, false).unwrap();
+        let pool = memory.pool();
+        assert_eq!(pool.frames(), 1000);
+        let mut cache = Cache::new(&pool, "test", 32).unwrap();
+        let mut held = Vec::new();
+        while let Some(mut frame) = cache.alloc() {
+            let room = frame.tailroom();
+            frame.append(room).unwrap().fill(0xa5);
+            held.push(frame);
+        }
+        assert_eq!(held.len(), 1000);
+        held.into_iter().for_each(|frame| cache.free(frame));
+        drop(cache);
+        pool.audit().unwrap();
+    }
+
+    #[test]
+    fn a_second_pool_on_the_same_memory_starts_anew() {
+        let config = PoolConfig::default();
+        let mut memory = PoolMemory::new(64, config, PagePolicy::Never, false).unwrap();
+        core::mem::forget(memory.pool().alloc());
+        assert_eq!(memory.pool().free_frames(), 64);
+    }
+
+    #[test]
+    fn a_layout_that_makes_no_pool_is_refused() {
+        let config = PoolConfig {
+            headroom: 100,
+            ..PoolConfig::default()
+        };
+        let refused = PoolMemory::new(64, config, PagePolicy::Never, false).unwrap_err();
+        assert!(matches!(refused, MemoryError::Layout(PoolError::Layout)));
+    }
+
+    #[test]
+    fn reserved_pages_are_used_and_given_back_or_refused_with_advice() {
+        let before = HugePages::of(HugePages::SIZE_2M);
+        match PoolMemory::new(1024, PoolConfig::default(), PagePolicy::Require, true) {
+            Ok(memory) => {
+                assert!(memory.pages().is_huge());
+                drop(memory);
+                // Another process may be reserving at the same time.
+                let given_back = (0..100).any(|_| {
+                    std::thread::sleep(core::time::Duration::from_millis(20));
+                    HugePages::of(HugePages::SIZE_2M).total <= before.total
+                });
+                assert!(given_back);
+            }
+            Err(refused) => {
+                assert!(matches!(refused, MemoryError::Reserve { .. }), "{refused}");
+                assert!(refused.to_string().contains("huge pages of 2 MiB"));
+            }
+        }
+    }
+}
