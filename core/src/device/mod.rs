@@ -15,9 +15,15 @@
 //!   that nobody can poll a queue that is being torn down.
 
 mod capabilities;
+mod fault;
+mod null;
 mod queue;
 mod stats;
+mod tap;
 
 pub use capabilities::{Capabilities, DeviceError, Features, Link};
+pub use fault::{Faults, FaultyRx, FaultyTx};
+pub use null::{Null, NullRx, NullTx};
 pub use queue::{Device, RxQueue, TxQueue};
 pub use stats::{RxStats, TxStats};
+pub use tap::{Direction, Tap, TapRx, TapTx};

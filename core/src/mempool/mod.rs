@@ -43,6 +43,7 @@ mod chain;
 mod frame;
 mod free_list;
 mod ledger;
+mod limbo;
 mod pool;
 mod region;
 
@@ -52,6 +53,7 @@ pub use chain::Segments;
 pub use frame::{Frame, RoomError};
 pub use free_list::Slot;
 pub use ledger::{AuditError, Entry, Ledger, Place};
+pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};
 pub use region::{DeviceAddress, DmaMap, Region};
 

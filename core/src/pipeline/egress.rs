@@ -40,6 +40,9 @@ pub trait Egress<'p> {
     /// Hands the packet to the program.
     fn punt(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>);
 
+    /// Counts a packet that a stage made.
+    fn made(&mut self) {}
+
     /// Frees the packet and counts it.
     fn drop(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>, why: DropReason);
 }
@@ -89,7 +92,9 @@ impl<'a, 'p> Context<'a, 'p> {
 
     /// A new packet, empty and with headroom. `None` when there is no frame.
     pub fn alloc(&mut self) -> Option<Packet<'p>> {
-        self.cache.alloc().map(Packet::new)
+        let frame = self.cache.alloc()?;
+        self.egress.made();
+        Some(Packet::new(frame))
     }
 
     /// Sends the packet out by a port, behind what was sent there before.

@@ -11,15 +11,23 @@
 //! ICMP error, a packet that waits for its next hop's address — gets an *exception* verdict, and
 //! is then handed over by value, with a [`Context`] in which to send, drop, or make packets.
 //!
-//! Stages are composed when the program is compiled: [`Stage::and_then`]. The `Worker` is
+//! Stages are composed when the program is compiled: [`Stage::and_then`]. The [`Worker`] is
 //! generic over devices, stage and clock, and knows no operating system.
 
 mod egress;
+mod outbox;
 mod reason;
 mod stage;
+mod stats;
 mod verdict;
+mod worker;
 
 pub use egress::{Context, Egress};
 pub use reason::DropReason;
 pub use stage::{Lot, Stage, Then};
+pub use stats::WorkerStats;
 pub use verdict::Verdict;
+pub use worker::{Worker, WorkerError};
+
+#[cfg(test)]
+mod tests;

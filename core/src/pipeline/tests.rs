@@ -1,0 +1,336 @@
+//! The worker on devices that do what a test wants.
+
+use std::vec;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::device::{Device, Null, RxQueue, RxStats, TxQueue, TxStats};
+use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+use crate::packet::{Burst, BurstView, Packet, PortId};
+use crate::platform::{ManualClock, NoClock};
+
+fn with_pool(frames: usize, test: impl FnOnce(&Pool<'_>)) {
+    let mut memory = vec![0u8; frames * 2048 + 63];
+    let slots: Vec<Slot> = (0..frames).map(|_| Slot::new()).collect();
+    let config = PoolConfig {
+        track: true,
+        ..PoolConfig::default()
+    };
+    let pool = Pool::new(Region::from_slice(&mut memory), &slots, config).expect("a pool");
+    test(&pool);
+    pool.audit().expect("every frame is back");
+}
+
+/// Receives numbered packets, so many at each call.
+struct Numbers {
+    calls: Vec<usize>,
+    next: u32,
+}
+
+impl<'p> RxQueue<'p> for Numbers {
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        let count = self.calls.pop().unwrap_or(0).min(out.room());
+        cache.alloc_burst(count, |frame| {
+            let mut packet = Packet::new(frame);
+            packet
+                .append(4)
+                .expect("room")
+                .copy_from_slice(&self.next.to_be_bytes());
+            self.next += 1;
+            out.push(packet).expect("room");
+        })
+    }
+
+    fn stats(&self) -> RxStats {
+        RxStats::default()
+    }
+}
+
+/// Takes so many packets at each call, and remembers their numbers.
+struct Slow {
+    takes: Vec<usize>,
+    default: usize,
+    seen: Vec<u32>,
+}
+
+impl<'p> TxQueue<'p> for Slow {
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        let take = self.takes.pop().unwrap_or(self.default).min(packets.len());
+        for packet in packets.drain_front(take) {
+            let number: [u8; 4] = packet.data().try_into().expect("four bytes");
+            self.seen.push(u32::from_be_bytes(number));
+            cache.free(packet.into_frame());
+        }
+        take
+    }
+
+    fn reclaim(&mut self, _cache: &mut Cache<'p>) -> usize {
+        0
+    }
+
+    fn stats(&self) -> TxStats {
+        TxStats::default()
+    }
+}
+
+/// Decides by a packet's number.
+struct ByNumber(fn(u32, &Lot<'_, '_>) -> Verdict);
+
+impl<'p> Stage<'p> for ByNumber {
+    fn process(&mut self, lot: &mut Lot<'_, 'p>) {
+        let mut verdicts = Vec::new();
+        for (packet, _) in lot.parts().0.iter().zip(0..) {
+            verdicts.push(u32::from_be_bytes(
+                packet.data().try_into().expect("four bytes"),
+            ));
+        }
+        let verdicts: Vec<_> = verdicts
+            .into_iter()
+            .map(|number| (self.0)(number, lot))
+            .collect();
+        for ((_, verdict), new) in lot.undecided().zip(verdicts) {
+            *verdict = new;
+        }
+    }
+
+    fn exceptions(&self) -> u16 {
+        2
+    }
+
+    fn exception(&mut self, code: u16, packet: Packet<'p>, cx: &mut Context<'_, 'p>) {
+        match code {
+            0 => cx.send(PortId(0), packet),
+            _ => match cx.alloc() {
+                Some(mut more) => {
+                    more.append(4)
+                        .expect("room")
+                        .copy_from_slice(&u32::MAX.to_be_bytes());
+                    cx.send(PortId(0), packet);
+                    cx.send(PortId(0), more);
+                }
+                None => cx.drop(packet, DropReason::NO_FRAME),
+            },
+        }
+    }
+}
+
+type TestWorker<'p, S> = Worker<'p, Numbers, Slow, S, NoClock, 4, 32>;
+
+fn worker<'p, S: Stage<'p>>(
+    pool: &'p Pool<'p>,
+    stats: &'p WorkerStats,
+    stage: S,
+    calls: Vec<usize>,
+    takes: Vec<usize>,
+    default: usize,
+) -> TestWorker<'p, S> {
+    let cache = Cache::new(pool, "worker", 64).expect("an account");
+    let mut worker = Worker::new(stage, NoClock, cache, stats);
+    let rx = Numbers { calls, next: 0 };
+    worker
+        .add_port(
+            rx,
+            Slow {
+                takes,
+                default,
+                seen: Vec::new(),
+            },
+        )
+        .expect("room for a port");
+    worker
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the device takes at a time: what leaves is in order, nothing twice, and what
+    /// does not leave is counted.
+    #[test]
+    fn order_is_kept_and_the_counts_add_up(
+        calls in prop::collection::vec(0..40usize, 0..40),
+        takes in prop::collection::vec(0..40usize, 0..60),
+        mixed in any::<bool>(),
+    ) {
+        with_pool(256, |pool| {
+            let stats = WorkerStats::new();
+            let decide = if mixed {
+                |number: u32, _: &Lot<'_, '_>| match number % 4 {
+                    0 => Verdict::drop(DropReason::NO_ROUTE),
+                    _ => Verdict::send(PortId(0)),
+                }
+            } else {
+                |_: u32, _: &Lot<'_, '_>| Verdict::send(PortId(0))
+            };
+            let rounds = calls.len() + 2;
+            let mut worker = worker(pool, &stats, ByNumber(decide), calls, takes, 0);
+            for _ in 0..rounds {
+                worker.poll();
+            }
+            worker.drain(100);
+            let seen = &worker.port(PortId(0)).expect("the port").1.seen;
+            assert!(seen.is_sorted_by(|a, b| a < b), "in order and none twice: {seen:?}");
+            assert_eq!(seen.len() as u64, stats.sent.value());
+            assert_eq!(stats.received.value(), stats.sent.value() + stats.dropped_in_all());
+        });
+    }
+}
+
+#[test]
+fn a_burst_leaves_in_the_round_after_it_came() {
+    with_pool(64, |pool| {
+        let stats = WorkerStats::new();
+        let send = |_: u32, _: &Lot<'_, '_>| Verdict::send(PortId(0));
+        let mut worker = worker(pool, &stats, ByNumber(send), vec![0, 8, 8], vec![], 32);
+        assert_eq!(worker.poll(), 8);
+        assert_eq!(
+            stats.sent.value(),
+            0,
+            "its headers are on their way into the cache"
+        );
+        assert_eq!(worker.poll(), 8);
+        assert_eq!(stats.sent.value(), 8);
+        assert_eq!(worker.poll(), 0);
+        assert_eq!(
+            stats.sent.value(),
+            16,
+            "nothing else came, so it did not wait"
+        );
+    });
+}
+
+#[test]
+fn exceptions_reach_their_stage() {
+    with_pool(64, |pool| {
+        let stats = WorkerStats::new();
+        let first = ByNumber(|number, lot| match number {
+            0 => lot.exception(1),
+            _ => Verdict::UNDECIDED,
+        });
+        let next = ByNumber(|number, lot| match number {
+            1 => lot.exception(0),
+            2 => Verdict::PUNT,
+            3 => Verdict::send(PortId(9)),
+            _ => Verdict::UNDECIDED,
+        });
+        // `ByNumber` gives verdicts to the undecided in order, so the second stage must see them
+        // all undecided or none: one packet a burst.
+        let mut worker = worker(pool, &stats, first.and_then(next), vec![1; 5], vec![], 32);
+        for _ in 0..7 {
+            worker.poll();
+        }
+        assert_eq!(stats.exceptions.value(), 2);
+        assert_eq!((stats.made.value(), stats.punted.value()), (1, 1));
+        assert_eq!(stats.dropped(DropReason::NO_PORT), 1);
+        assert_eq!(stats.dropped(DropReason::UNDECIDED), 1);
+        assert_eq!(
+            worker.port(PortId(0)).expect("the port").1.seen,
+            [0, u32::MAX, 1]
+        );
+        let punted: Vec<_> = worker.punted().drain().collect();
+        assert_eq!(punted.len(), 1);
+        drop(punted);
+        worker.drain(1);
+    });
+}
+
+#[test]
+fn a_full_port_drops_the_newest() {
+    with_pool(256, |pool| {
+        let stats = WorkerStats::new();
+        let send = |_: u32, _: &Lot<'_, '_>| Verdict::send(PortId(0));
+        let calls = vec![32, 32, 32];
+        let mut worker = worker(
+            pool,
+            &stats,
+            ByNumber(send),
+            calls,
+            vec![32, 0, 0, 0, 0, 0, 0],
+            0,
+        );
+        for _ in 0..5 {
+            worker.poll();
+        }
+        worker.port(PortId(0)).expect("the port").1.default = 32;
+        worker.drain(9);
+        assert_eq!(stats.dropped(DropReason::TX_FULL), 64);
+        assert_eq!(
+            worker.port(PortId(0)).expect("the port").1.seen,
+            (0..32).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            stats.received.value(),
+            stats.sent.value() + stats.dropped_in_all()
+        );
+    });
+}
+
+#[test]
+fn what_cannot_leave_is_freed_at_the_end() {
+    with_pool(256, |pool| {
+        let stats = WorkerStats::new();
+        let send = |_: u32, _: &Lot<'_, '_>| Verdict::send(PortId(0));
+        let mut worker = worker(pool, &stats, ByNumber(send), vec![32, 8], vec![], 0);
+        worker.poll();
+        worker.poll();
+        worker.drain(3);
+        assert_eq!(
+            stats.dropped(DropReason::SHUTDOWN) + stats.dropped(DropReason::TX_FULL),
+            40
+        );
+        assert_eq!(pool.ledger().held, 0);
+    });
+}
+
+#[test]
+fn ticks_come_every_ten_milliseconds() {
+    struct Ticks(Vec<u64>);
+    impl<'p> Stage<'p> for Ticks {
+        fn process(&mut self, _lot: &mut Lot<'_, 'p>) {}
+        fn tick(&mut self, cx: &mut Context<'_, 'p>) {
+            self.0.push(cx.now().as_nanos() / 1_000_000);
+        }
+    }
+    with_pool(64, |pool| {
+        let stats = WorkerStats::new();
+        let clock = ManualClock::new();
+        let mut cache = Cache::new(pool, "worker", 64).expect("an account");
+        let (rx, tx) = Null::sink().open(0, &mut cache).expect("it opens");
+        let mut worker: Worker<'_, _, _, _, _> = Worker::new(Ticks(vec![]), &clock, cache, &stats);
+        worker.add_port(rx, tx).expect("room for a port");
+        for _ in 0..40 {
+            worker.poll();
+            clock.advance(core::time::Duration::from_millis(1));
+        }
+        assert_eq!(worker.stage().0, [0, 10, 20, 30]);
+    });
+}
+
+#[test]
+fn ports_have_an_end() {
+    with_pool(64, |pool| {
+        let stats = WorkerStats::new();
+        let mut cache = Cache::new(pool, "worker", 64).expect("an account");
+        let (rx, tx) = Null::source(64).open(0, &mut cache).expect("it opens");
+        let (rx2, tx2) = Null::source(64).open(1, &mut cache).expect("it opens");
+        let stage = ByNumber(|_, _| Verdict::UNDECIDED);
+        let mut worker: Worker<'_, _, _, _, _, 1, 8> = Worker::new(stage, NoClock, cache, &stats);
+        assert_eq!(worker.add_port(rx, tx), Ok(PortId(0)));
+        assert_eq!(worker.add_port(rx2, tx2), Err(WorkerError::TooManyPorts(1)));
+    });
+}
+
+#[test]
+fn a_burst_view_is_what_devices_see() {
+    with_pool(8, |pool| {
+        let mut cache = Cache::new(pool, "worker", 8).expect("an account");
+        let mut burst: Burst<'_, 4> = Burst::new();
+        let mut numbers = Numbers {
+            calls: vec![9],
+            next: 0,
+        };
+        assert_eq!(numbers.rx_burst(&mut cache, &mut burst), 4);
+        burst.free(&mut cache);
+    });
+}
