@@ -140,6 +140,16 @@ pub fn interface_node(interface: &str) -> Option<usize> {
     text.trim().parse().ok()
 }
 
+/// CPUs as the kernel writes them: `CPUs 0-3,8`.
+///
+/// ```
+/// assert_eq!(linecard_linux::affinity::list(&[0, 1, 2, 8]), "CPUs 0-2,8");
+/// ```
+#[must_use]
+pub fn list(cpus: &[usize]) -> String {
+    Ranges(cpus).to_string()
+}
+
 /// The kernel's list format, `0-3,8`.
 fn parse_list(text: &str) -> Option<Vec<usize>> {
     let mut all = Vec::new();

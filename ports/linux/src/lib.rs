@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 pub mod affinity;
+pub mod cli;
 #[allow(unsafe_code)]
 pub mod clock;
 pub mod config;

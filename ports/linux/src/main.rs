@@ -1,3 +1,4 @@
 //! The `linecard` command.
-
-fn main() {}
+fn main() {
+    linecard_linux::cli::check::run(&mut std::io::stdout()).unwrap();
+}

@@ -3,11 +3,13 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
+use linecard::wire::MacAddr;
+
 use super::device::Device;
 use super::draft::{Draft, DraftPort, Setting};
 use super::error::{ConfigError, Problem};
 use super::rules::{NeighbourText, PairText, RouteText, UdpText};
-use super::values::{self, Cidr, Mac};
+use super::values::{self, Cidr};
 use super::{
     Config, Forwarder, Idle, Neighbour, Pool, Port, Route, Router, Stats, UdpRule, Worker,
 };
@@ -131,8 +133,8 @@ fn port(index: usize, draft: &DraftPort) -> Result<Port, ConfigError> {
             .value
             .parse()
             .ok()
-            .filter(|mac: &Mac| mac.is_unicast());
-        mac.ok_or_else(|| invalid(setting, "MAC address", Mac::EXPECTED))
+            .filter(|mac: &MacAddr| mac.is_unicast());
+        mac.ok_or_else(|| invalid(setting, "MAC address", values::MAC))
     });
     Ok(Port {
         name,

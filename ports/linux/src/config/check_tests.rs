@@ -48,7 +48,7 @@ fn a_whole_router() {
     );
     assert_eq!(router.neighbours[0].port, 0);
     assert_eq!(config.ports[1].name, "b");
-    assert_eq!(config.ports[1].mac, Some(Mac([2, 0, 0, 0, 0, 9])));
+    assert_eq!(config.ports[1].mac, Some(MacAddr([2, 0, 0, 0, 0, 9])));
     assert_eq!(config.pool.frame_size, 4096);
     assert_eq!(config.pool.huge_pages, PagePolicy::Require);
     assert_eq!(config.worker.cpu, Some(1));

@@ -49,11 +49,13 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
+use linecard::wire::MacAddr;
+
 pub use device::{AfXdp, AfXdpMode, Device, Generator, Pcap, Timing, ZeroCopy};
 pub use draft::{Draft, DraftPort, Setting};
 pub use error::{ConfigError, Origin, Problem};
 pub use rules::Endpoint;
-pub use values::{Cidr, Mac};
+pub use values::Cidr;
 
 use crate::memory::PagePolicy;
 
@@ -84,7 +86,7 @@ pub struct Port {
     /// The router's addresses there, each with its network.
     pub addresses: Vec<Cidr>,
     /// Its Ethernet address, where the device's own will not do.
-    pub mac: Option<Mac>,
+    pub mac: Option<MacAddr>,
 }
 
 /// What happens to packets.
@@ -136,7 +138,7 @@ pub struct Neighbour {
     /// The address.
     pub address: IpAddr,
     /// Its Ethernet address.
-    pub mac: Mac,
+    pub mac: MacAddr,
     /// The port it is reached by.
     pub port: usize,
 }
@@ -157,9 +159,9 @@ pub struct UdpRule {
     /// What becomes of their destination; what it does not name stays.
     pub new_destination: Endpoint,
     /// Their new Ethernet source; none for the port's own.
-    pub source_mac: Option<Mac>,
+    pub source_mac: Option<MacAddr>,
     /// Their new Ethernet destination; none keeps it.
-    pub destination_mac: Option<Mac>,
+    pub destination_mac: Option<MacAddr>,
 }
 
 /// The frames that packets lie in.

@@ -12,8 +12,10 @@
 use core::net::{IpAddr, SocketAddr};
 use core::str::{FromStr, SplitWhitespace};
 
+use linecard::wire::MacAddr;
+
 use super::error::Problem;
-use super::values::{Cidr, Mac};
+use super::values::{self, Cidr};
 
 /// Where packets for a prefix go, with its port still a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub(crate) struct RouteText {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NeighbourText {
     pub(crate) address: IpAddr,
-    pub(crate) mac: Mac,
+    pub(crate) mac: MacAddr,
     pub(crate) port: Option<String>,
 }
 
@@ -44,8 +46,8 @@ pub(crate) struct UdpText {
     pub(crate) to: String,
     pub(crate) new_source: Endpoint,
     pub(crate) new_destination: Endpoint,
-    pub(crate) source_mac: Option<Mac>,
-    pub(crate) destination_mac: Option<Mac>,
+    pub(crate) source_mac: Option<MacAddr>,
+    pub(crate) destination_mac: Option<MacAddr>,
 }
 
 /// An address, a UDP port, both, or neither.
@@ -255,13 +257,13 @@ impl<'t> Words<'t> {
         })
     }
 
-    fn mac(&mut self) -> Result<Mac, Problem> {
-        let mac: Mac = self.value("MAC address", Mac::EXPECTED)?;
+    fn mac(&mut self) -> Result<MacAddr, Problem> {
+        let mac: MacAddr = self.value("MAC address", values::MAC)?;
         if !mac.is_unicast() {
             return Err(Problem::Invalid {
                 what: "MAC address",
                 value: mac.to_string(),
-                expected: Mac::EXPECTED,
+                expected: values::MAC,
             });
         }
         Ok(mac)
@@ -354,7 +356,7 @@ mod tests {
     #[test]
     fn neighbours_and_pairs() {
         let neighbour: NeighbourText = "fe80::1 02:00:00:00:00:01 port lan".parse().unwrap();
-        assert_eq!(neighbour.mac, Mac([2, 0, 0, 0, 0, 1]));
+        assert_eq!(neighbour.mac, MacAddr([2, 0, 0, 0, 0, 1]));
         let error = "192.0.2.1 ff:ff:ff:ff:ff:ff".parse::<NeighbourText>();
         assert_eq!(
             error.unwrap_err().to_string(),
@@ -380,7 +382,7 @@ mod tests {
         assert_eq!(rule.to, "b");
         assert_eq!(rule.new_source.address, Some([198, 51, 100, 1].into()));
         assert_eq!(rule.new_destination, "*:5353".parse().unwrap());
-        assert_eq!(rule.destination_mac, Some(Mac([2, 0, 0, 0, 0, 2])));
+        assert_eq!(rule.destination_mac, Some(MacAddr([2, 0, 0, 0, 0, 2])));
         let v6: Endpoint = "[2001:db8::1]:53".parse().unwrap();
         assert_eq!(v6.port, Some(53));
         for (text, message) in [

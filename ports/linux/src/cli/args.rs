@@ -1,0 +1,294 @@
+//! The command line, and how its flags become a [`Draft`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{ConfigError, Draft, DraftPort, Setting};
+
+/// Forwards packets: a router, a cross-connect, a UDP forwarder.
+///
+/// Without a command it shows what it can do: the router on in-memory ports, under a built-in
+/// generator, for five seconds. That needs neither root nor network.
+#[derive(Debug, Parser)]
+#[command(name = "linecard", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; nothing means `demo`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `demo`, which may be left out.
+    #[command(flatten)]
+    pub demo: DemoArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Route made-up packets in memory and say how fast
+    Demo(DemoArgs),
+    /// Forward between ports until told to stop
+    Run(RunArgs),
+    /// Send a capture through a forwarder: same in, same out
+    Replay(ReplayArgs),
+    /// Say what works on this machine, and what to do about the rest
+    Check,
+}
+
+/// Flags of `linecard demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How long to run
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub duration: String,
+    /// Routes in the table
+    #[arg(long, value_name = "N", default_value_t = 500_000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub routes: u32,
+    /// Different flows, in random order
+    #[arg(long, value_name = "N", default_value_t = 8_192,
+          value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub flows: u32,
+    /// Bytes of a frame in memory, without its checksum
+    #[arg(long, value_name = "BYTES", default_value_t = 60,
+          value_parser = clap::value_parser!(u16).range(60..=1514))]
+    pub size: u16,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Flags of `linecard run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A TOML file; flags are laid over it
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// End after this time, as 10s; without it, on SIGINT or SIGTERM
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// A port: af_xdp:IF, pcap:FILE, generator, loopback or null, each with ,OPTION=VALUE...
+    #[arg(short, long = "port", value_name = "PORT")]
+    pub ports: Vec<String>,
+    #[command(flatten)]
+    pub forwarder: ForwarderArgs,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Flags of `linecard replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What is received: pcap or pcapng, by the packets' own clock
+    #[arg(value_name = "IN.pcap")]
+    pub input: PathBuf,
+    /// Where what is sent is written
+    #[arg(value_name = "OUT.pcap")]
+    pub output: PathBuf,
+    /// A TOML file whose first port receives and whose every port sends to OUT.pcap
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub forwarder: ForwarderArgs,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What happens to packets.
+#[derive(Debug, Default, Args)]
+pub struct ForwarderArgs {
+    /// router, cross-connect or udp
+    #[arg(short, long, value_name = "NAME")]
+    pub forwarder: Option<String>,
+    /// Router: "PREFIX via ADDRESS [port NAME]" or "PREFIX port NAME"
+    #[arg(long = "route", value_name = "ROUTE")]
+    pub routes: Vec<String>,
+    /// Router: "ADDRESS MAC [port NAME]", a station that need not be asked for
+    #[arg(long = "neighbour", value_name = "NEIGHBOUR")]
+    pub neighbours: Vec<String>,
+    /// Cross-connect: "NAME NAME", two ports that are wired together
+    #[arg(long, value_name = "PAIR")]
+    pub connect: Vec<String>,
+    /// UDP forwarder: "[port NAME] [src E] [dst E] to port NAME [src E] [dst E] [dst-mac MAC]"
+    #[arg(long, value_name = "RULE")]
+    pub udp: Vec<String>,
+}
+
+/// Pool, worker and statistics.
+#[derive(Debug, Default, Args)]
+pub struct CommonArgs {
+    /// Frames of the pool
+    #[arg(long, value_name = "N")]
+    pub frames: Option<u64>,
+    /// Bytes of a frame, a power of two
+    #[arg(long, value_name = "BYTES")]
+    pub frame_size: Option<u64>,
+    /// prefer, require or never
+    #[arg(long, value_name = "CHOICE")]
+    pub huge_pages: Option<String>,
+    /// Reserve huge pages that are missing, and give them back at the end; wants root
+    #[arg(long)]
+    pub reserve_huge_pages: bool,
+    /// The worker's CPU
+    #[arg(long, value_name = "N")]
+    pub cpu: Option<u64>,
+    /// Most packets of a burst
+    #[arg(long, value_name = "N")]
+    pub burst: Option<u64>,
+    /// What a worker does when nothing comes: spin, yield or sleep:TIME
+    #[arg(long, value_name = "STRATEGY")]
+    pub idle: Option<String>,
+    /// Time between two lines of statistics, or never
+    #[arg(long, value_name = "TIME")]
+    pub stats_interval: Option<String>,
+    /// Write the final figures as JSON to this file, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub stats_json: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// The file's settings with the flags laid over them.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn draft(self) -> Result<Draft, ConfigError> {
+        let mut draft = file(self.config)?;
+        let mut over = self.common.draft();
+        self.forwarder.add_to(&mut over);
+        over.duration = self.duration.map(|time| Setting::flag("--duration", time));
+        over.ports = self
+            .ports
+            .into_iter()
+            .map(|port| DraftPort::new(Setting::flag("--port", port)))
+            .collect();
+        draft.overlay(over);
+        Ok(draft)
+    }
+}
+
+impl ReplayArgs {
+    /// The file's settings with the flags laid over them; ports only if the file has some.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn draft(self) -> Result<Draft, ConfigError> {
+        let mut draft = file(self.config)?;
+        let mut over = self.common.draft();
+        self.forwarder.add_to(&mut over);
+        draft.overlay(over);
+        Ok(draft)
+    }
+}
+
+impl ForwarderArgs {
+    fn add_to(self, draft: &mut Draft) {
+        let all = |flag: &'static str, texts: Vec<String>| -> Vec<Setting> {
+            texts
+                .into_iter()
+                .map(|text| Setting::flag(flag, text))
+                .collect()
+        };
+        draft.forwarder = self
+            .forwarder
+            .map(|name| Setting::flag("--forwarder", name));
+        draft.routes = all("--route", self.routes);
+        draft.neighbours = all("--neighbour", self.neighbours);
+        draft.connect = all("--connect", self.connect);
+        draft.udp = all("--udp", self.udp);
+    }
+}
+
+impl CommonArgs {
+    /// These flags alone.
+    #[must_use]
+    pub fn draft(self) -> Draft {
+        fn flag<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
+            value.map(|value| Setting::flag(name, value))
+        }
+        Draft {
+            frames: flag("--frames", self.frames),
+            frame_size: flag("--frame-size", self.frame_size),
+            huge_pages: flag("--huge-pages", self.huge_pages),
+            reserve_huge_pages: flag(
+                "--reserve-huge-pages",
+                self.reserve_huge_pages.then_some(true),
+            ),
+            cpu: flag("--cpu", self.cpu),
+            burst: flag("--burst", self.burst),
+            idle: flag("--idle", self.idle),
+            stats_interval: flag("--stats-interval", self.stats_interval),
+            stats_json: flag("--stats-json", self.stats_json),
+            ..Draft::default()
+        }
+    }
+}
+
+fn file(path: Option<PathBuf>) -> Result<Draft, ConfigError> {
+    path.map_or_else(|| Ok(Draft::default()), |path| Draft::read(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::{Config, Forwarder};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_means_demo() {
+        let cli = Cli::try_parse_from(["linecard"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!((cli.demo.routes, cli.demo.flows), (500_000, 8_192));
+        let cli = Cli::try_parse_from(["linecard", "--duration", "1s"]).unwrap();
+        assert_eq!(cli.demo.duration, "1s");
+    }
+
+    #[test]
+    fn flags_alone_make_a_configuration() {
+        let cli = Cli::try_parse_from([
+            "linecard",
+            "run",
+            "--port",
+            "loopback,name=a,addr=192.0.2.1/24",
+            "-p",
+            "null,name=b",
+            "-f",
+            "router",
+            "--route",
+            "0.0.0.0/0 port b",
+            "--frames",
+            "4096",
+            "--idle",
+            "spin",
+        ])
+        .unwrap();
+        let Some(Command::Run(args)) = cli.command else {
+            panic!("{cli:?}");
+        };
+        let config = Config::try_from(args.draft().unwrap()).unwrap();
+        assert_eq!(config.pool.frames, 4096);
+        assert!(
+            matches!(config.forwarder, Forwarder::Router(router) if router.routes[0].port == 1)
+        );
+    }
+
+    #[test]
+    fn a_mistake_in_a_flag_names_the_flag() {
+        let args = RunArgs {
+            config: None,
+            duration: None,
+            ports: vec!["loopbak".into()],
+            forwarder: ForwarderArgs::default(),
+            common: CommonArgs::default(),
+        };
+        assert_eq!(
+            Config::try_from(args.draft().unwrap())
+                .unwrap_err()
+                .to_string(),
+            "--port: unknown kind of port `loopbak`; did you mean `loopback`?"
+        );
+    }
+}
