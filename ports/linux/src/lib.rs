@@ -16,4 +16,5 @@ pub mod clock;
 pub mod config;
 #[allow(unsafe_code)]
 pub mod memory;
+pub mod port;
 pub mod signals;
