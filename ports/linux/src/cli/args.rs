@@ -52,6 +52,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 60,
           value_parser = clap::value_parser!(u16).range(60..=1514))]
     pub size: u16,
+    /// Pool, worker and statistics.
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -68,8 +69,10 @@ pub struct RunArgs {
     /// A port: af_xdp:IF, pcap:FILE, generator, loopback or null, each with ,OPTION=VALUE...
     #[arg(short, long = "port", value_name = "PORT")]
     pub ports: Vec<String>,
+    /// What happens to packets.
     #[command(flatten)]
     pub forwarder: ForwarderArgs,
+    /// Pool, worker and statistics.
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -86,8 +89,10 @@ pub struct ReplayArgs {
     /// A TOML file whose first port receives and whose every port sends to OUT.pcap
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What happens to packets.
     #[command(flatten)]
     pub forwarder: ForwarderArgs,
+    /// Pool, worker and statistics.
     #[command(flatten)]
     pub common: CommonArgs,
 }

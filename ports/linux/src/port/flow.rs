@@ -162,7 +162,10 @@ pub fn flows(count: u32, mut destination: impl FnMut(u32) -> IpAddr) -> Vec<Flow
     let flow = |number: u32| {
         let destination = SocketAddr::new(destination(number), FIRST_PORT);
         // Different by address and, past the network's end, by port.
-        let (host, port) = (number & 0xffff, FIRST_PORT.wrapping_add((number >> 16) as u16));
+        let (host, port) = (
+            number & 0xffff,
+            FIRST_PORT.wrapping_add((number >> 16) as u16),
+        );
         let source: IpAddr = if destination.is_ipv4() {
             [198, 18, (host >> 8) as u8, host as u8].into()
         } else {
@@ -258,10 +261,7 @@ mod tests {
         let flow = flows(1, |_| [192, 0, 2, 1].into())[0];
         assert_eq!(flow.frame(flow.header_len() - 1, TO, FROM), None);
         assert_eq!(flow.frame(14 + 65_536, TO, FROM), None);
-        assert_eq!(
-            Flow::new(flow.source(), "[::1]:1".parse().unwrap()),
-            None
-        );
+        assert_eq!(Flow::new(flow.source(), "[::1]:1".parse().unwrap()), None);
     }
 
     #[test]

@@ -3,9 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use linecard::device::{
-    Capabilities, Device, DeviceError, Link, Null, NullTx, RxQueue, RxStats,
-};
+use linecard::device::{Capabilities, Device, DeviceError, Link, Null, NullTx, RxQueue, RxStats};
 use linecard::mempool::Cache;
 use linecard::packet::BurstView;
 use linecard::wire::MacAddr;
