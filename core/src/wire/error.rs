@@ -40,6 +40,8 @@ pub enum WireError {
     BadValue(u16),
     /// Well formed, but of a kind (protocol, hardware, type) that this view is not made for.
     Unsupported(u16),
+    /// A header of this kind may not come at this place.
+    Misplaced(u8),
     /// More headers or labels follow each other than this number, the most that are followed.
     TooMany(u8),
 }
@@ -73,6 +75,7 @@ impl fmt::Display for WireError {
             Self::BadOption(kind) => write!(f, "bad length of option {kind}"),
             Self::BadValue(value) => write!(f, "bad value {value} in a fixed field"),
             Self::Unsupported(kind) => write!(f, "unsupported kind {kind:#x}"),
+            Self::Misplaced(kind) => write!(f, "misplaced header of kind {kind}"),
             Self::TooMany(bound) => write!(f, "more than {bound} headers in a row"),
         }
     }

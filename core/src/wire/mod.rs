@@ -57,7 +57,8 @@
 //! - [`checksum`]: the Internet checksum, in full and incrementally, and the pseudo-headers;
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
-//! - IPv4 in [`ipv4`] and [`ipv4_options`].
+//! - IPv4 in [`ipv4`] and [`ipv4_options`]; IPv6 in [`ipv6`] and [`ipv6_ext`], its extension
+//!   headers.
 
 mod error;
 mod header;
@@ -69,6 +70,8 @@ pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;
 pub mod ipv4_options;
+pub mod ipv6;
+pub mod ipv6_ext;
 pub mod llc;
 pub mod mpls;
 pub mod vlan;
@@ -79,6 +82,13 @@ pub use ethernet::{Ethernet, EthernetHeader, EthernetMut};
 pub use header::Header;
 pub use ipv4::{Ipv4, Ipv4Header, Ipv4Mut};
 pub use ipv4_options::{Ipv4Option, Ipv4OptionKind, Ipv4Options, Ipv4Route, Ipv4Timestamp};
+pub use ipv6::{Ipv6, Ipv6Header, Ipv6Mut};
+pub use ipv6_ext::{
+    Ah, AhHeader, AhMut, Ipv6Extension, Ipv6Extensions, Ipv6Fragment, Ipv6FragmentHeader,
+    Ipv6FragmentMut, Ipv6Option, Ipv6OptionAction, Ipv6OptionKind, Ipv6Options, Ipv6OptionsExt,
+    Ipv6OptionsExtMut, Ipv6OptionsHeader, Ipv6Routing, Ipv6RoutingHeader, Ipv6RoutingMut,
+    Ipv6RoutingType, Ipv6Upper,
+};
 pub use layers::{Kinds, Layers};
 pub use llc::{Llc, LlcHeader, LlcMut, Sap, Snap, SnapHeader, SnapMut};
 pub use mpls::{Mpls, MplsHeader, MplsLabel, MplsMut, MplsStack};
