@@ -58,7 +58,7 @@
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
 //! - IPv4 in [`ipv4`] and [`ipv4_options`]; IPv6 in [`ipv6`] and [`ipv6_ext`], its extension
-//!   headers.
+//!   headers; ICMP in [`icmpv4`] and [`icmpv6`].
 
 mod error;
 mod header;
@@ -68,6 +68,8 @@ mod types;
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod icmpv4;
+pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv4_options;
 pub mod ipv6;
@@ -80,6 +82,8 @@ pub use arp::{Arp, ArpHeader, ArpMut, ArpOperation};
 pub use error::WireError;
 pub use ethernet::{Ethernet, EthernetHeader, EthernetMut};
 pub use header::Header;
+pub use icmpv4::{Icmpv4, Icmpv4Header, Icmpv4Message, Icmpv4Mut, Icmpv4Type};
+pub use icmpv6::{Icmpv6, Icmpv6Header, Icmpv6Message, Icmpv6Mut, Icmpv6Type};
 pub use ipv4::{Ipv4, Ipv4Header, Ipv4Mut};
 pub use ipv4_options::{Ipv4Option, Ipv4OptionKind, Ipv4Options, Ipv4Route, Ipv4Timestamp};
 pub use ipv6::{Ipv6, Ipv6Header, Ipv6Mut};
