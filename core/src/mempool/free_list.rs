@@ -16,6 +16,7 @@
 //! second, a sleep of eleven minutes to the very operation.
 
 use crate::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, Ordering};
+#[cfg(not(loom))]
 use static_assertions::const_assert_eq;
 
 /// The side-table entry of one frame: one cache line, never shared with a device.

@@ -1,0 +1,7 @@
+//! What must not compile: each file in `compile_fail/` is one misuse, and the `.stderr` beside it
+//! says what the compiler answers.
+
+#[test]
+fn misuse_does_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+}
