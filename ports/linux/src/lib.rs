@@ -14,7 +14,10 @@ pub mod cli;
 #[allow(unsafe_code)]
 pub mod clock;
 pub mod config;
+mod error;
 #[allow(unsafe_code)]
 pub mod memory;
 pub mod port;
 pub mod signals;
+
+pub use error::Error;

@@ -27,7 +27,7 @@ pub struct PoolMemory {
     // Fields are dropped in this order: the pages are free again before they are given back.
     frames: Mapping,
     slots: Table<Slot>,
-    _reserved: Option<Reservation>,
+    reserved: Option<Reservation>,
     count: usize,
     config: PoolConfig,
 }
@@ -61,7 +61,7 @@ impl PoolMemory {
         let memory = Self {
             frames: Mapping::new(FRAMES, bytes, policy)?,
             slots: Table::new("side table", count, policy, |_| Slot::new())?,
-            _reserved: reserved,
+            reserved,
             count,
             config,
         };
@@ -77,6 +77,22 @@ impl PoolMemory {
     pub fn pool(&mut self) -> Pool<'_> {
         Pool::new(self.region(), &self.slots, self.config)
             .expect("the same arguments made a pool in `new`")
+    }
+
+    /// The pool for as long as the process lives: what a driver wants whose kernel may write
+    /// frames even when the driver is gone. Huge pages that were reserved come along; drop them
+    /// at the end. Those still in use then go back to the kernel when the process ends.
+    #[must_use]
+    pub fn leak(self) -> (Pool<'static>, Option<Reservation>) {
+        let frames = core::mem::ManuallyDrop::new(self.frames);
+        let slots: &'static [Slot] = self.slots.leak();
+        // SAFETY: as in `region`, and for good: `frames` is never dropped, so never unmapped, and
+        // nobody else can name it.
+        let region =
+            unsafe { Region::from_raw(frames.base(), self.count * self.config.frame_size) };
+        let pool =
+            Pool::new(region, slots, self.config).expect("the same arguments made a pool in `new`");
+        (pool, self.reserved)
     }
 
     /// The pages that the frames lie on.
@@ -141,6 +157,17 @@ mod tests {
         let mut memory = PoolMemory::new(64, config, PagePolicy::Never, false).unwrap();
         core::mem::forget(memory.pool().alloc());
         assert_eq!(memory.pool().free_frames(), 64);
+    }
+
+    #[test]
+    fn a_leaked_pool_is_whole() {
+        let memory = PoolMemory::new(64, PoolConfig::default(), PagePolicy::Never, false).unwrap();
+        let (pool, reserved) = memory.leak();
+        assert!(reserved.is_none());
+        let frames: Vec<_> = core::iter::from_fn(|| pool.alloc()).collect();
+        assert_eq!(frames.len(), 64);
+        drop(frames);
+        pool.audit().unwrap();
     }
 
     #[test]

@@ -72,6 +72,19 @@ impl<T> Table<T> {
         self.mapping.pages()
     }
 
+    /// The values for as long as the process lives; they are never dropped or unmapped.
+    #[must_use]
+    pub fn leak<'a>(self) -> &'a mut [T]
+    where
+        T: 'a,
+    {
+        let mut table = core::mem::ManuallyDrop::new(self);
+        let values: *mut [T] = &raw mut **table;
+        // SAFETY: valid as in `deref_mut`, and for good: nobody unmaps the mapping any more, and
+        // nobody else can name it, the table being gone.
+        unsafe { &mut *values }
+    }
+
     fn first(&self) -> *mut T {
         self.mapping.base().as_ptr().cast()
     }
@@ -144,6 +157,15 @@ mod tests {
         }));
         assert!(made.is_err());
         assert_eq!(Rc::strong_count(&shared), 1);
+    }
+
+    #[test]
+    fn a_leaked_table_stays() {
+        let values = Table::new("test", 10, PagePolicy::Never, |n| n)
+            .unwrap()
+            .leak();
+        values[9] = 1;
+        assert_eq!(values.iter().sum::<usize>(), 37);
     }
 
     #[test]
