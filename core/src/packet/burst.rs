@@ -134,6 +134,24 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
         self.packets.iter_mut()
     }
 
+    /// The vector that the packets are in: what a ring takes packets from, or puts packets into, in
+    /// one copy.
+    ///
+    /// ```
+    /// use linecard::{packet::{Burst, Packet}, ring::{Inline, spsc::Ring}};
+    ///
+    /// let mut ring = Ring::<Inline<Packet, 64>>::new();
+    /// let (mut producer, mut consumer) = ring.split();
+    /// let mut burst: Burst = Burst::new();
+    /// // What does not fit stays in the burst.
+    /// assert_eq!(producer.enqueue_burst(burst.as_vec_mut()), 0);
+    /// assert_eq!(consumer.dequeue_burst(burst.as_vec_mut(), 32), 0);
+    /// ```
+    #[inline]
+    pub fn as_vec_mut(&mut self) -> &mut VecInner<Packet<'p>, usize, S> {
+        &mut self.packets
+    }
+
     /// Takes out the first `count` packets, or all if there are fewer; the rest moves up. What
     /// the iterator is not asked for is dropped with it.
     #[inline]
