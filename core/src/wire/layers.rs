@@ -1,6 +1,6 @@
 //! What a packet is made of and where its headers start, in four bytes.
 //!
-//! `parse` looks at a packet once and leaves its answer here; the packet descriptor
+//! [`parse`](super::parse) looks at a packet once and leaves its answer here; the packet descriptor
 //! carries it, so that no later stage walks the headers again.
 //!
 //! ```text
@@ -25,7 +25,7 @@ bitflags! {
     /// Which headers a packet has.
     ///
     /// A set bit is a promise that the header was there, whole, and passed the checks of
-    /// `parse`.
+    /// [`parse`](super::parse).
     ///
     /// ```
     /// use linecard::wire::Kinds;
@@ -75,7 +75,7 @@ impl Kinds {
     /// Either version of IP.
     pub const IP: Self = Self::IPV4.union(Self::IPV6);
 
-    /// Each layer-4 protocol that `parse` knows, and the bit for all others.
+    /// Each layer-4 protocol that [`parse`](super::parse) knows, and the bit for all others.
     pub const L4: Self = Self::TCP
         .union(Self::UDP)
         .union(Self::ICMP)
@@ -88,7 +88,7 @@ impl Kinds {
 ///
 /// The default is a packet that nobody has parsed: no kinds, no offsets.
 ///
-/// The offsets of a value that `parse` made are inside the packet that it was given.
+/// The offsets of a value that [`parse`](super::parse) made are inside the packet that it was given.
 /// They stay so until somebody trims or prepends; accessors of this module check lengths again
 /// when a view is made, so that a stale value gives an error and never a read out of bounds.
 ///
@@ -195,6 +195,26 @@ impl Layers {
             Some(l3) => Some(Self { l3, ..self }),
             None => None,
         }
+    }
+
+    /// The same headers with layer 4 further back by `words` of 4 bytes; `None` when it would be more
+    /// than [`MAX_L3_LEN`](Self::MAX_L3_LEN) from layer 3.
+    #[inline]
+    pub(super) const fn l4_moved_back(self, words: u16) -> Option<Self> {
+        match words.checked_add(self.l4 as u16) {
+            Some(words @ ..=0xff) => Some(Self {
+                l4: words as u8,
+                ..self
+            }),
+            _ => None,
+        }
+    }
+
+    /// The same headers without a layer 4.
+    #[inline]
+    #[must_use]
+    pub const fn without_l4(self) -> Self {
+        Self { l4: 0, ..self }
     }
 
     /// The same offsets with other `kinds`.

@@ -54,6 +54,7 @@
 //!   number is a value like any other, therefore these are numbers with names and not enums. IP
 //!   addresses are those of [`core::net`];
 //! - [`Layers`]: where the headers of a packet are, in four bytes;
+//! - [`parse`]: all layers of a packet in one pass, into [`Layers`];
 //! - [`checksum`]: the Internet checksum, in full and incrementally, and the pseudo-headers;
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
@@ -76,6 +77,7 @@ pub mod ipv6;
 pub mod ipv6_ext;
 pub mod llc;
 pub mod mpls;
+pub mod parse;
 pub mod vlan;
 
 pub use arp::{Arp, ArpHeader, ArpMut, ArpOperation};

@@ -1,0 +1,157 @@
+//! What both halves of a queue share, and how it ends.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use linecard::mempool::{Account, FrameIndex};
+
+use crate::posted::{Posted, Way};
+use crate::socket::{self, Socket};
+use crate::umem::Umem;
+use crate::xdp::Attachment;
+
+/// What the port learns of its interface, for its queues to act on.
+#[derive(Debug, Default)]
+pub(crate) struct PortState {
+    /// The longest frame in bytes that the interface sends.
+    pub(crate) max_frame: AtomicU32,
+    /// The interface is gone and will not come back.
+    pub(crate) gone: AtomicBool,
+}
+
+impl PortState {
+    /// Whether the interface is gone.
+    #[inline]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Writes down that it is.
+    pub(crate) fn set_gone(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One open queue: its socket, and the record of what the kernel holds through it.
+///
+/// Both halves keep it alive. Each leaves its account here when it is dropped; when the second has
+/// gone, the queue ends in the one order that works:
+///
+/// 1. the kernel is told to pass the queue's packets to itself again;
+/// 2. the rings are unmapped, then the socket is closed: from here on nothing new is begun;
+/// 3. where the kernel or the device may still be reading or writing frames, it is waited for;
+/// 4. every frame that was posted goes back to the pool. Should step 3 have run out of patience,
+///    they stay in the ledger under the queue's name instead: a frame that somebody may write to
+///    is never handed out.
+#[derive(Debug)]
+pub(crate) struct Channel<'p> {
+    pub(crate) posted: Posted,
+    pub(crate) state: Arc<PortState>,
+    pub(crate) queue: u16,
+    interface: u32,
+    umem: Umem<'p>,
+    attachment: Arc<Attachment>,
+    /// Taken when the channel ends.
+    socket: Option<Socket>,
+    ended: Mutex<Ended<'p>>,
+}
+
+/// What the halves leave behind.
+#[derive(Debug, Default)]
+struct Ended<'p> {
+    rx: Option<Account<'p>>,
+    tx: Option<Account<'p>>,
+    /// Sent frames that the kernel has taken and not completed.
+    in_flight: u32,
+}
+
+impl<'p> Channel<'p> {
+    pub(crate) fn new(
+        umem: Umem<'p>,
+        attachment: Arc<Attachment>,
+        state: Arc<PortState>,
+        interface: u32,
+        queue: u16,
+        socket: Socket,
+    ) -> Self {
+        Self {
+            posted: Posted::new(umem.pool().frames()),
+            state,
+            queue,
+            interface,
+            umem,
+            attachment,
+            socket: Some(socket),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// The socket; `None` only while the channel ends.
+    pub(crate) fn socket(&self) -> Option<&Socket> {
+        self.socket.as_ref()
+    }
+
+    /// The program on the interface.
+    pub(crate) fn attachment(&self) -> &Attachment {
+        &self.attachment
+    }
+
+    /// The receiving half is gone. Its packets go to the kernel again.
+    pub(crate) fn end_rx(&self, account: Option<Account<'p>>) {
+        self.attachment.pass(self.queue);
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).rx = account;
+    }
+
+    /// The sending half is gone; the kernel has `in_flight` of its frames.
+    pub(crate) fn end_tx(&self, account: Option<Account<'p>>, in_flight: u32) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.tx = account;
+        ended.in_flight = in_flight;
+    }
+
+    /// Whether nobody reads or writes the posted frames any more, the socket being closed.
+    ///
+    /// In copy mode that is so at once: the kernel copies into frames under the lock that closing
+    /// takes, and out of them during the system call that sends. Some drivers read sent frames in
+    /// place, and in zero-copy mode the device reads and writes them all, until the kernel has let
+    /// go of the queue.
+    fn released(&self, zero_copy: bool, in_flight: u32) -> bool {
+        if !zero_copy && in_flight == 0 {
+            return true;
+        }
+        socket::wait_released(self.interface, self.queue, &self.umem, RELEASE_PATIENCE)
+    }
+}
+
+impl Drop for Channel<'_> {
+    fn drop(&mut self) {
+        self.attachment.pass(self.queue);
+        let Some(socket) = self.socket.take() else {
+            return;
+        };
+        let zero_copy = socket.zero_copy();
+        socket.close(&self.umem);
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Ended { rx, tx, in_flight } = core::mem::take(ended);
+        if !self.released(zero_copy, in_flight) {
+            return;
+        }
+        if let Some(account) = rx {
+            let frames = self.posted.take_all(Way::Fill);
+            // SAFETY: these were posted through this account (`RxQueue::refill`) and not received
+            // since (the table), the socket is closed, and `released` has seen to it that nobody
+            // touches them any more.
+            unsafe { account.unpost_shared(&frames) };
+        }
+        if let Some(account) = tx {
+            let frames: std::vec::Vec<FrameIndex> = self.posted.take_all(Way::Transmit);
+            // SAFETY: these were sent through this account (`TxQueue::hand_over`) and not completed
+            // since (the table); the rest as above.
+            unsafe { account.complete_shared(&frames) };
+        }
+    }
+}
+
+/// How long to wait for a device to let go of a closed queue's frames.
+const RELEASE_PATIENCE: Duration = Duration::from_millis(200);

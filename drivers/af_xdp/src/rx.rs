@@ -1,0 +1,244 @@
+//! The receiving half of a queue.
+
+use core::sync::atomic::{Ordering, fence};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use linecard::device::{RxQueue, RxStats};
+use linecard::mempool::{Account, Cache, FrameIndex, Pool};
+use linecard::packet::{BurstView, Offloads, Packet};
+
+use crate::channel::Channel;
+use crate::posted::Way;
+use crate::ring::{Consumer, Producer};
+use crate::sys::call;
+use crate::sys::if_xdp::{Desc, PKT_CONTD};
+
+/// Receives the packets of one queue.
+///
+/// It keeps the fill ring stocked with free frames and takes packets from the receive ring; see
+/// the [crate](crate) for who owns a frame when. Dropped, it gives the interface's packets back to
+/// the kernel, and its frames to the pool as soon as the [sending half](crate::Tx) is dropped too.
+///
+/// ```no_run
+/// use linecard::device::{Device, RxQueue};
+/// use linecard::mempool::Cache;
+/// use linecard::packet::Burst;
+///
+/// # fn example(mut port: linecard_af_xdp::Port<'_>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut cache = Cache::new(port.umem().pool(), "core 0", 256)?;
+/// let (mut rx, _tx) = port.open(0, &mut cache)?;
+/// let mut burst = Burst::<'_, 32>::new();
+/// while rx.rx_burst(&mut cache, &mut burst) == 0 {}
+/// println!("{:02x?}", burst.as_slice()[0].data());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Rx<'p> {
+    fill: Producer<u64>,
+    ring: Consumer<Desc>,
+    channel: Arc<Channel<'p>>,
+    pool: &'p Pool<'p>,
+    /// Taken when the queue is dropped.
+    account: Option<Account<'p>>,
+    /// What is known of every packet that comes in.
+    offloads: Offloads,
+    zero_copy: bool,
+    /// Frames to be with the kernel.
+    target: usize,
+    stats: RxStats,
+}
+
+impl<'p> Rx<'p> {
+    pub(crate) fn new(
+        channel: Arc<Channel<'p>>,
+        fill: Producer<u64>,
+        ring: Consumer<Desc>,
+        account: Account<'p>,
+        target: u32,
+        offloads: Offloads,
+    ) -> Self {
+        let zero_copy = channel
+            .socket()
+            .is_some_and(crate::socket::Socket::zero_copy);
+        Self {
+            fill,
+            ring,
+            pool: account.pool(),
+            account: Some(account),
+            channel,
+            offloads,
+            zero_copy,
+            target: target as usize,
+            stats: RxStats::default(),
+        }
+    }
+
+    /// The queue's number.
+    pub(crate) fn queue(&self) -> u16 {
+        self.channel.queue
+    }
+
+    /// Posts free frames until the kernel has as many as it is meant to have; gives how many are
+    /// missing because the pool had no more.
+    pub(crate) fn refill(&mut self, cache: &mut Cache<'p>) -> usize {
+        let Some(account) = &self.account else {
+            return 0;
+        };
+        let mut missing = self.target.saturating_sub(account.posted());
+        if missing == 0 {
+            return 0;
+        }
+        while missing > 0 {
+            let mut frames = [FrameIndex::default(); BATCH];
+            let want = missing.min(BATCH);
+            let taken = account.post(cache, frames.get_mut(..want).unwrap_or(&mut []));
+            for &frame in frames.iter().take(taken) {
+                // Every frame that the kernel has is in the table, and the ring has a place for
+                // each: there are never more than `target`, which is its size.
+                self.channel.posted.put(frame, Way::Fill);
+                if !self.fill.push(frame.offset(self.pool.frame_size()) as u64) {
+                    self.channel.posted.take(frame, Way::Fill);
+                    // SAFETY: posted two lines above, and the kernel never saw it.
+                    unsafe { account.unpost(cache, &[frame]) };
+                }
+            }
+            missing = missing.saturating_sub(taken);
+            if taken < want {
+                self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
+                break;
+            }
+        }
+        self.fill.publish();
+        self.wake_if_asleep();
+        missing
+    }
+
+    /// Wakes a driver that ran out of frames and went to sleep (zero-copy mode only: a copy finds
+    /// new frames by itself).
+    fn wake_if_asleep(&mut self) {
+        // Between the published entries and the flag, as `Producer::needs_wakeup` asks.
+        fence(Ordering::SeqCst);
+        if self.fill.needs_wakeup() {
+            self.wake();
+        }
+    }
+
+    /// Tells the kernel to look at the fill ring.
+    pub(crate) fn wake(&mut self) {
+        if let Some(socket) = self.channel.socket() {
+            self.stats.kicks = self.stats.kicks.wrapping_add(1);
+            // Refused when the link is down or the interface gone; then nothing is received
+            // anyhow, and the flag stays up for the next attempt.
+            let _ = call::wake_rx(socket.as_fd());
+        }
+    }
+
+    /// Makes a packet of a descriptor; `None`, and counted, when the kernel broke its rules.
+    #[inline]
+    fn accept(&mut self, desc: Desc, cache: &mut Cache<'p>) -> Option<Packet<'p>> {
+        let account = self.account.as_ref()?;
+        let Some((frame, offset)) = self.pool.locate(desc.addr) else {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            return None;
+        };
+        if !self.channel.posted.take(frame, Way::Fill) {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            return None;
+        }
+        if desc.options & PKT_CONTD == 0 {
+            // SAFETY: the table says that this frame was posted through this account and not
+            // received since; the kernel has given it back with this descriptor.
+            let window = unsafe { account.receive(frame, offset, desc.len as usize) };
+            if let Some(frame) = window {
+                let mut packet = Packet::new(frame);
+                packet.offloads = self.offloads;
+                return Some(packet);
+            }
+        }
+        // A window outside the frame, or a fragment that was not asked for: the frame is good.
+        self.stats.invalid = self.stats.invalid.wrapping_add(1);
+        // SAFETY: as for `receive`, which did not take it.
+        unsafe { account.unpost(cache, &[frame]) };
+        None
+    }
+}
+
+impl<'p> RxQueue<'p> for Rx<'p> {
+    #[inline]
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        let room = u32::try_from(out.room()).unwrap_or(u32::MAX);
+        let available = self.ring.available(room).min(room);
+        let mut given = 0;
+        let mut bytes = 0;
+        for _ in 0..available {
+            let Some(desc) = self.ring.pop() else { break };
+            let Some(packet) = self.accept(desc, cache) else {
+                continue;
+            };
+            bytes += packet.len();
+            given += usize::from(out.push(packet).is_ok());
+        }
+        if available > 0 {
+            self.ring.release();
+            self.stats.packets = self.stats.packets.wrapping_add(given as u64);
+            self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
+        }
+        let posted = self.account.as_ref().map_or(usize::MAX, Account::posted);
+        if posted.saturating_add(REFILL_AT) <= self.target || posted == 0 {
+            self.refill(cache);
+        } else if self.fill.needs_wakeup() {
+            self.wake();
+        }
+        given
+    }
+
+    /// The kernel's own statistics are among these, which costs a system call.
+    fn stats(&self) -> RxStats {
+        let mut stats = self.stats;
+        if let Some(socket) = self.channel.socket() {
+            let kernel = socket.statistics();
+            if self.zero_copy {
+                // An empty fill ring makes the driver wait; what it drops it counts itself.
+                stats.missed = kernel.rx_ring_full;
+                stats.oversize = kernel.rx_dropped;
+            } else {
+                // A packet that found no free frame is in both counters.
+                stats.missed = kernel
+                    .rx_ring_full
+                    .wrapping_add(kernel.rx_fill_ring_empty_descs);
+                stats.oversize = kernel
+                    .rx_dropped
+                    .saturating_sub(kernel.rx_fill_ring_empty_descs);
+            }
+            stats.invalid = stats.invalid.wrapping_add(kernel.rx_invalid_descs);
+        }
+        let broken = u64::from(self.fill.is_broken()) + u64::from(self.ring.is_broken());
+        stats.invalid = stats.invalid.wrapping_add(broken);
+        stats
+    }
+}
+
+/// The socket, to wait on: readable when packets are there.
+impl AsFd for Rx<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.channel.socket() {
+            Some(socket) => socket.as_fd(),
+            // The socket is there until both halves are gone; the link stands in for the compiler.
+            None => self.channel.attachment().link(),
+        }
+    }
+}
+
+impl Drop for Rx<'_> {
+    fn drop(&mut self) {
+        self.channel.end_rx(self.account.take());
+    }
+}
+
+/// Frames posted at a time.
+const BATCH: usize = 64;
+
+/// Frames that may be missing before more are posted: a burst.
+const REFILL_AT: usize = 32;

@@ -1,0 +1,446 @@
+//! The sending half of a queue.
+
+use core::sync::atomic::{Ordering, fence};
+use core::time::Duration;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use linecard::device::{TxQueue, TxStats};
+use linecard::mempool::{Account, Cache, FrameIndex, Pool};
+use linecard::packet::{BurstView, Offloads, Packet};
+
+use crate::channel::Channel;
+use crate::posted::Way;
+use crate::ring::{Consumer, Producer};
+use crate::sys::call;
+use crate::sys::errno::Errno;
+use crate::sys::if_xdp::Desc;
+
+/// Sends packets through one queue.
+///
+/// It hands frames to the transmit ring, tells the kernel about them, and takes back what the
+/// completion ring returns; see the [crate](crate) for who owns a frame when. Dropped, it sends
+/// what it was given for at most 50 ms more, and gives its frames to the pool as soon as the
+/// [receiving half](crate::Rx) is dropped too.
+///
+/// ```no_run
+/// use linecard::device::{Device, TxQueue};
+/// use linecard::mempool::Cache;
+/// use linecard::packet::Burst;
+///
+/// # fn example(mut port: linecard_af_xdp::Port<'_>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut cache = Cache::new(port.umem().pool(), "core 0", 256)?;
+/// let (_rx, mut tx) = port.open(0, &mut cache)?;
+/// let mut burst = Burst::<'_, 32>::new();
+/// burst.alloc(&mut cache, 1);
+/// for packet in &mut burst {
+///     packet.append(60)?.fill(0xff);
+/// }
+/// assert_eq!(tx.tx_burst(&mut cache, &mut burst), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Tx<'p> {
+    ring: Producer<Desc>,
+    completion: Consumer<u64>,
+    channel: Arc<Channel<'p>>,
+    pool: &'p Pool<'p>,
+    /// Taken when the queue is dropped.
+    account: Option<Account<'p>>,
+    zero_copy: bool,
+    /// Frames to be with the kernel at most.
+    limit: usize,
+    stats: TxStats,
+    /// Packets that the kernel took and said that it did not send.
+    refused: u64,
+}
+
+/// What the kernel answered to a kick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kick {
+    /// It has begun, or finished; perhaps not with all.
+    Moved,
+    /// It dropped one packet; the others wait.
+    Dropped,
+    /// It cannot just now.
+    Busy,
+    /// The interface is switched off; packets wait in the ring.
+    Down,
+    /// The interface is gone.
+    Gone,
+}
+
+impl From<Result<(), Errno>> for Kick {
+    fn from(answer: Result<(), Errno>) -> Self {
+        match answer {
+            // EAGAIN: the budget is used up, the completion ring or the socket's memory is full, or
+            // the device's queue is. What can be done about it (reaping) is done between kicks.
+            Ok(()) | Err(Errno::AGAIN | Errno::INTR) => Self::Moved,
+            Err(Errno::BUSY) => Self::Dropped,
+            Err(Errno::NETDOWN) => Self::Down,
+            Err(Errno::NXIO | Errno::NODEV | Errno::BADF) => Self::Gone,
+            // ENOBUFS, ENOMEM: the kernel has no memory for an skb.
+            Err(_) => Self::Busy,
+        }
+    }
+}
+
+impl<'p> Tx<'p> {
+    pub(crate) fn new(
+        channel: Arc<Channel<'p>>,
+        ring: Producer<Desc>,
+        completion: Consumer<u64>,
+        account: Account<'p>,
+        limit: u32,
+    ) -> Self {
+        let zero_copy = channel
+            .socket()
+            .is_some_and(crate::socket::Socket::zero_copy);
+        Self {
+            ring,
+            completion,
+            pool: account.pool(),
+            account: Some(account),
+            channel,
+            zero_copy,
+            limit: limit as usize,
+            stats: TxStats::default(),
+            refused: 0,
+        }
+    }
+
+    /// Frees the frames that the completion ring returns; gives how many.
+    fn reap(&mut self, cache: &mut Cache<'p>) -> usize {
+        let Some(account) = &self.account else {
+            return 0;
+        };
+        let mut total = 0;
+        loop {
+            let mut frames = [FrameIndex::default(); BATCH];
+            let (mut read, mut valid) = (0, 0);
+            while read < BATCH {
+                let Some(addr) = self.completion.pop() else {
+                    break;
+                };
+                read += 1;
+                // The address is the one that was sent, anywhere in the frame.
+                let found = self.pool.locate(addr).map(|(frame, _)| frame);
+                match (found, frames.get_mut(valid)) {
+                    (Some(frame), Some(place))
+                        if self.channel.posted.take(frame, Way::Transmit) =>
+                    {
+                        *place = frame;
+                        valid += 1;
+                    }
+                    _ => self.stats.invalid = self.stats.invalid.wrapping_add(1),
+                }
+            }
+            if read == 0 {
+                break;
+            }
+            // SAFETY: the table says of each that it was sent through this account and not
+            // completed since; the kernel has given it back with this entry.
+            total += unsafe { account.complete(cache, frames.get(..valid).unwrap_or(&[])) };
+            self.completion.release();
+        }
+        self.stats.completed = self.stats.completed.wrapping_add(total as u64);
+        total
+    }
+
+    /// Places for packets: never more frames than the completion ring can return are with the
+    /// kernel, so it can never be full and stop the kernel.
+    fn room(&mut self) -> usize {
+        let sent = self
+            .account
+            .as_ref()
+            .map_or(usize::MAX, Account::completing);
+        let within = self.limit.saturating_sub(sent);
+        let wanted = u32::try_from(within).unwrap_or(u32::MAX);
+        within.min(self.ring.room(wanted) as usize)
+    }
+
+    /// Takes one packet over: into the ring, or freed and counted under the reason why not.
+    #[inline]
+    fn hand_over(&mut self, packet: Packet<'p>, cache: &mut Cache<'p>) {
+        let Some(account) = &self.account else { return };
+        let len = packet.len();
+        let reason = if packet.is_chained() || packet.offloads.intersects(NOT_OFFERED) {
+            &mut self.stats.unsupported
+        } else if len < ETHERNET_HEADER {
+            &mut self.stats.undersize
+        } else if len > self.channel.state.max_frame.load(Ordering::Relaxed) as usize {
+            &mut self.stats.oversize
+        } else {
+            let offset = packet.frame().offset();
+            match account.send(packet.into_frame()) {
+                Ok(frame) => {
+                    let addr = frame.offset(self.pool.frame_size()).wrapping_add(offset) as u64;
+                    self.channel.posted.put(frame, Way::Transmit);
+                    if self.ring.push(Desc {
+                        addr,
+                        len: len as u32,
+                        options: 0,
+                    }) {
+                        self.stats.packets = self.stats.packets.wrapping_add(1);
+                        self.stats.bytes = self.stats.bytes.wrapping_add(len as u64);
+                    } else {
+                        // `room` has counted places, so only a ring that is broken gets here.
+                        self.channel.posted.take(frame, Way::Transmit);
+                        // SAFETY: sent three lines above, and the kernel never saw it.
+                        unsafe { account.complete(cache, &[frame]) };
+                        self.stats.errors = self.stats.errors.wrapping_add(1);
+                    }
+                }
+                Err(frame) => {
+                    cache.free(frame);
+                    self.stats.errors = self.stats.errors.wrapping_add(1);
+                }
+            }
+            return;
+        };
+        *reason = reason.wrapping_add(1);
+        cache.free(packet.into_frame());
+    }
+
+    /// Copies a packet of another pool into a frame of this one; `None` when there is no frame, or
+    /// none long enough.
+    fn copied(&mut self, packet: &Packet<'p>, cache: &mut Cache<'p>) -> Option<Packet<'p>> {
+        // A cache of another pool gives frames that are no better.
+        let mut frame = if core::ptr::eq(cache.pool(), self.pool) {
+            cache.alloc()?
+        } else {
+            self.pool.alloc()?
+        };
+        match frame.append(packet.len()) {
+            Ok(room) => room.copy_from_slice(packet.data()),
+            Err(_) => {
+                cache.free(frame);
+                return None;
+            }
+        }
+        let mut copy = Packet::new(frame);
+        copy.offloads = packet.offloads;
+        self.stats.copied = self.stats.copied.wrapping_add(1);
+        Some(copy)
+    }
+
+    /// Takes packets of other pools from the front, one by one, each copied or counted, until
+    /// there is one of this pool; gives how many were taken. This pool running out of frames leaves
+    /// the rest where it is.
+    #[cold]
+    fn take_foreign(
+        &mut self,
+        cache: &mut Cache<'p>,
+        packets: &mut BurstView<'p>,
+        room: usize,
+    ) -> usize {
+        let mut taken = 0;
+        while taken < room {
+            let Some(first) = packets.as_slice().first().filter(|p| !self.owns(p)) else {
+                break;
+            };
+            let sendable = first.len()
+                <= self
+                    .pool
+                    .frame_size()
+                    .saturating_sub(self.pool.data_offset());
+            let copy = match sendable && !first.is_chained() {
+                true => match self.copied(first, cache) {
+                    Some(copy) => Some(copy),
+                    None => break,
+                },
+                false => None,
+            };
+            let original = packets.drain_front(1).next();
+            match (copy, original) {
+                (Some(copy), Some(original)) => {
+                    cache.free(original.into_frame());
+                    self.hand_over(copy, cache);
+                }
+                (None, Some(original)) => {
+                    let chained = original.is_chained();
+                    let reason = if chained {
+                        &mut self.stats.unsupported
+                    } else {
+                        &mut self.stats.oversize
+                    };
+                    *reason = reason.wrapping_add(1);
+                    cache.free(original.into_frame());
+                }
+                (_, None) => break,
+            }
+            taken += 1;
+        }
+        taken
+    }
+
+    #[inline]
+    fn owns(&self, packet: &Packet<'p>) -> bool {
+        core::ptr::eq(packet.frame().pool(), self.pool)
+    }
+
+    /// Tells the kernel about what waits in the ring, until it has taken everything or will not
+    /// take more just now.
+    ///
+    /// One call moves 32 descriptors, or as many as the budget was raised to, and an error stops it
+    /// half-way; so what counts is not the answer but whether the ring is empty. What is left after
+    /// a few calls waits for the next burst or [`reclaim`](TxQueue::reclaim).
+    fn kick(&mut self, cache: &mut Cache<'p>) {
+        for _ in 0..KICKS {
+            let held = self.ring.held();
+            if held == 0 {
+                return;
+            }
+            // Between the published entries and the flag, as `Producer::needs_wakeup` asks.
+            fence(Ordering::SeqCst);
+            if !self.ring.needs_wakeup() {
+                return;
+            }
+            let Some(socket) = self.channel.socket() else {
+                return;
+            };
+            self.stats.kicks = self.stats.kicks.wrapping_add(1);
+            let answer = Kick::from(call::wake_tx(socket.as_fd()));
+            match answer {
+                Kick::Moved => {}
+                Kick::Dropped => self.refused = self.refused.wrapping_add(1),
+                Kick::Busy | Kick::Down => self.stats.busy = self.stats.busy.wrapping_add(1),
+                Kick::Gone => self.channel.state.set_gone(),
+            }
+            let reaped = self.reap(cache);
+            // In zero-copy mode the call only wakes the driver, which then takes its time.
+            if self.zero_copy || matches!(answer, Kick::Busy | Kick::Down | Kick::Gone) {
+                return;
+            }
+            if answer == Kick::Moved && reaped == 0 && self.ring.held() == held {
+                self.stats.busy = self.stats.busy.wrapping_add(1);
+                return;
+            }
+        }
+    }
+
+    /// Frees packets that can never be sent, because the interface is gone.
+    #[cold]
+    fn refuse(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        let count = packets.free(cache);
+        self.stats.link_down = self.stats.link_down.wrapping_add(count as u64);
+        count
+    }
+}
+
+impl<'p> TxQueue<'p> for Tx<'p> {
+    #[inline]
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        self.reap(cache);
+        if self.channel.state.is_gone() {
+            return self.refuse(cache, packets);
+        }
+        let mut taken = 0;
+        let mut room = self.room();
+        while room > 0 && !packets.is_empty() {
+            let own = packets
+                .iter()
+                .take(room)
+                .take_while(|packet| self.owns(packet))
+                .count();
+            for packet in packets.drain_front(own) {
+                self.hand_over(packet, cache);
+            }
+            let foreign = self.take_foreign(cache, packets, room.saturating_sub(own));
+            if own + foreign == 0 {
+                break;
+            }
+            taken += own + foreign;
+            room = self.room();
+        }
+        self.ring.publish();
+        self.kick(cache);
+        if !packets.is_empty() {
+            self.stats.full = self.stats.full.wrapping_add(1);
+        }
+        taken
+    }
+
+    #[inline]
+    fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
+        let before = self.stats.completed;
+        self.reap(cache);
+        self.kick(cache);
+        self.stats.completed.wrapping_sub(before) as usize
+    }
+
+    /// The kernel's own statistics are among these, which costs a system call.
+    ///
+    /// A packet that the kernel took and then did not send is in `errors` and no longer in
+    /// `packets`; its bytes, which the kernel does not tell, stay counted.
+    fn stats(&self) -> TxStats {
+        let mut stats = self.stats;
+        let invalid = self
+            .channel
+            .socket()
+            .map_or(0, |socket| socket.statistics().tx_invalid_descs);
+        let unsent = self.refused.wrapping_add(invalid);
+        stats.packets = stats.packets.saturating_sub(unsent);
+        stats.errors = stats.errors.wrapping_add(unsent);
+        let broken = u64::from(self.ring.is_broken()) + u64::from(self.completion.is_broken());
+        stats.invalid = stats.invalid.wrapping_add(broken);
+        stats
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        let in_flight = match Cache::new(self.pool, "af_xdp, closing", BATCH) {
+            Ok(mut cache) => self.drain(&mut cache),
+            // No account left for a cache: as if all that the kernel took were still out there.
+            Err(_) => self.in_flight(),
+        };
+        self.channel.end_tx(self.account.take(), in_flight);
+    }
+}
+
+impl<'p> Tx<'p> {
+    /// Sends and reaps until nothing is left, or it leads nowhere; gives how many frames the
+    /// kernel has taken and not returned.
+    fn drain(&mut self, cache: &mut Cache<'p>) -> u32 {
+        let start = Instant::now();
+        loop {
+            let waiting = self.stats.busy;
+            self.reclaim(cache);
+            let sent = self.account.as_ref().map_or(0, Account::completing);
+            // Down, gone, or out of memory: what is in the ring stays there, untouched.
+            let stuck = self.stats.busy != waiting || self.channel.state.is_gone();
+            let in_flight = self.in_flight();
+            if sent == 0 || (stuck && in_flight == 0) || start.elapsed() > DRAIN_PATIENCE {
+                return in_flight;
+            }
+            thread::sleep(DRAIN_EVERY);
+        }
+    }
+
+    /// Frames that the kernel has taken from the ring and not returned.
+    fn in_flight(&mut self) -> u32 {
+        let sent = self.account.as_ref().map_or(0, Account::completing);
+        u32::try_from(sent)
+            .unwrap_or(u32::MAX)
+            .saturating_sub(self.ring.held())
+    }
+}
+
+/// What a packet may ask of a device and this one does not offer.
+const NOT_OFFERED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
+
+/// `ETH_HLEN` in `include/uapi/linux/if_ether.h`: the kernel sends nothing shorter.
+const ETHERNET_HEADER: usize = 14;
+
+/// Completions read at a time.
+const BATCH: usize = 64;
+
+/// System calls that one burst may make to send.
+const KICKS: usize = 4;
+
+const DRAIN_PATIENCE: Duration = Duration::from_millis(50);
+const DRAIN_EVERY: Duration = Duration::from_micros(200);

@@ -1,0 +1,268 @@
+//! Two network namespaces with a veth pair between them, and raw sockets at the far end.
+//!
+//! The namespaces have no names: they live by the descriptors held here, so that nothing is left
+//! behind by whatever end a test comes to.
+
+use core::time::Duration;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::Command;
+
+/// The thread's own namespace with one end of the pair, `lc0`; the other end, `lc1`, is in the
+/// peer's.
+pub struct Net {
+    before: File,
+    here: File,
+    peer: File,
+}
+
+impl Net {
+    /// Puts the calling thread into a new namespace; `None`, and a line that says why, where that
+    /// is not possible.
+    pub fn new() -> Option<Self> {
+        Self::with("", "")
+    }
+
+    /// As [`new`](Self::new), with options of `ip link add` for either end.
+    pub fn with(options: &str, peer_options: &str) -> Option<Self> {
+        if std::env::var_os("LINECARD_SKIP_VETH").is_some() {
+            return skip("LINECARD_SKIP_VETH is set");
+        }
+        let before = namespace();
+        let enter = || {
+            // SAFETY: no pointers are passed; only this thread's network namespace changes.
+            match unsafe { libc::unshare(libc::CLONE_NEWNET) } {
+                0 => Ok(namespace()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        };
+        let peer = match enter() {
+            Ok(peer) => peer,
+            Err(error) => return skip(&format!("no new network namespace: {error}")),
+        };
+        let here = enter().expect("a second namespace");
+        let net = Self { before, here, peer };
+        if let Err(error) = Command::new("ip").arg("-V").output() {
+            return skip(&format!("no `ip` command (iproute2): {error}"));
+        }
+        net.both(|| {
+            fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("sysctl")
+        });
+        net.ip(&format!(
+            "link add lc0 {options} type veth peer name lc1 {peer_options} netns {}",
+            net.peer_path()
+        ));
+        net.ip("link set lc0 up");
+        net.peer_ip("link set lc1 up");
+        Some(net)
+    }
+
+    /// A path by which `ip` finds the peer's namespace.
+    pub fn peer_path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.peer.as_raw_fd())
+    }
+
+    /// Runs `ip` here.
+    pub fn ip(&self, arguments: &str) {
+        run("ip", arguments);
+    }
+
+    /// Runs `ip` at the far end.
+    pub fn peer_ip(&self, arguments: &str) {
+        self.in_peer(|| run("ip", arguments));
+    }
+
+    /// Runs `work` with the thread in the peer's namespace.
+    pub fn in_peer<R>(&self, work: impl FnOnce() -> R) -> R {
+        enter(&self.peer);
+        let result = work();
+        enter(&self.here);
+        result
+    }
+
+    /// A thread of its own in the peer's namespace.
+    #[expect(dead_code)]
+    pub fn spawn_in_peer<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> std::thread::JoinHandle<R> {
+        let peer = self.peer.try_clone().expect("another descriptor");
+        std::thread::spawn(move || {
+            enter(&peer);
+            work()
+        })
+    }
+
+    /// A raw socket on `lc1`.
+    pub fn peer_socket(&self) -> RawSocket {
+        self.in_peer(|| RawSocket::on("lc1"))
+    }
+
+    fn both(&self, work: impl Fn()) {
+        self.in_peer(&work);
+        work();
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        enter(&self.before);
+    }
+}
+
+/// Ethertype of all that the tests send: IEEE 802, local experimental 1.
+pub const ETHERTYPE: [u8; 2] = [0x88, 0xb5];
+
+/// A frame to `lc0`, told apart by `number`, of `len` bytes, at least 14.
+pub fn frame(number: u64, len: usize) -> Vec<u8> {
+    let mut frame = vec![0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2];
+    frame.extend_from_slice(&ETHERTYPE);
+    frame.extend_from_slice(&number.to_be_bytes());
+    frame.extend((0..len.saturating_sub(22)).map(|at| (at as u8).wrapping_add(number as u8)));
+    frame.truncate(len.max(14));
+    frame
+}
+
+/// The number that [`frame`] was given.
+pub fn number_of(frame: &[u8]) -> u64 {
+    frame.get(14..22).map_or(u64::MAX, |bytes| {
+        u64::from_be_bytes(bytes.try_into().unwrap())
+    })
+}
+
+/// An `AF_PACKET` socket that sees frames of [`ETHERTYPE`].
+pub struct RawSocket(OwnedFd);
+
+impl RawSocket {
+    /// A socket on an interface of the thread's namespace, with a timeout of one second.
+    pub fn on(interface: &str) -> Self {
+        let protocol = u16::from_be_bytes(ETHERTYPE).to_be();
+        // SAFETY: no pointers are passed.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, protocol.into()) };
+        assert!(fd >= 0, "raw socket: {}", io::Error::last_os_error());
+        // SAFETY: just made, and nobody else's.
+        let socket = Self(unsafe { OwnedFd::from_raw_fd(fd) });
+        let name = CString::new(interface).unwrap();
+        // SAFETY: a string that ends with a zero.
+        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+        let address = libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as u16,
+            sll_protocol: protocol,
+            sll_ifindex: index as i32,
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        };
+        // SAFETY: address and size of a live structure.
+        let bound = unsafe {
+            libc::bind(
+                fd,
+                (&raw const address).cast(),
+                size_of::<libc::sockaddr_ll>() as u32,
+            )
+        };
+        assert_eq!(
+            bound,
+            0,
+            "bind to {interface}: {}",
+            io::Error::last_os_error()
+        );
+        socket.set(libc::SO_RCVBUFFORCE, &(256 << 20));
+        // What is sent is not received again.
+        socket.set_at(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1);
+        socket.set_timeout(Duration::from_secs(1));
+        socket
+    }
+
+    /// How long [`receive`](Self::receive) waits.
+    pub fn set_timeout(&self, timeout: Duration) {
+        let time = libc::timeval {
+            tv_sec: timeout.as_secs() as libc::time_t,
+            tv_usec: timeout.subsec_micros().into(),
+        };
+        self.set(libc::SO_RCVTIMEO, &time);
+    }
+
+    pub fn try_send(&self, frame: &[u8]) -> io::Result<()> {
+        // SAFETY: pointer and length of a live slice.
+        let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+        if sent < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    pub fn send(&self, frame: &[u8]) {
+        self.try_send(frame).expect("the raw socket sends");
+    }
+
+    /// The next frame, or nothing when none comes in time.
+    pub fn receive(&self) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; 70_000];
+        let fd = self.0.as_raw_fd();
+        // SAFETY: pointer and length of a live buffer.
+        let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+        (len >= 0).then(|| {
+            buffer.truncate(len as usize);
+            buffer
+        })
+    }
+
+    fn set<T>(&self, name: i32, value: &T) {
+        self.set_at(libc::SOL_SOCKET, name, value);
+    }
+
+    fn set_at<T>(&self, level: i32, name: i32, value: &T) {
+        // SAFETY: pointer and size of a live value.
+        let result = unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                level,
+                name,
+                core::ptr::from_ref(value).cast(),
+                size_of::<T>() as u32,
+            )
+        };
+        assert_eq!(result, 0, "option {name}: {}", io::Error::last_os_error());
+    }
+}
+
+/// Runs a command in the thread's namespace; its complaint is the test's failure.
+pub fn run(program: &str, arguments: &str) -> String {
+    let output = Command::new(program)
+        .args(arguments.split_whitespace())
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("{program} {arguments}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn namespace() -> File {
+    File::open("/proc/thread-self/ns/net").expect("the thread's network namespace")
+}
+
+fn enter(namespace: &File) {
+    // SAFETY: no pointers are passed; only this thread's network namespace changes.
+    let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+    assert_eq!(result, 0, "setns: {}", io::Error::last_os_error());
+}
+
+fn skip<T>(why: &str) -> Option<T> {
+    eprintln!("SUITE SKIPPED veth: {why}");
+    assert!(
+        std::env::var_os("LINECARD_REQUIRE_VETH").is_none(),
+        "veth tests are required: {why}"
+    );
+    None
+}
+
+/// `include/uapi/linux/if_packet.h`.
+const PACKET_IGNORE_OUTGOING: i32 = 23;

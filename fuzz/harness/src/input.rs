@@ -1,0 +1,38 @@
+//! Taking decisions out of bytes.
+
+use core::ops::Range;
+
+/// The bytes of one run, consumed from the front. When they are used up everything is zero.
+#[derive(Debug)]
+pub(crate) struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The next operation, until the bytes are used up.
+    pub(crate) fn operation(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    pub(crate) fn u8(&mut self) -> u8 {
+        self.operation().unwrap_or(0)
+    }
+
+    pub(crate) fn u16(&mut self) -> u16 {
+        u16::from_be_bytes([self.u8(), self.u8()])
+    }
+
+    /// A number in a range that is not empty.
+    pub(crate) fn below(&mut self, range: Range<usize>) -> usize {
+        range.start + usize::from(self.u16()) % range.len()
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.0)
+    }
+}

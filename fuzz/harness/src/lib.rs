@@ -1,0 +1,49 @@
+//! What must hold for any bytes and any sequence of operations.
+//!
+//! Each [target](TARGETS) is a function from bytes to nothing that panics when a property is
+//! broken. The same function is a fuzz target (`fuzz/fuzz_targets`), replays the committed
+//! corpora and the saved crashers in the ordinary tests, and is a property test on random bytes
+//! (`tests/replay.rs`). Whoever builds on the core can run them in a fuzzer of their own.
+//!
+//! - [`headers`]: a view of any bytes, and what can be read from and written to it;
+//! - [`checksums`]: the fast sums against a slow one, and incremental against full;
+//! - [`mempool`]: frames and their windows against a model, ending with an audit;
+//! - [`captures`]: what is read of a file, and read again after it was written.
+//!
+//! ```
+//! for target in linecard_harness::TARGETS {
+//!     (target.run)(b"any bytes at all");
+//! }
+//! ```
+
+pub mod captures;
+pub mod checksums;
+pub mod headers;
+mod input;
+pub mod mempool;
+
+/// A property of the core, over all byte strings.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and that of its fuzz target, corpus and crashers.
+    pub name: &'static str,
+    /// Panics when the property does not hold for these bytes.
+    pub run: fn(&[u8]),
+}
+
+/// Every target there is.
+pub const TARGETS: &[Target] = &[
+    target("arp", headers::arp),
+    target("captures", captures::read),
+    target("checksum", checksums::sums),
+    target("ethernet", headers::ethernet),
+    target("ipv4", headers::ipv4),
+    target("llc", headers::llc),
+    target("mempool", mempool::operations),
+    target("mpls", headers::mpls),
+    target("vlan", headers::vlan),
+];
+
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run }
+}
