@@ -16,6 +16,7 @@
 
 mod capabilities;
 mod fault;
+mod loopback;
 mod null;
 mod queue;
 mod stats;
@@ -23,6 +24,7 @@ mod tap;
 
 pub use capabilities::{Capabilities, DeviceError, Features, Link};
 pub use fault::{Faults, FaultyRx, FaultyTx};
+pub use loopback::{Loopback, LoopbackRx, LoopbackTx};
 pub use null::{Null, NullRx, NullTx};
 pub use queue::{Device, RxQueue, TxQueue};
 pub use stats::{RxStats, TxStats};

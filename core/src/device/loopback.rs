@@ -1,0 +1,275 @@
+//! Ports joined in memory by rings.
+
+use super::{Capabilities, Device, DeviceError, Link, RxQueue, RxStats, TxQueue, TxStats};
+use crate::mempool::Cache;
+use crate::packet::{BurstView, Packet};
+use crate::ring::{Storage, spsc};
+use crate::wire::MacAddr;
+
+/// A port that sends into one ring and receives from another: what one port of a
+/// [`pair`](Self::pair) sends, the other receives. Nothing is copied.
+///
+/// The two ports may be polled by two threads.
+///
+/// ```
+/// use linecard::device::{Device, Loopback, RxQueue, TxQueue};
+/// use linecard::packet::{Burst, Packet};
+/// use linecard::ring::{Inline, spsc::Ring};
+/// # use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 64 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 64];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// # let mut cache = Cache::new(&pool, "core 0", 64).unwrap();
+/// let mut there = Ring::<Inline<Packet<'_>, 64>>::new();
+/// let mut back = Ring::<Inline<Packet<'_>, 64>>::new();
+/// let (mut left, mut right) = Loopback::pair(&mut there, &mut back);
+/// let (_, mut tx) = left.open(0, &mut cache)?;
+/// let (mut rx, _) = right.open(0, &mut cache)?;
+///
+/// let mut burst: Burst = Burst::new();
+/// burst.alloc(&mut cache, 8);
+/// assert_eq!(tx.tx_burst(&mut cache, &mut burst), 8);
+/// assert_eq!(rx.rx_burst(&mut cache, &mut burst), 8);
+/// # Ok::<(), linecard::device::DeviceError>(())
+/// ```
+#[derive(Debug)]
+pub struct Loopback<'r, 'p> {
+    ends: Option<(LoopbackRx<'r, 'p>, LoopbackTx<'r, 'p>)>,
+    depth: usize,
+    mac: MacAddr,
+}
+
+impl<'r, 'p> Loopback<'r, 'p> {
+    /// A port that receives what comes out of `from` and sends into `to`.
+    pub fn new(
+        from: spsc::Consumer<'r, Packet<'p>>,
+        to: spsc::Producer<'r, Packet<'p>>,
+        mac: MacAddr,
+    ) -> Self {
+        let depth = to.capacity();
+        let rx = LoopbackRx {
+            ring: from,
+            stats: RxStats::default(),
+        };
+        let tx = LoopbackTx {
+            ring: to,
+            stats: TxStats::default(),
+        };
+        Self {
+            ends: Some((rx, tx)),
+            depth,
+            mac,
+        }
+    }
+
+    /// Two ports, each of which receives what the other sends: the first sends into `there`.
+    pub fn pair<S: Storage<Item = Packet<'p>>>(
+        there: &'r mut spsc::Ring<S>,
+        back: &'r mut spsc::Ring<S>,
+    ) -> (Self, Self) {
+        let (to_right, from_left) = there.split();
+        let (to_left, from_right) = back.split();
+        let left = Self::new(from_right, to_right, MacAddr([2, 0, 0, 0, 0, 1]));
+        (
+            left,
+            Self::new(from_left, to_left, MacAddr([2, 0, 0, 0, 0, 2])),
+        )
+    }
+
+    /// A port that receives what it sends.
+    pub fn to_itself<S: Storage<Item = Packet<'p>>>(ring: &'r mut spsc::Ring<S>) -> Self {
+        let (to, from) = ring.split();
+        Self::new(from, to, MacAddr([2, 0, 0, 0, 0, 1]))
+    }
+}
+
+impl<'r, 'p> Device<'p> for Loopback<'r, 'p>
+where
+    'p: 'r,
+{
+    type Rx = LoopbackRx<'r, 'p>;
+    type Tx = LoopbackTx<'r, 'p>;
+
+    fn name(&self) -> &str {
+        "loopback"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let depth = u32::try_from(self.depth).unwrap_or(u32::MAX);
+        Capabilities {
+            features: super::Features::ZERO_COPY
+                | super::Features::RX_CHAINED
+                | super::Features::TX_CHAINED,
+            tx_depth: depth,
+            rx_depth: depth,
+            max_frame: usize::from(u16::MAX),
+            ..Capabilities::default()
+        }
+    }
+
+    fn link(&mut self) -> Link {
+        Link::Up { mbits: None }
+    }
+
+    fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    fn mtu(&self) -> usize {
+        usize::from(u16::MAX) - 14
+    }
+
+    fn open(
+        &mut self,
+        queue: u16,
+        _cache: &mut Cache<'p>,
+    ) -> Result<(Self::Rx, Self::Tx), DeviceError> {
+        if queue != 0 {
+            return Err(DeviceError::NoSuchQueue(queue));
+        }
+        self.ends.take().ok_or(DeviceError::QueueTaken(0))
+    }
+
+    /// Frees what is under way to this port. What it has sent is the other port's.
+    fn reset(
+        &mut self,
+        mut rx: Self::Rx,
+        tx: Self::Tx,
+        cache: &mut Cache<'p>,
+    ) -> Result<(Self::Rx, Self::Tx), DeviceError> {
+        // As many as the ring holds: a producer on another thread must not keep this going.
+        let under_way = rx.ring.len();
+        cache.free_burst(rx.ring.drain(under_way).map(Packet::into_frame));
+        let rx = LoopbackRx {
+            ring: rx.ring,
+            stats: RxStats::default(),
+        };
+        Ok((
+            rx,
+            LoopbackTx {
+                ring: tx.ring,
+                stats: TxStats::default(),
+            },
+        ))
+    }
+}
+
+/// The receiving side of [`Loopback`].
+///
+/// ```
+/// use linecard::device::{LoopbackRx, RxQueue};
+/// fn bytes(queue: &LoopbackRx<'_, '_>) -> u64 { queue.stats().bytes }
+/// ```
+#[derive(Debug)]
+pub struct LoopbackRx<'r, 'p> {
+    ring: spsc::Consumer<'r, Packet<'p>>,
+    stats: RxStats,
+}
+
+impl<'p> RxQueue<'p> for LoopbackRx<'_, 'p> {
+    #[inline]
+    fn rx_burst(&mut self, _cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        let room = out.room();
+        let before = out.len();
+        let got = self.ring.dequeue_burst(out.as_vec_mut(), room);
+        let bytes: usize = out.iter().skip(before).map(Packet::total_len).sum();
+        self.stats.packets += got as u64;
+        self.stats.bytes += bytes as u64;
+        got
+    }
+
+    fn stats(&self) -> RxStats {
+        self.stats
+    }
+}
+
+/// The sending side of [`Loopback`].
+///
+/// ```
+/// use linecard::device::{LoopbackTx, TxQueue};
+/// fn bytes(queue: &LoopbackTx<'_, '_>) -> u64 { queue.stats().bytes }
+/// ```
+#[derive(Debug)]
+pub struct LoopbackTx<'r, 'p> {
+    ring: spsc::Producer<'r, Packet<'p>>,
+    stats: TxStats,
+}
+
+impl<'p> TxQueue<'p> for LoopbackTx<'_, 'p> {
+    #[inline]
+    fn tx_burst(&mut self, _cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        let offered: usize = packets.iter().map(Packet::total_len).sum();
+        let sent = self.ring.enqueue_burst(packets.as_vec_mut());
+        self.stats.packets += sent as u64;
+        self.stats.completed += sent as u64;
+        let left: usize = packets.iter().map(Packet::total_len).sum();
+        self.stats.bytes += offered.saturating_sub(left) as u64;
+        self.stats.full += u64::from(!packets.is_empty());
+        sent
+    }
+
+    fn reclaim(&mut self, _cache: &mut Cache<'p>) -> usize {
+        0
+    }
+
+    fn stats(&self) -> TxStats {
+        self.stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::mempool::{Pool, PoolConfig, Region, Slot};
+    use crate::packet::Burst;
+    use crate::ring::{Inline, spsc::Ring};
+
+    #[test]
+    fn what_does_not_fit_stays_and_everything_is_counted() {
+        let mut memory = vec![0u8; 64 * 2048 + 63];
+        let slots: Vec<Slot> = (0..64).map(|_| Slot::new()).collect();
+        let config = PoolConfig {
+            track: true,
+            ..PoolConfig::default()
+        };
+        let pool = Pool::new(Region::from_slice(&mut memory), &slots, config).expect("a pool");
+        let mut cache = Cache::new(&pool, "core 0", 64).expect("an account");
+        let mut ring = Ring::<Inline<Packet<'_>, 16>>::new();
+        // The handles borrow the ring, which is emptied before it goes.
+        {
+            let mut port = Loopback::to_itself(&mut ring);
+            let (mut rx, mut tx) = port.open(0, &mut cache).expect("it opens");
+            assert_eq!(
+                port.open(0, &mut cache).map(|_| ()),
+                Err(DeviceError::QueueTaken(0))
+            );
+            let mut burst: Burst<'_> = Burst::new();
+            burst.alloc(&mut cache, 20);
+            for (number, packet) in burst.iter_mut().enumerate() {
+                packet.append(60 + number).expect("room");
+                packet.mark = number as u16;
+            }
+            assert_eq!(tx.tx_burst(&mut cache, &mut burst), 16);
+            let left: Vec<u16> = burst.iter().map(|packet| packet.mark).collect();
+            assert_eq!(left, [16, 17, 18, 19]);
+            assert_eq!((tx.stats().packets, tx.stats().full), (16, 1));
+            assert_eq!(tx.stats().bytes, (60..76).sum::<u64>());
+            let mut some: Burst<'_, 5> = Burst::new();
+            assert_eq!(rx.rx_burst(&mut cache, &mut some), 5);
+            let came: Vec<u16> = some.iter().map(|packet| packet.mark).collect();
+            assert_eq!(came, [0, 1, 2, 3, 4]);
+            assert_eq!(rx.stats().bytes, (60..65).sum::<u64>());
+            burst.free(&mut cache);
+            some.free(&mut cache);
+            assert_eq!(pool.ledger().held, 11, "under way");
+            let (rx, tx) = port.reset(rx, tx, &mut cache).expect("it opens anew");
+            assert_eq!((rx.stats(), tx.stats()), Default::default());
+        }
+        assert_eq!(pool.ledger().held, 0);
+        drop((ring, cache));
+        pool.audit().expect("every frame is back, once");
+    }
+}
