@@ -98,6 +98,14 @@ pub(super) fn split_at_mut(
         .ok_or(WireError::truncated(at))
 }
 
+/// Copies as much as both hold; unlike `copy_from_slice` it cannot panic.
+#[inline]
+pub(super) fn copy_to(place: &mut [u8], bytes: &[u8]) {
+    for (to, from) in place.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+}
+
 /// Makes a pair of views, each with a field `header`, give the header's methods and its `Display`.
 macro_rules! views_deref_to_header {
     ($view:ident, $view_mut:ident, $header:ty) => {

@@ -6,6 +6,7 @@ use std::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::{IpProtocol, Ipv4Header};
 
 fn message() -> impl Strategy<Value = Icmpv4Message> {
     let (code, two) = (any::<u8>(), any::<u16>());

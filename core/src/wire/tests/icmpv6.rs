@@ -7,6 +7,7 @@ use std::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::Ipv6Header;
 
 fn message() -> impl Strategy<Value = Icmpv6Message> {
     let (code, two, four) = (any::<u8>(), any::<u16>(), any::<u32>());
