@@ -38,6 +38,8 @@ pub enum WireError {
     BadOption(u8),
     /// A field that must have one certain value (a code, a reserved flag) has this one.
     BadValue(u16),
+    /// An address is one that this message may not have, such as multicast.
+    BadAddress,
     /// Well formed, but of a kind (protocol, hardware, type) that this view is not made for.
     Unsupported(u16),
     /// A header of this kind may not come at this place.
@@ -74,6 +76,7 @@ impl fmt::Display for WireError {
             Self::BadTotalLength(bytes) => write!(f, "bad total length: {bytes} bytes"),
             Self::BadOption(kind) => write!(f, "bad length of option {kind}"),
             Self::BadValue(value) => write!(f, "bad value {value} in a fixed field"),
+            Self::BadAddress => f.write_str("bad address for this message"),
             Self::Unsupported(kind) => write!(f, "unsupported kind {kind:#x}"),
             Self::Misplaced(kind) => write!(f, "misplaced header of kind {kind}"),
             Self::TooMany(bound) => write!(f, "more than {bound} headers in a row"),

@@ -59,7 +59,8 @@
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
 //! - IPv4 in [`ipv4`] and [`ipv4_options`]; IPv6 in [`ipv6`] and [`ipv6_ext`], its extension
-//!   headers; ICMP in [`icmpv4`] and [`icmpv6`].
+//!   headers; ICMP in [`icmpv4`] and [`icmpv6`], neighbour
+//!   discovery in [`ndp`].
 
 mod error;
 mod header;
@@ -77,6 +78,7 @@ pub mod ipv6;
 pub mod ipv6_ext;
 pub mod llc;
 pub mod mpls;
+pub mod ndp;
 pub mod parse;
 pub mod vlan;
 
