@@ -135,7 +135,7 @@ pub enum Icmpv4Message {
     },
     /// Could not be delivered.
     Unreachable {
-        /// Why: see [`unreachable`].
+        /// Why: see [`mod@unreachable`].
         code: u8,
         /// What would fit, in bytes, if fragmentation was needed; 0 from routers older than RFC
         /// 1191.

@@ -134,7 +134,7 @@ pub mod parameter_problem {
 pub enum Icmpv6Message {
     /// Could not be delivered.
     Unreachable {
-        /// Why: see [`unreachable`].
+        /// Why: see [`mod@unreachable`].
         code: u8,
     },
     /// Larger than the next hop's MTU.
