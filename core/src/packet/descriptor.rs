@@ -6,7 +6,7 @@ use bitflags::bitflags;
 use static_assertions::const_assert_eq;
 
 use crate::mempool::{Frame, RoomError};
-use crate::wire::Layers;
+use crate::wire::{Layers, checksum, parse};
 
 /// A port's number in its forwarder.
 ///
@@ -51,6 +51,11 @@ bitflags! {
         /// [`Packet::hash`] is the device's receive hash, or one computed since.
         const HASH = 1 << 8;
     }
+}
+
+impl Offloads {
+    /// Marks of a packet whose layer-4 checksum is unfinished, or may be.
+    pub const L4_UNFINISHED: Self = Self::L4_WANTED.union(Self::L4_DOUBTFUL);
 }
 
 /// A packet: an owned descriptor of 32 bytes. Its bytes stay where the device put them.
@@ -228,6 +233,47 @@ impl<'p> Packet<'p> {
             .and_then(|n| self.layers.moved_forward(n))
             .unwrap_or_default();
         Ok(())
+    }
+
+    /// Finishes the layer-4 checksum if its sender left it to the device
+    /// ([`Offloads::L4_WANTED`]) or may have ([`Offloads::L4_DOUBTFUL`]), and takes both marks off.
+    ///
+    /// A worker does this to every received packet, so that no stage meets an unfinished checksum;
+    /// a program with a loop of its own does it before it changes a packet or sends it on. Packets
+    /// in several frames are left as they are, and marked.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 4 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 4];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// use linecard::packet::{Offloads, Packet};
+    ///
+    /// let mut packet = Packet::new(pool.alloc().unwrap());
+    /// packet.offloads = Offloads::L4_DOUBTFUL;
+    /// packet.finish_checksum();
+    /// assert!(packet.offloads.is_empty());
+    /// ```
+    #[inline]
+    pub fn finish_checksum(&mut self) {
+        if self.offloads.intersects(Offloads::L4_UNFINISHED) && !self.is_chained() {
+            self.finish_checksum_now();
+        }
+    }
+
+    #[cold]
+    fn finish_checksum_now(&mut self) {
+        let layers = match self.layers == Layers::default() {
+            true => parse::parse::<{ parse::TRUST }>(self.data()).layers,
+            false => self.layers,
+        };
+        // What finishing answers says nothing that anybody here wants to know.
+        let _ = if self.offloads.contains(Offloads::L4_WANTED) {
+            checksum::finish(self.data_mut(), layers)
+        } else {
+            checksum::finish_doubtful(self.data_mut(), layers)
+        };
+        self.offloads.remove(Offloads::L4_UNFINISHED);
     }
 
     /// Takes `count` bytes off the end.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::device::{Device, Null, RxQueue, RxStats, TxQueue, TxStats};
 use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
-use crate::packet::{Burst, BurstView, Packet, PortId};
+use crate::packet::{Burst, BurstView, Offloads, Packet, PortId};
 use crate::platform::{ManualClock, NoClock};
 
 fn with_pool(frames: usize, test: impl FnOnce(&Pool<'_>)) {
@@ -333,4 +333,65 @@ fn a_burst_view_is_what_devices_see() {
         assert_eq!(numbers.rx_burst(&mut cache, &mut burst), 4);
         burst.free(&mut cache);
     });
+}
+
+/// Gives one UDP datagram whose checksum its sender has left to the device.
+struct Unfinished(Option<Offloads>);
+
+impl<'p> RxQueue<'p> for Unfinished {
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        let Some(offloads) = self.0.take() else {
+            return 0;
+        };
+        let mut packet = Packet::new(cache.alloc().expect("a frame"));
+        let data = packet.append(46).expect("room");
+        data.fill(0);
+        data[12..14].copy_from_slice(&[0x08, 0x00]);
+        data[14..24].copy_from_slice(&[0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17]);
+        data[26..34].copy_from_slice(&[192, 0, 2, 1, 192, 0, 2, 2]);
+        data[34..46].copy_from_slice(&[0, 53, 0, 53, 0, 12, 0x84, 0x21, 1, 2, 3, 4]);
+        packet.offloads = offloads;
+        out.push(packet).expect("room");
+        1
+    }
+
+    fn stats(&self) -> RxStats {
+        RxStats::default()
+    }
+}
+
+/// Sees to it that every packet's UDP checksum is right, and that no mark says otherwise.
+struct Right(usize);
+
+impl Stage<'_> for Right {
+    fn process(&mut self, lot: &mut Lot<'_, '_>) {
+        for (packet, verdict) in lot.undecided() {
+            assert_eq!(packet.offloads, Offloads::empty());
+            assert_eq!(packet.data()[40..42], [0x77, 0x62]);
+            self.0 += 1;
+            *verdict = Verdict::drop(DropReason::UNDECIDED);
+        }
+    }
+}
+
+#[test]
+fn no_stage_meets_an_unfinished_checksum() {
+    for offloads in [Offloads::L4_WANTED, Offloads::L4_DOUBTFUL] {
+        with_pool(64, |pool| {
+            let stats = WorkerStats::new();
+            let cache = Cache::new(pool, "core 0", 32).expect("an account");
+            let mut worker: Worker<'_, _, _, _, _> = Worker::new(Right(0), NoClock, cache, &stats);
+            let tx = Slow {
+                takes: vec![],
+                default: 32,
+                seen: vec![],
+            };
+            worker
+                .add_port(Unfinished(Some(offloads)), tx)
+                .expect("a port");
+            worker.poll();
+            worker.poll();
+            assert_eq!(worker.stage().0, 1);
+        });
+    }
 }

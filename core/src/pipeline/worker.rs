@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::{Context, Lot, Stage, Verdict, WorkerStats};
 use crate::device::{RxQueue, TxQueue};
 use crate::mempool::Cache;
-use crate::packet::{Burst, PortId};
+use crate::packet::{Burst, Offloads, Packet, PortId};
 use crate::platform::{Clock, Instant, prefetch_read};
 use crate::trace::{Observe, Phase};
 
@@ -97,6 +97,8 @@ struct Received<'p, const BURST: usize> {
     packets: Burst<'p, BURST>,
     at: Instant,
     sampled: bool,
+    /// Some of them have layer-4 checksums that are, or may be, unfinished.
+    unfinished: bool,
 }
 
 /// Which bursts an observer is told of.
@@ -121,6 +123,7 @@ where
             packets: Burst::new(),
             at: now,
             sampled: false,
+            unfinished: false,
         };
         Self {
             receivers: Vec::new(),
@@ -253,10 +256,13 @@ where
         if count == 0 {
             return 0;
         }
+        let mut offloads = Offloads::empty();
         for packet in incoming.packets.iter_mut() {
             packet.port = PortId(port as u16);
             prefetch_read(packet.frame().as_ptr());
+            offloads |= packet.offloads;
         }
+        incoming.unfinished = offloads.intersects(Offloads::L4_UNFINISHED);
         incoming.at = now;
         incoming.sampled = sampled;
         if let Some(observer) = self.sampling.of(sampled) {
@@ -286,6 +292,9 @@ where
         let mut observer = self.sampling.of(burst.sampled);
         if let Some(observer) = &mut observer {
             observer.begin();
+        }
+        if burst.unfinished {
+            burst.packets.iter_mut().for_each(Packet::finish_checksum);
         }
         let mut lot = Lot::new(burst.packets.as_mut_slice(), verdicts, now).observed(observer);
         self.stage.process(&mut lot);

@@ -31,10 +31,12 @@
 //! ```
 
 mod delta;
+mod finish;
 mod pseudo;
 mod sum;
 
 pub use delta::Delta;
+pub use finish::{Finish, finish, finish_doubtful};
 pub use pseudo::PseudoHeader;
 pub use sum::Sum;
 
