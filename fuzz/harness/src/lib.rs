@@ -8,6 +8,7 @@
 //! - [`headers`]: a view of any bytes, and what can be read from and written to it;
 //! - [`checksums`]: the fast sums against a slow one, and incremental against full;
 //! - [`mempool`]: frames and their windows against a model, ending with an audit;
+//! - [`rings`]: every operation beside a queue;
 //! - [`captures`]: what is read of a file, and read again after it was written.
 //!
 //! ```
@@ -21,6 +22,7 @@ pub mod checksums;
 pub mod headers;
 mod input;
 pub mod mempool;
+pub mod rings;
 
 /// A property of the core, over all byte strings.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +39,17 @@ pub const TARGETS: &[Target] = &[
     target("captures", captures::read),
     target("checksum", checksums::sums),
     target("ethernet", headers::ethernet),
+    target("icmpv4", headers::icmpv4),
+    target("icmpv6", headers::icmpv6),
     target("ipv4", headers::ipv4),
+    target("ipv6", headers::ipv6),
+    target("ipv6_extensions", headers::ipv6_extensions),
     target("llc", headers::llc),
     target("mempool", mempool::operations),
     target("mpls", headers::mpls),
+    target("ndp", headers::ndp),
+    target("ring_mpmc", rings::mpmc),
+    target("ring_spsc", rings::spsc),
     target("vlan", headers::vlan),
 ];
 
