@@ -59,9 +59,11 @@
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
 //! - IPv4 in [`ipv4`] and [`ipv4_options`]; IPv6 in [`ipv6`] and [`ipv6_ext`], its extension
-//!   headers; ICMP in [`icmpv4`] and [`icmpv6`], neighbour
-//!   discovery in [`ndp`].
+//!   headers; ICMP in [`icmpv4`] and [`icmpv6`], neighbour discovery in [`ndp`];
+//! - [`udp`]; [`tcp`] and [`tcp_options`]; [`sctp`], whose checksum is [`Crc32c`]; the tunnels
+//!   [`gre`] and [`vxlan`].
 
+mod crc32c;
 mod error;
 mod header;
 mod layers;
@@ -70,6 +72,7 @@ mod types;
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod gre;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
@@ -80,11 +83,18 @@ pub mod llc;
 pub mod mpls;
 pub mod ndp;
 pub mod parse;
+pub mod sctp;
+pub mod tcp;
+pub mod tcp_options;
+pub mod udp;
 pub mod vlan;
+pub mod vxlan;
 
 pub use arp::{Arp, ArpHeader, ArpMut, ArpOperation};
+pub use crc32c::Crc32c;
 pub use error::WireError;
 pub use ethernet::{Ethernet, EthernetHeader, EthernetMut};
+pub use gre::{Gre, GreFields, GreHeader, GreMut};
 pub use header::Header;
 pub use icmpv4::{Icmpv4, Icmpv4Header, Icmpv4Message, Icmpv4Mut, Icmpv4Type};
 pub use icmpv6::{Icmpv6, Icmpv6Header, Icmpv6Message, Icmpv6Mut, Icmpv6Type};
@@ -100,5 +110,10 @@ pub use ipv6_ext::{
 pub use layers::{Kinds, Layers};
 pub use llc::{Llc, LlcHeader, LlcMut, Sap, Snap, SnapHeader, SnapMut};
 pub use mpls::{Mpls, MplsHeader, MplsLabel, MplsMut, MplsStack};
+pub use sctp::{Sctp, SctpChunk, SctpChunkKind, SctpChunks, SctpHeader, SctpMut};
+pub use tcp::{Tcp, TcpFlags, TcpHeader, TcpMut};
+pub use tcp_options::{SackBlocks, TcpOption, TcpOptionKind, TcpOptions};
 pub use types::{EtherType, IpProtocol, MacAddr, ParseMacError};
+pub use udp::{Udp, UdpHeader, UdpMut};
 pub use vlan::{Vlan, VlanHeader, VlanMut, VlanTags, VlanTci};
+pub use vxlan::{Vni, Vxlan, VxlanHeader, VxlanMut};

@@ -8,7 +8,7 @@
 //! MPLS labels   +--> ARP
 //! ```
 //!
-//! The answer is [`Parsed`]: which headers are there and where ([`Layers`](super::Layers)), and an
+//! The answer is [`Parsed`]: which headers are there and where ([`Layers`]), and an
 //! [`Outcome`] that names what was unknown, cut off or wrong. It says the same as the views of this
 //! module would, one after the other; a property test holds it to that. In particular:
 //!
@@ -17,7 +17,8 @@
 //!   pads to 60 bytes). A packet that is longer than its frame is [`Layer::Payload`] truncated.
 //! - Unknown is not wrong: an unknown protocol gives what was found up to there.
 //! - Chains are bounded: [`VlanTags::MAX`](super::VlanTags::MAX),
-//!   [`MplsStack::MAX`](super::MplsStack::MAX), [`MAX_EXTENSIONS`].
+//!   [`MplsStack::MAX`](super::MplsStack::MAX),
+//!   [`Ipv6Extensions::MAX`](super::Ipv6Extensions::MAX).
 //! - What is inside a tunnel (GRE, VXLAN, IP in IP) is not looked at; parse it where it is taken out.
 //!
 //! # Decisions
@@ -66,9 +67,6 @@ pub const VERIFY: bool = true;
 
 /// Take IPv4's header checksum as right, because a device has verified it.
 pub const TRUST: bool = false;
-
-/// The most extension headers of IPv6 that are followed.
-pub const MAX_EXTENSIONS: u8 = 8;
 
 /// Parses an Ethernet frame, without frame check sequence, that is in one piece.
 ///

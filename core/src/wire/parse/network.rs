@@ -1,9 +1,9 @@
 //! Layer 3: IPv4 and IPv6 with all that comes before layer 4.
 
 use super::transport::{Segment, transport};
-use super::{At, Check, Layer, MAX_EXTENSIONS, Outcome, Parsed, be16};
+use super::{At, Check, Layer, Outcome, Parsed, be16};
 use crate::wire::checksum::Sum;
-use crate::wire::{IpProtocol, Kinds, Layers};
+use crate::wire::{IpProtocol, Ipv6Extensions, Kinds, Layers};
 
 /// IPv4 or IPv6, by the first nibble.
 pub(super) fn by_version<const CHECKSUM: bool>(
@@ -180,7 +180,7 @@ pub(super) fn extensions(rest: &[u8], len: usize, layers: Layers, mut next: IpPr
     let is_ipv6 = segment.layers.contains(Kinds::IPV6);
     let mut followed = 0;
     while next.is_ipv6_extension() && (is_ipv6 || next == IpProtocol::AH) {
-        if followed == MAX_EXTENSIONS {
+        if followed == Ipv6Extensions::MAX {
             return segment.ends(Outcome::Malformed(Check::TooManyExtensions));
         }
         let Some([after, units, field @ ..]) = segment.rest.first_chunk::<8>() else {

@@ -154,7 +154,7 @@ pub enum Check {
     HopByHopNotFirst,
     /// AH without room for its fixed fields (RFC 4302 section 2.2).
     AhLength,
-    /// More extension headers than [`MAX_EXTENSIONS`](super::MAX_EXTENSIONS).
+    /// More extension headers than [`Ipv6Extensions::MAX`](crate::wire::Ipv6Extensions::MAX).
     TooManyExtensions,
     /// IPv6 with its extension headers is longer than [`Layers::MAX_L3_LEN`].
     ExtensionsLength,

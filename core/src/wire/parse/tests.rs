@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::wire::checksum::checksum;
-use crate::wire::{IpProtocol, Sap};
+use crate::wire::{IpProtocol, Ipv6Extensions, Sap};
 
 const VLAN: u16 = 0x8100;
 const QINQ: u16 = 0x88a8;
@@ -311,7 +311,7 @@ fn extension_headers() {
     let packet = chain(&[0, 60, 43, 60, 6], &tcp(8));
     check_ip(&packet, kinds | Kinds::TCP, Some(72), Outcome::Complete);
     // All the way up to where it is too much.
-    let most = [60; MAX_EXTENSIONS as usize];
+    let most = [60; Ipv6Extensions::MAX as usize];
     let packet = chain(&[&most[..], &[17]].concat(), &UDP);
     check_ip(&packet, kinds | Kinds::UDP, Some(104), Outcome::Complete);
     let packet = chain(&[&most[..], &[60, 17]].concat(), &UDP);

@@ -2,7 +2,7 @@
 
 use super::network::extensions;
 use super::{At, Check, Layer, Outcome, Parsed, be16};
-use crate::wire::{IpProtocol, Kinds, Layers};
+use crate::wire::{IpProtocol, Kinds, Layers, vxlan};
 
 /// What is behind an IP header and the extension headers followed so far.
 ///
@@ -133,8 +133,8 @@ fn udp(segment: Segment<'_>) -> Parsed {
     if len > segment.len && !segment.layers.contains(Kinds::FRAGMENT) {
         return segment.ends(Outcome::Malformed(Check::UdpLength));
     }
-    if be16(header, 2) == VXLAN_PORT {
-        return vxlan(segment.rest, segment.layers, len);
+    if be16(header, 2) == vxlan::PORT {
+        return in_vxlan_port(segment.rest, segment.layers, len);
     }
     segment.is(Kinds::UDP)
 }
@@ -157,7 +157,7 @@ fn short_udp(len: usize, layers: Layers, udp_len: usize) -> Parsed {
 
 /// UDP to VXLAN's port (RFC 7348).
 #[cold]
-fn vxlan(rest: &[u8], layers: Layers, udp_len: usize) -> Parsed {
+fn in_vxlan_port(rest: &[u8], layers: Layers, udp_len: usize) -> Parsed {
     let segment = Segment {
         rest,
         len: 0,
@@ -229,8 +229,6 @@ fn gre_len(bytes: &[u8]) -> Result<usize, Outcome> {
     Ok(4 + 4 * (flags & GRE_FIELDS).count_ones() as usize)
 }
 
-/// VXLAN's port (RFC 7348 section 5).
-const VXLAN_PORT: u16 = 4789;
 /// The flag that says that the VNI is valid.
 const VXLAN_I_FLAG: u8 = 0x08;
 /// GRE: checksum, key and sequence number present; routing, strict source route, recursion; version.
