@@ -81,11 +81,22 @@ impl<'p> Cache<'p> {
     /// Up to `count` frames, each handed to `each`; gives how many there were.
     #[inline]
     pub fn alloc_burst(&mut self, count: usize, mut each: impl FnMut(Frame<'p>)) -> usize {
+        let pool = self.pool();
         let mut given = 0;
         while given < count {
-            let Some(frame) = self.take() else { break };
-            each(frame);
-            given += 1;
+            if self.len == 0 {
+                self.refill();
+            }
+            let keep = self.len.saturating_sub(count - given);
+            let Some(top) = self.stack.get(keep..self.len).filter(|top| !top.is_empty()) else {
+                break;
+            };
+            given += top.len();
+            self.len = keep;
+            for &index in top.iter().rev() {
+                pool.moved(index, Place::Cached(self.account.id()), Place::Held);
+                each(Frame::fresh(pool, index));
+            }
         }
         self.publish();
         given
@@ -101,9 +112,30 @@ impl<'p> Cache<'p> {
     /// Frees all of `frames`.
     #[inline]
     pub fn free_burst(&mut self, frames: impl IntoIterator<Item = Frame<'p>>) {
+        // The length is kept out of memory: a store and a load of it would be the longest chain
+        // from one frame to the next.
+        let pool = self.pool();
+        let mut len = self.len;
         for frame in frames {
-            self.keep(frame);
+            if frame.is_chained() || !pool.owns(frame.pool()) {
+                self.len = len;
+                self.keep(frame);
+                len = self.len;
+                continue;
+            }
+            let index = frame.into_index();
+            pool.moved(index, Place::Held, Place::Cached(self.account.id()));
+            if len >= self.limit {
+                self.len = len;
+                self.spill(len - self.limit / 2);
+                len = self.len;
+            }
+            if let Some(cell) = self.stack.get_mut(len) {
+                *cell = index;
+                len += 1;
+            }
         }
+        self.len = len;
         self.publish();
     }
 

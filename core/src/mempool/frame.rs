@@ -32,10 +32,11 @@ use super::{FrameIndex, Place, Pool, Segments};
 /// ```
 pub struct Frame<'p> {
     pool: &'p Pool<'p>,
-    /// The frame's number in the low 28 bits, and [`CHAINED`].
-    index: u32,
-    offset: u16,
-    len: u16,
+    /// From bit 0 the frame's number, with [`CHAINED`]; from bit 32 the window's offset, from bit
+    /// 48 its length. In one word, so that what was written is read, or moved, by loads of the
+    /// same size: a load that spans several smaller stores waits until they have left the
+    /// processor's store buffer.
+    word: u64,
 }
 
 const_assert_eq!(size_of::<Frame<'static>>(), 16);
@@ -58,12 +59,7 @@ pub struct RoomError {
 impl<'p> Frame<'p> {
     #[inline]
     pub(super) fn fresh(pool: &'p Pool<'p>, index: u32) -> Self {
-        Self {
-            pool,
-            index,
-            offset: pool.fresh_offset(index),
-            len: 0,
-        }
+        Self::with_window(pool, index, pool.fresh_offset(index), 0)
     }
 
     /// A frame whose window the caller has checked: `offset + len` is at most the frame size.
@@ -71,9 +67,7 @@ impl<'p> Frame<'p> {
     pub(super) const fn with_window(pool: &'p Pool<'p>, index: u32, offset: u16, len: u16) -> Self {
         Self {
             pool,
-            index,
-            offset,
-            len,
+            word: index as u64 | (offset as u64) << OFFSET | (len as u64) << LEN,
         }
     }
 
@@ -86,25 +80,25 @@ impl<'p> Frame<'p> {
     /// Its number in the pool.
     #[inline]
     pub const fn index(&self) -> FrameIndex {
-        FrameIndex(self.index & !CHAINED)
+        FrameIndex(self.number())
     }
 
     /// Bytes from the frame's start to its data.
     #[inline]
     pub const fn offset(&self) -> usize {
-        self.offset as usize
+        (self.word >> OFFSET) as u16 as usize
     }
 
     /// Bytes of data in this frame (and not in those chained to it).
     #[inline]
     pub const fn len(&self) -> usize {
-        self.len as usize
+        (self.word >> LEN) as usize
     }
 
     /// Whether this frame has no data.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.word >> LEN == 0
     }
 
     /// Bytes that can be prepended: from the private area to the data.
@@ -145,14 +139,14 @@ impl<'p> Frame<'p> {
     pub fn as_ptr(&self) -> NonNull<u8> {
         // SAFETY: `offset` is at most the frame size (see `data`), so the sum stays in the region
         // or one past its end.
-        unsafe { self.pool.start_of(self.index & !CHAINED).add(self.offset()) }
+        unsafe { self.pool.start_of(self.number()).add(self.offset()) }
     }
 
     /// The private area: its first byte, for a driver that keeps something there.
     /// [`PoolConfig::private`](super::PoolConfig::private) says how long it is.
     #[inline]
     pub fn private_ptr(&self) -> NonNull<u8> {
-        self.pool.start_of(self.index & !CHAINED)
+        self.pool.start_of(self.number())
     }
 
     /// Takes `count` bytes of headroom into the data, and gives them; they hold anything.
@@ -166,8 +160,11 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        self.offset -= count as u16;
-        self.len += count as u16;
+        let count64 = count as u64;
+        self.word = self
+            .word
+            .wrapping_sub(count64 << OFFSET)
+            .wrapping_add(count64 << LEN);
         Ok(self
             .data_mut()
             .split_at_mut_checked(count)
@@ -186,7 +183,7 @@ impl<'p> Frame<'p> {
             return Err(RoomError { asked: count, room });
         }
         let from = self.len();
-        self.len += count as u16;
+        self.word = self.word.wrapping_add((count as u64) << LEN);
         Ok(self
             .data_mut()
             .split_at_mut_checked(from)
@@ -204,8 +201,11 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        self.offset += count as u16;
-        self.len -= count as u16;
+        let count64 = count as u64;
+        self.word = self
+            .word
+            .wrapping_add(count64 << OFFSET)
+            .wrapping_sub(count64 << LEN);
         Ok(())
     }
 
@@ -220,21 +220,21 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        self.len -= count as u16;
+        self.word = self.word.wrapping_sub((count as u64) << LEN);
         Ok(())
     }
 
     /// Empties the data, and puts it where a new frame's begins.
     #[inline]
     pub fn reset(&mut self) {
-        self.offset = self.pool.fresh_offset(self.index & !CHAINED);
-        self.len = 0;
+        let offset = self.pool.fresh_offset(self.number());
+        self.word = u64::from(self.raw_index()) | u64::from(offset) << OFFSET;
     }
 
     /// Whether more frames are chained to this one: the packet does not fit one frame.
     #[inline]
     pub const fn is_chained(&self) -> bool {
-        self.index & CHAINED != 0
+        self.raw_index() & CHAINED != 0
     }
 
     /// The data of this frame and of those chained to it, in order.
@@ -276,18 +276,24 @@ impl<'p> Frame<'p> {
 
     #[inline]
     pub(super) const fn raw_index(&self) -> u32 {
-        self.index
+        self.word as u32
+    }
+
+    /// The frame's number.
+    #[inline]
+    const fn number(&self) -> u32 {
+        self.raw_index() & !CHAINED
     }
 
     #[inline]
     pub(super) const fn set_chained(&mut self, chained: bool) {
-        self.index = self.index & !CHAINED | if chained { CHAINED } else { 0 };
+        self.word = self.word & !(CHAINED as u64) | if chained { CHAINED as u64 } else { 0 };
     }
 
     /// Gives up the frame without freeing it: whoever has the number must. Not of a chain.
     #[inline]
     pub(super) fn into_index(self) -> u32 {
-        ManuallyDrop::new(self).index & !CHAINED
+        ManuallyDrop::new(self).number()
     }
 }
 
@@ -296,7 +302,7 @@ impl Drop for Frame<'_> {
     fn drop(&mut self) {
         // Each turn takes one frame off a chain, which has as many as the pool at the most.
         let mut rest = self.unchain();
-        let index = self.index & !CHAINED;
+        let index = self.number();
         self.pool.moved(index, Place::Held, Place::Free);
         self.pool.put(&[index]);
         while let Some(mut frame) = rest {
@@ -312,8 +318,8 @@ impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
             .field("index", &self.index().0)
-            .field("offset", &self.offset)
-            .field("len", &self.len)
+            .field("offset", &self.offset())
+            .field("len", &self.len())
             .field("chained", &self.is_chained())
             .finish_non_exhaustive()
     }
@@ -329,3 +335,9 @@ impl core::error::Error for RoomError {}
 
 /// In `index`: more frames follow, and the slot says which.
 pub(super) const CHAINED: u32 = 1 << 31;
+
+/// Where in a frame's word the window's offset begins.
+const OFFSET: u32 = 32;
+
+/// Where in a frame's word the window's length begins.
+const LEN: u32 = 48;
