@@ -1,0 +1,19 @@
+//! Every measurement, peers beside us in the same run.
+//!
+//! A [`Scenario`](harness::Scenario) is one question; its contenders answer it in turns, in
+//! random order, so that a noisy machine cannot decide. The figure is the ratio.
+//!
+//! - [`harness`]: turns, medians, the table and the JSON file;
+//! - [`scenarios`]: the list, as data;
+//! - [`rings`], [`pools`], [`headers`], [`routing`]: what the scenarios run;
+//! - [`carousel`]: a port that hands out the same packets again and again.
+
+#![allow(missing_debug_implementations)]
+
+pub mod carousel;
+pub mod harness;
+pub mod headers;
+pub mod pools;
+pub mod rings;
+pub mod routing;
+pub mod scenarios;

@@ -1,0 +1,90 @@
+//! Rings: a producer and a consumer on one thread.
+
+use core::hint::black_box;
+
+use linecard::ring::{Inline, spsc};
+
+use crate::harness::Contender;
+
+/// Slots of every ring.
+const SLOTS: usize = 1024;
+
+/// One item in, one item out.
+pub fn single() -> Result<Vec<Contender>, String> {
+    let ring = Box::leak(Box::new(spsc::Ring::<Inline<u64, SLOTS>>::new()));
+    let (mut producer, mut consumer) = ring.split();
+    let ours = Contender::timed("linecard spsc", move |units| {
+        for item in 0..units {
+            let _ = producer.enqueue(item);
+            black_box(consumer.dequeue());
+        }
+    });
+    let (mut producer, mut consumer) = rtrb::RingBuffer::<u64>::new(SLOTS);
+    let rtrb = Contender::timed("rtrb", move |units| {
+        for item in 0..units {
+            let _ = producer.push(item);
+            let _ = black_box(consumer.pop());
+        }
+    });
+    let queue = Box::leak(Box::new(heapless::spsc::Queue::<u64, SLOTS>::new()));
+    let (mut producer, mut consumer) = queue.split();
+    let heapless = Contender::timed("heapless spsc", move |units| {
+        for item in 0..units {
+            let _ = producer.enqueue(item);
+            black_box(consumer.dequeue());
+        }
+    });
+    Ok(vec![ours, rtrb, heapless])
+}
+
+/// 32 items in, 32 items out; heapless has no bulk, and takes them one by one.
+pub fn bulk() -> Result<Vec<Contender>, String> {
+    const BULK: usize = 32;
+    let items: [u64; BULK] = core::array::from_fn(|item| item as u64);
+    let ring = Box::leak(Box::new(spsc::Ring::<Inline<u64, SLOTS>>::new()));
+    let (mut producer, mut consumer) = ring.split();
+    let ours = Contender::timed("linecard spsc", move |units| {
+        let mut out = [0; BULK];
+        for _ in 0..units / BULK as u64 {
+            let _ = producer.enqueue_bulk(&mut black_box(&items).as_slice());
+            let _ = consumer.dequeue_bulk(&mut out.as_mut_slice(), BULK);
+            black_box(&out);
+        }
+    });
+    let (mut producer, mut consumer) = rtrb::RingBuffer::<u64>::new(SLOTS);
+    let rtrb = Contender::timed("rtrb", move |units| {
+        let mut out = [0; BULK];
+        for _ in 0..units / BULK as u64 {
+            if let Ok(mut chunk) = producer.write_chunk(BULK) {
+                let (first, second) = chunk.as_mut_slices();
+                let (head, tail) = black_box(&items).split_at(first.len());
+                first.copy_from_slice(head);
+                second.copy_from_slice(tail);
+                chunk.commit_all();
+            }
+            if let Ok(chunk) = consumer.read_chunk(BULK) {
+                let (first, second) = chunk.as_slices();
+                let (head, tail) = out.split_at_mut(first.len());
+                head.copy_from_slice(first);
+                tail.copy_from_slice(second);
+                chunk.commit_all();
+            }
+            black_box(&out);
+        }
+    });
+    let queue = Box::leak(Box::new(heapless::spsc::Queue::<u64, SLOTS>::new()));
+    let (mut producer, mut consumer) = queue.split();
+    let heapless = Contender::timed("heapless spsc, one by one", move |units| {
+        let mut out = [0; BULK];
+        for _ in 0..units / BULK as u64 {
+            for &item in black_box(&items) {
+                let _ = producer.enqueue(item);
+            }
+            for cell in &mut out {
+                *cell = consumer.dequeue().unwrap_or(0);
+            }
+            black_box(&out);
+        }
+    });
+    Ok(vec![ours, rtrb, heapless])
+}

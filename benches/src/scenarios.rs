@@ -1,0 +1,63 @@
+//! Every scenario, as data.
+
+use crate::harness::Scenario;
+use crate::{headers, pools, rings, routing};
+
+/// The scenarios, in the order in which they are run.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "router/in-memory",
+        unit: "packet",
+        build: routing::router,
+    },
+    Scenario {
+        name: "ring/spsc/single",
+        unit: "item",
+        build: rings::single,
+    },
+    Scenario {
+        name: "ring/spsc/bulk-32",
+        unit: "item",
+        build: rings::bulk,
+    },
+    Scenario {
+        name: "mempool/bulk-32",
+        unit: "frame",
+        build: pools::bulk,
+    },
+    Scenario {
+        name: "parse/udp",
+        unit: "packet",
+        build: headers::parse_udp,
+    },
+    Scenario {
+        name: "parse/udp/verified",
+        unit: "packet",
+        build: headers::parse_udp_verified,
+    },
+    Scenario {
+        name: "parse/vlan-tcp",
+        unit: "packet",
+        build: headers::parse_vlan_tcp,
+    },
+    Scenario {
+        name: "checksum/20",
+        unit: "checksum",
+        build: headers::checksum_20,
+    },
+    Scenario {
+        name: "checksum/64",
+        unit: "checksum",
+        build: headers::checksum_64,
+    },
+    Scenario {
+        name: "checksum/1500",
+        unit: "checksum",
+        build: headers::checksum_1500,
+    },
+    Scenario {
+        name: "checksum/9000",
+        unit: "checksum",
+        build: headers::checksum_9000,
+    },
+];
