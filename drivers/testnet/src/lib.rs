@@ -1,0 +1,52 @@
+//! Network namespaces and veth pairs for tests on the real kernel.
+//!
+//! Namespaces made here have no names: they live by the descriptors that hold them and the
+//! processes inside, so that nothing is left behind by whatever end a test comes to.
+//!
+//! A suite that cannot run says so, and fails where it must run:
+//!
+//! | environment | meaning |
+//! |---|---|
+//! | `LINECARD_SKIP_VETH` | leave these tests out, as if they were not there |
+//! | `LINECARD_REQUIRE_VETH` | a test that cannot run is a failure |
+
+#[allow(unsafe_code)]
+mod child;
+#[allow(unsafe_code)]
+mod namespace;
+
+pub use child::Child;
+pub use namespace::Namespace;
+
+/// Whether tests with namespaces can run here; where not, a line that says why.
+///
+/// # Panics
+/// If they cannot and `LINECARD_REQUIRE_VETH` is set.
+#[must_use]
+pub fn available(programs: &[&str]) -> bool {
+    match missing(programs) {
+        None => true,
+        Some(why) => {
+            eprintln!("SUITE SKIPPED veth: {why}");
+            let required = std::env::var_os("LINECARD_REQUIRE_VETH").is_some();
+            assert!(!required, "veth tests are required: {why}");
+            false
+        }
+    }
+}
+
+fn missing(programs: &[&str]) -> Option<String> {
+    if std::env::var_os("LINECARD_SKIP_VETH").is_some() {
+        return Some("LINECARD_SKIP_VETH is set".into());
+    }
+    if let Err(error) = Namespace::new() {
+        return Some(format!("no new network namespace: {error}"));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |program: &&&str| {
+        let mut folders = std::env::split_paths(&path);
+        folders.any(|folder| folder.join(program).is_file())
+    };
+    let program = programs.iter().find(|program| !found(program))?;
+    Some(format!("no program {program}"))
+}
