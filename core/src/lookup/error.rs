@@ -38,8 +38,10 @@ pub enum RouteError {
 pub enum Full {
     /// The store of routes holds as many as it was configured for.
     Routes,
-    /// Every second-level node (IPv4: group of 256 addresses; IPv6: trie node) is in use.
+    /// Every node of 8 bits is in use.
     Nodes,
+    /// Every wide node, of the 12 bits from /20 to /32, is in use (IPv6).
+    WideNodes,
 }
 
 /// The memory handed to a table is smaller than its configuration asks for.
@@ -66,6 +68,9 @@ impl fmt::Display for RouteError {
             Self::TableFull(Full::Routes) => f.write_str("table full: no room for another route"),
             Self::TableFull(Full::Nodes) => {
                 f.write_str("table full: no free node for a longer prefix")
+            }
+            Self::TableFull(Full::WideNodes) => {
+                f.write_str("table full: no free wide node for another /20")
             }
             Self::NoSuchRoute => f.write_str("no such route"),
         }

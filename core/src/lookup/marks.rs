@@ -24,8 +24,14 @@ pub(super) const fn words(depth: u32) -> usize {
     1 << (depth.saturating_sub(5))
 }
 
-/// Marks of a stride of 8 bits: a group of IPv4, a node of IPv6.
+/// Marks of a stride of 8 bits: a node.
 pub(super) type Marks8 = [u64; words(8)];
+
+/// Marks of a stride of 12 bits: a wide node of IPv6.
+pub(super) type Marks12 = [u64; words(12)];
+
+/// The mark of a stride's whole range, which is a route of the stride above.
+pub(super) const WHOLE: u32 = 1;
 
 /// The bit of a prefix: its length within the stride, and its bits.
 pub(super) const fn position(level: u32, index: u32) -> u32 {
@@ -61,9 +67,9 @@ pub(super) fn cover(marks: &[u64], mut position: u32) -> Option<u32> {
     None
 }
 
-/// Calls `paint(base, mask)` for the entries of the prefix at `position` that no longer marked
-/// prefix covers: bit `i` of `mask` is entry `base + i`. `depth` is the stride's, at least 6.
-pub(super) fn uncovered(marks: &[u64], depth: u32, position: u32, mut paint: impl FnMut(u32, u64)) {
+/// Calls `paint` for each entry of the prefix at `position` that no longer marked prefix covers.
+/// `depth` is the stride's, at least 6.
+pub(super) fn uncovered(marks: &[u64], depth: u32, position: u32, mut paint: impl FnMut(usize)) {
     let level = position.ilog2();
     let index = position ^ (1 << level);
     // A block is the 64 entries below one prefix of this level.
@@ -72,9 +78,7 @@ pub(super) fn uncovered(marks: &[u64], depth: u32, position: u32, mut paint: imp
         let entries = 64 >> within;
         let range = ((1u64 << entries) - 1) << (index * entries % 64);
         let mask = range & !covered_in_block(marks, block_level, index >> within, level + 1);
-        if mask != 0 {
-            paint((index >> within) * 64, mask);
-        }
+        ones((index >> within) * 64, mask).for_each(paint);
         return;
     }
     let shift = block_level - level;
@@ -85,9 +89,7 @@ pub(super) fn uncovered(marks: &[u64], depth: u32, position: u32, mut paint: imp
             ControlFlow::Break(past) => block = past,
             ControlFlow::Continue(()) => {
                 let mask = !covered_in_block(marks, block_level, block, level + 1);
-                if mask != 0 {
-                    paint(block * 64, mask);
-                }
+                ones(block * 64, mask).for_each(&mut paint);
                 block += 1;
             }
         }
@@ -139,6 +141,15 @@ fn double(bits: u64) -> u64 {
     spread | spread << 1
 }
 
+/// `base + i` for each bit `i` that is set.
+fn ones(base: u32, mut mask: u64) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let bit = (mask != 0).then(|| mask.trailing_zeros())?;
+        mask &= mask - 1;
+        Some((base + bit) as usize)
+    })
+}
+
 fn word(position: u32) -> usize {
     (position / 64) as usize
 }
@@ -174,13 +185,7 @@ mod tests {
             set(&mut marks, *position);
         }
         let mut entries = Vec::new();
-        uncovered(&marks, depth, painted, |base, mask| {
-            entries.extend(
-                (0..64)
-                    .filter(|bit| mask >> bit & 1 == 1)
-                    .map(|bit| base + bit),
-            );
-        });
+        uncovered(&marks, depth, painted, |entry| entries.push(entry as u32));
         prop_assert_eq!(entries, uncovered_naively(&marks, depth, painted));
         Ok(())
     }

@@ -3,7 +3,8 @@
 //! Tables live in memory that the caller gives them as [`CacheLine`]s; nothing here allocates.
 //! One writer changes a table while any number of readers look up in it.
 //!
-//! - [`Lpm4`]: IPv4, one load for most addresses; [`Lpm`] is what every such table answers.
+//! - [`Lpm4`]: IPv4, one load for most addresses; [`Lpm6`]: IPv6; [`Lpm`]: what every such table
+//!   answers.
 //! - [`Prefix4`], [`Prefix6`]: what a route is for; [`NextHop`]: where it leads.
 //! - [`Routes4`], [`Routes6`]: tables of any size for benches and demonstrations.
 //! - [`RouteError`], [`MemoryError`]: why a table refuses.
@@ -12,6 +13,7 @@ mod error;
 mod generate;
 mod lpm;
 mod lpm4;
+mod lpm6;
 mod marks;
 mod memory;
 mod next_hop;
@@ -25,6 +27,7 @@ pub use error::{Full, MemoryError, RouteError};
 pub use generate::{Routes4, Routes6};
 pub use lpm::Lpm;
 pub use lpm4::{Lpm4, Lpm4Config, Lpm4Reader};
+pub use lpm6::{Lpm6, Lpm6Config, Lpm6Reader};
 pub use memory::CacheLine;
 pub use next_hop::NextHop;
 pub use prefix::{ParsePrefixError, Prefix4, Prefix6};

@@ -22,12 +22,10 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use super::marks::Marks8;
-
 /// Free nodes, and the marks of those in use.
-pub(super) struct Nodes<'m> {
+pub(super) struct Nodes<'m, const WORDS: usize> {
     /// A free node's first word is the number of the next free one.
-    marks: &'m mut [Marks8],
+    marks: &'m mut [[u64; WORDS]],
     generation: &'m AtomicUsize,
     /// Nodes from here on were never used.
     fresh: usize,
@@ -36,9 +34,9 @@ pub(super) struct Nodes<'m> {
     returned: usize,
 }
 
-impl<'m> Nodes<'m> {
+impl<'m, const WORDS: usize> Nodes<'m, WORDS> {
     /// All free; `marks` must be zero.
-    pub(super) fn new(marks: &'m mut [Marks8], generation: &'m AtomicUsize) -> Self {
+    pub(super) fn new(marks: &'m mut [[u64; WORDS]], generation: &'m AtomicUsize) -> Self {
         Self {
             marks,
             generation,
@@ -51,6 +49,10 @@ impl<'m> Nodes<'m> {
 
     pub(super) fn in_use(&self) -> usize {
         self.fresh - self.returned
+    }
+
+    pub(super) fn available(&self) -> usize {
+        self.marks.len() - self.in_use()
     }
 
     /// A node without marks, for the caller to fill and then publish with `Release`.
@@ -101,6 +103,7 @@ mod tests {
     use std::vec;
 
     use super::*;
+    use crate::lookup::marks::Marks8;
 
     #[test]
     fn fresh_nodes_come_first_then_the_oldest_and_each_reuse_counts() {

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use super::reader::{Lpm4Reader, slot};
 use super::{NODE, Node, ROOT_BITS, ROOT_ENTRIES, Root};
-use crate::lookup::marks::{self, Marks8};
+use crate::lookup::marks::{self, Marks8, WHOLE};
 use crate::lookup::memory::{CacheLine, Carver, lines_of};
 use crate::lookup::nodes::Nodes;
 use crate::lookup::routes::{self, Routes};
@@ -81,7 +81,7 @@ impl Default for Lpm4Config {
 /// ```
 pub struct Lpm4<'m> {
     reader: Lpm4Reader<'m>,
-    nodes: Nodes<'m>,
+    nodes: Nodes<'m, { marks::words(INNER_BITS) }>,
     /// Which prefixes of up to 24 bits are routes; `nodes` has those of the longer ones.
     marks: &'m mut [u64],
     routes: Routes<'m, Prefix4>,
@@ -225,12 +225,13 @@ impl<'m> Lpm4<'m> {
 
     /// Writes `entry` wherever no prefix longer than the one at `position` matches.
     fn paint_root(&self, position: u32, entry: u16) {
-        marks::uncovered(self.marks, ROOT_BITS, position, |base, mask| {
-            for slot in ones(base, mask).filter_map(|index| self.reader.root.get(index)) {
-                match node_of(slot.load(Ordering::Relaxed)) {
-                    Some(node) => self.paint_node(node, WHOLE, entry),
-                    None => slot.store(entry, Ordering::Relaxed),
-                }
+        marks::uncovered(self.marks, ROOT_BITS, position, |index| {
+            let Some(slot) = self.reader.root.get(index) else {
+                return;
+            };
+            match node_of(slot.load(Ordering::Relaxed)) {
+                Some(node) => self.paint_node(node, WHOLE, entry),
+                None => slot.store(entry, Ordering::Relaxed),
             }
         });
     }
@@ -240,16 +241,12 @@ impl<'m> Lpm4<'m> {
         let Some(entries) = self.reader.nodes.get(node) else {
             return;
         };
-        marks::uncovered(
-            self.nodes.marks(node),
-            INNER_BITS,
-            position,
-            |base, mask| {
-                for slot in ones(base, mask).filter_map(|index| entries.get(index)) {
-                    slot.store(entry, Ordering::Relaxed);
-                }
-            },
-        );
+        let marks = self.nodes.marks(node);
+        marks::uncovered(marks, INNER_BITS, position, |index| {
+            if let Some(slot) = entries.get(index) {
+                slot.store(entry, Ordering::Relaxed);
+            }
+        });
     }
 }
 
@@ -285,17 +282,5 @@ fn node_of(entry: u16) -> Option<usize> {
     (entry & NODE != 0).then_some(usize::from(entry & !NODE))
 }
 
-/// `base + i` for each bit `i` that is set.
-fn ones(base: u32, mut mask: u64) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let bit = (mask != 0).then(|| mask.trailing_zeros())?;
-        mask &= mask - 1;
-        Some((base + bit) as usize)
-    })
-}
-
 /// Bits of an address that a node resolves.
 const INNER_BITS: u32 = 8;
-
-/// The mark of a node's whole range, which never is a route in it.
-const WHOLE: u32 = 1;

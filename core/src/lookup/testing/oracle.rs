@@ -1,24 +1,13 @@
-//! What the tests of the tables share: memory, oracles, and the real routing table.
+//! Longest-prefix match done simply, and what the answers of a table are compared with.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use super::{CacheLine, NextHop, Prefix4, Prefix6};
-
-pub(super) fn memory(lines: usize) -> Vec<CacheLine> {
-    vec![CacheLine::ZERO; lines]
-}
-
-pub(super) fn hop(index: u16) -> NextHop {
-    NextHop::new(index).unwrap()
-}
+use crate::lookup::{NextHop, Prefix4, Prefix6};
 
 /// A prefix as the oracles see it: all families as 128 bits.
-pub(super) trait Range: Copy + Ord {
+pub(in crate::lookup) trait Range: Copy + Ord {
     fn ends(self) -> (u128, u128);
     fn length(self) -> u8;
 }
@@ -44,7 +33,10 @@ impl Range for Prefix6 {
 }
 
 /// Longest-prefix match by looking at every route.
-pub(super) fn scan<P: Range>(routes: &BTreeMap<P, NextHop>, address: u128) -> Option<NextHop> {
+pub(in crate::lookup) fn scan<P: Range>(
+    routes: &BTreeMap<P, NextHop>,
+    address: u128,
+) -> Option<NextHop> {
     routes
         .iter()
         .filter(|(prefix, _)| prefix.ends().0 <= address && address <= prefix.ends().1)
@@ -53,7 +45,10 @@ pub(super) fn scan<P: Range>(routes: &BTreeMap<P, NextHop>, address: u128) -> Op
 }
 
 /// Addresses where the answer may change: both ends of each prefix and their neighbours.
-pub(super) fn boundaries<P: Range>(prefixes: impl IntoIterator<Item = P>, max: u128) -> Vec<u128> {
+pub(in crate::lookup) fn boundaries<P: Range>(
+    prefixes: impl IntoIterator<Item = P>,
+    max: u128,
+) -> Vec<u128> {
     let around = |prefix: P| {
         let (first, last) = prefix.ends();
         [
@@ -67,11 +62,11 @@ pub(super) fn boundaries<P: Range>(prefixes: impl IntoIterator<Item = P>, max: u
 }
 
 /// Longest-prefix match by binary search: where each stretch of one answer starts.
-pub(super) struct Intervals(Vec<(u128, Option<NextHop>)>);
+pub(in crate::lookup) struct Intervals(Vec<(u128, Option<NextHop>)>);
 
 impl Intervals {
     /// By one sweep with a stack of the prefixes that are open.
-    pub(super) fn new<P: Range>(routes: &[(P, NextHop)]) -> Self {
+    pub(in crate::lookup) fn new<P: Range>(routes: &[(P, NextHop)]) -> Self {
         let mut sorted = routes.to_vec();
         sorted.sort_by_key(|(prefix, _)| (prefix.ends().0, prefix.length()));
         let mut starts = vec![(0, None)];
@@ -86,7 +81,7 @@ impl Intervals {
         Self(starts)
     }
 
-    pub(super) fn lookup(&self, address: u128) -> Option<NextHop> {
+    pub(in crate::lookup) fn lookup(&self, address: u128) -> Option<NextHop> {
         let behind = self.0.partition_point(|(start, _)| *start <= address);
         self.0[behind - 1].1
     }
@@ -105,37 +100,9 @@ fn close(
     }
 }
 
-/// Pseudo-random numbers for a fixed seed (SplitMix64).
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ bits >> 31
-    }
-
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
-    }
-}
-
-/// The prefixes of one family in the Internet table of `LINECARD_DATA`, if that is set.
-pub(super) fn internet<P: core::str::FromStr>() -> Option<Vec<P>> {
-    let path = PathBuf::from(std::env::var_os("LINECARD_DATA")?).join("internet-prefixes.txt.gz");
-    let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines();
-    Some(
-        lines
-            .filter_map(|line: Result<String, _>| line.unwrap().parse().ok())
-            .collect(),
-    )
-}
-
-mod checks {
+mod tests {
     use super::*;
+    use crate::lookup::testing::{Random, hop};
 
     #[test]
     fn the_two_oracles_agree() {
