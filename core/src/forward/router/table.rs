@@ -1,0 +1,447 @@
+//! The router's next hops and neighbours, and how one is found by its address.
+
+use super::{Hop, RouterError};
+use crate::packet::PortId;
+use crate::platform::Instant;
+use crate::wire::MacAddr;
+
+/// What the router knows of a next hop beyond its [`Hop`]; to be made in the router's memory.
+///
+/// ```
+/// use linecard::forward::router::Neighbour;
+/// let mut neighbours = [Neighbour::NONE; 64];
+/// # let _ = &mut neighbours;
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Neighbour {
+    pub(super) key: Key,
+    /// When something is to be done about it.
+    pub(super) deadline: Instant,
+    pub(super) state: State,
+    /// Requests sent since it last answered.
+    pub(super) tries: u8,
+    pub(super) mac: MacAddr,
+    /// Packets that wait for it: the first, the last (numbers in the parking), and how many. In a
+    /// free entry, `first` is the next free one.
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) waiting: u16,
+    /// Routes that lead here. While there are any, it keeps its number.
+    pub(super) uses: u32,
+}
+
+impl Neighbour {
+    /// An unused one.
+    pub const NONE: Self = Self {
+        key: Key {
+            high: 0,
+            low: 0,
+            scope: 0,
+        },
+        deadline: Instant::from_nanos(0),
+        state: State::Free,
+        tries: 0,
+        mac: MacAddr::ZERO,
+        first: 0,
+        last: 0,
+        waiting: 0,
+        uses: 0,
+    };
+
+    /// The port by which it is reached.
+    pub(super) const fn port(&self) -> PortId {
+        self.key.port()
+    }
+}
+
+impl Default for Neighbour {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// What an entry is, and how far a neighbour's resolution has come (after RFC 4861 section 7.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not in use.
+    Free,
+    /// Known by its address only; nobody has asked for it.
+    Silent,
+    /// It was asked and has not answered yet: INCOMPLETE.
+    Asking,
+    /// It answered.
+    Reachable,
+    /// It answered long ago, and is asked again while packets go on to it: PROBE.
+    Probing,
+    /// Its Ethernet address was configured.
+    Static,
+    /// No neighbour: each destination on the port's link is its own next hop.
+    Connected,
+    /// An address of the router's own.
+    Local,
+    /// A broadcast address of a link.
+    Broadcast,
+    /// Drop, and say nothing.
+    Blackhole,
+    /// Drop, and say that the host is unreachable.
+    Unreachable,
+    /// Drop, and say that it is forbidden.
+    Prohibited,
+}
+
+impl State {
+    /// Whether the Ethernet address is known.
+    pub(super) const fn is_known(self) -> bool {
+        matches!(self, Self::Reachable | Self::Probing | Self::Static)
+    }
+}
+
+/// By what an entry is found: an address on a port's link, or what an entry is that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) high: u64,
+    pub(super) low: u64,
+    /// The port below, the kind of address above.
+    scope: u32,
+}
+
+impl Key {
+    #[inline]
+    pub(super) const fn ipv4(port: PortId, address: u32) -> Self {
+        Self {
+            high: 0,
+            low: address as u64,
+            scope: port.0 as u32 | IPV4,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn ipv6(port: PortId, address: u128) -> Self {
+        Self {
+            high: (address >> 64) as u64,
+            low: address as u64,
+            scope: port.0 as u32 | IPV6,
+        }
+    }
+
+    /// Of an entry without an address: there is one of each state on each port.
+    pub(super) const fn of_state(port: PortId, state: State) -> Self {
+        Self {
+            high: 0,
+            low: state as u64,
+            scope: port.0 as u32,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn port(self) -> PortId {
+        PortId(self.scope as u16)
+    }
+
+    #[inline]
+    pub(super) const fn is_ipv6(self) -> bool {
+        self.scope & IPV6 != 0
+    }
+
+    pub(super) const fn address(self) -> u128 {
+        (self.high as u128) << 64 | self.low as u128
+    }
+
+    /// Multiplies by odd numbers and takes the high bits. The seed is the configuration's, so that
+    /// nobody outside can choose addresses that collide.
+    #[inline]
+    const fn hash(self, seed: u64) -> u64 {
+        let mixed = (self.low ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ (self.high.rotate_left(32) ^ self.scope as u64)
+                .wrapping_mul(seed | 0x00c6_a4a7_935b_d1e9);
+        (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32
+    }
+}
+
+/// The entries: hops for the fast path, neighbours beside them, and a hash index over both.
+///
+/// Entry 0 is none. The index is open-addressed with linear probing; an entry's number is in the
+/// first free place at or behind that of its hash.
+#[derive(Debug)]
+pub(super) struct Table<'m> {
+    hops: &'m mut [Hop],
+    neighbours: &'m mut [Neighbour],
+    index: &'m mut [u16],
+    seed: u64,
+    /// The first free entry, 0 for none.
+    free: u16,
+    used: usize,
+    /// How many are being asked and unknown.
+    asking: usize,
+}
+
+impl<'m> Table<'m> {
+    pub(super) fn new(
+        hops: &'m mut [Hop],
+        neighbours: &'m mut [Neighbour],
+        index: &'m mut [[u16; 4]],
+        seed: u64,
+    ) -> Result<Self, RouterError> {
+        let entries = hops.len().min(neighbours.len()).min(MAX_ENTRIES);
+        let index = index.as_flattened_mut();
+        let places = match index.len() {
+            0 => 0,
+            len => 1 << len.ilog2(),
+        };
+        if entries < 2 || places <= entries {
+            return Err(RouterError::TooLittleMemory);
+        }
+        let (Some(hops), Some(neighbours), Some(index)) = (
+            hops.get_mut(..entries),
+            neighbours.get_mut(..entries),
+            index.get_mut(..places),
+        ) else {
+            return Err(RouterError::TooLittleMemory);
+        };
+        hops.fill(Hop::NONE);
+        index.fill(0);
+        for (number, neighbour) in neighbours.iter_mut().enumerate() {
+            let next = if number + 1 < entries { number + 1 } else { 0 };
+            *neighbour = Neighbour {
+                first: next as u16,
+                ..Neighbour::NONE
+            };
+        }
+        Ok(Self {
+            hops,
+            neighbours,
+            index,
+            seed,
+            free: 1,
+            used: 0,
+            asking: 0,
+        })
+    }
+
+    /// How many entries there can be.
+    pub(super) fn capacity(&self) -> usize {
+        self.hops.len().saturating_sub(1)
+    }
+
+    /// How many there are.
+    pub(super) const fn used(&self) -> usize {
+        self.used
+    }
+
+    /// How many neighbours are being asked and unknown.
+    pub(super) const fn asking(&self) -> usize {
+        self.asking
+    }
+
+    /// For the fast path.
+    #[inline]
+    pub(super) const fn hops(&self) -> &[Hop] {
+        self.hops
+    }
+
+    #[inline]
+    pub(super) fn hop(&self, entry: usize) -> Hop {
+        self.hops.get(entry).copied().unwrap_or(Hop::NONE)
+    }
+
+    pub(super) fn set_hop(&mut self, entry: usize, hop: Hop) {
+        if let Some(place) = self.hops.get_mut(entry) {
+            *place = hop;
+        }
+    }
+
+    pub(super) fn get(&self, entry: usize) -> Option<&Neighbour> {
+        self.neighbours
+            .get(entry)
+            .filter(|neighbour| neighbour.state != State::Free)
+    }
+
+    pub(super) fn get_mut(&mut self, entry: usize) -> Option<&mut Neighbour> {
+        self.neighbours
+            .get_mut(entry)
+            .filter(|neighbour| neighbour.state != State::Free)
+    }
+
+    /// Sets what an entry is.
+    pub(super) fn set_state(&mut self, entry: usize, state: State) {
+        let Some(neighbour) = self.get_mut(entry) else {
+            return;
+        };
+        let was = core::mem::replace(&mut neighbour.state, state);
+        let asking = self
+            .asking
+            .wrapping_add(usize::from(state == State::Asking));
+        self.asking = asking.wrapping_sub(usize::from(was == State::Asking));
+    }
+
+    /// All entries in use, by number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Neighbour)> {
+        let all = self.neighbours.iter().enumerate();
+        all.filter(|(_, neighbour)| neighbour.state != State::Free)
+    }
+
+    /// The entry of this key.
+    #[inline]
+    pub(super) fn find(&self, key: Key) -> Option<usize> {
+        let mask = self.index.len().wrapping_sub(1);
+        let mut place = key.hash(self.seed) as usize & mask;
+        // The index has more places than entries, so an empty one ends each walk.
+        loop {
+            let entry = usize::from(*self.index.get(place)?);
+            let neighbour = self.neighbours.get(entry)?;
+            if entry == 0 {
+                return None;
+            }
+            if neighbour.key == key {
+                return Some(entry);
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    /// A new entry of this key, which there is none of yet; `None` when all are in use.
+    pub(super) fn insert(&mut self, key: Key, state: State) -> Option<usize> {
+        let entry = usize::from(self.free);
+        let neighbour = self.neighbours.get_mut(entry).filter(|_| entry != 0)?;
+        self.free = neighbour.first;
+        *neighbour = Neighbour {
+            key,
+            state,
+            ..Neighbour::NONE
+        };
+        self.used += 1;
+        let mask = self.index.len().wrapping_sub(1);
+        let mut place = key.hash(self.seed) as usize & mask;
+        while let Some(taken) = self.index.get_mut(place) {
+            if *taken == 0 {
+                *taken = entry as u16;
+                break;
+            }
+            place = (place + 1) & mask;
+        }
+        Some(entry)
+    }
+
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, entry: usize) {
+        let Some(key) = self.get(entry).map(|neighbour| neighbour.key) else {
+            return;
+        };
+        self.set_state(entry, State::Silent);
+        self.unindex(entry, key);
+        self.set_hop(entry, Hop::NONE);
+        let free = self.free;
+        if let Some(neighbour) = self.neighbours.get_mut(entry) {
+            *neighbour = Neighbour {
+                first: free,
+                ..Neighbour::NONE
+            };
+            self.free = entry as u16;
+            self.used = self.used.saturating_sub(1);
+        }
+    }
+
+    /// Empties the entry's place in the index and moves up what would no longer be found behind
+    /// the gap (Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R).
+    fn unindex(&mut self, entry: usize, key: Key) {
+        let mask = self.index.len().wrapping_sub(1);
+        let home = |key: Key| key.hash(self.seed) as usize & mask;
+        let mut gap = home(key);
+        while let Some(&other) = self.index.get(gap) {
+            if other == 0 {
+                return;
+            }
+            if usize::from(other) == entry {
+                break;
+            }
+            gap = (gap + 1) & mask;
+        }
+        let mut place = gap;
+        loop {
+            place = (place + 1) & mask;
+            let other = self.index.get(place).copied().unwrap_or(0);
+            let Some(neighbour) = self.neighbours.get(usize::from(other)) else {
+                break;
+            };
+            if other == 0 {
+                break;
+            }
+            let wanted = home(neighbour.key);
+            if place.wrapping_sub(wanted) & mask >= place.wrapping_sub(gap) & mask {
+                if let Some(cell) = self.index.get_mut(gap) {
+                    *cell = other;
+                }
+                gap = place;
+            }
+        }
+        if let Some(cell) = self.index.get_mut(gap) {
+            *cell = 0;
+        }
+    }
+}
+
+const IPV4: u32 = 1 << 16;
+const IPV6: u32 = 2 << 16;
+
+/// What a [`NextHop`](crate::lookup::NextHop) can name.
+const MAX_ENTRIES: usize = crate::lookup::NextHop::MAX as usize + 1;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::vec;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn too_little_memory_is_refused() {
+        let (mut hops, mut neighbours) = ([Hop::NONE; 8], [Neighbour::NONE; 8]);
+        let mut index = [[0; 4]; 2];
+        assert!(Table::new(&mut hops, &mut neighbours, &mut index, 0).is_err());
+        assert!(Table::new(&mut hops[..1], &mut neighbours, &mut index, 0).is_err());
+        assert!(Table::new(&mut hops, &mut neighbours, &mut [], 0).is_err());
+        assert!(Table::new(&mut hops[..7], &mut neighbours, &mut index, 0).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_map(
+            seed: u64,
+            // Few addresses, few places: collisions and wrapping are common.
+            operations in prop::collection::vec((any::<bool>(), 0u32..40, 0u16..2), 0..300),
+        ) {
+            let (mut hops, mut neighbours) = (vec![Hop::NONE; 13], vec![Neighbour::NONE; 13]);
+            let mut index = vec![[0; 4]; 4];
+            let mut table = Table::new(&mut hops, &mut neighbours, &mut index, seed).unwrap();
+            let mut oracle: HashMap<(u32, u16), usize> = HashMap::new();
+            for (insert, address, port) in operations {
+                let key = Key::ipv4(PortId(port), address);
+                let known = oracle.get(&(address, port)).copied();
+                prop_assert_eq!(table.find(key), known);
+                match (insert, known) {
+                    (true, None) => match table.insert(key, State::Silent) {
+                        Some(entry) => {
+                            prop_assert!(!oracle.values().any(|&other| other == entry));
+                            oracle.insert((address, port), entry);
+                        }
+                        None => prop_assert_eq!(oracle.len(), table.capacity()),
+                    },
+                    (false, Some(entry)) => {
+                        table.remove(entry);
+                        oracle.remove(&(address, port));
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(table.used(), oracle.len());
+                prop_assert_eq!(table.iter().count(), oracle.len());
+            }
+            let all: Vec<_> = oracle.iter().collect();
+            for (&(address, port), &entry) in all {
+                prop_assert_eq!(table.find(Key::ipv4(PortId(port), address)), Some(entry));
+            }
+        }
+    }
+}
