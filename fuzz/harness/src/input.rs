@@ -26,6 +26,10 @@ impl<'a> Input<'a> {
         u16::from_be_bytes([self.u8(), self.u8()])
     }
 
+    pub(crate) fn u32(&mut self) -> u32 {
+        u32::from(self.u16()) << 16 | u32::from(self.u16())
+    }
+
     /// A number in a range that is not empty.
     pub(crate) fn below(&mut self, range: Range<usize>) -> usize {
         range.start + usize::from(self.u16()) % range.len()

@@ -7,6 +7,7 @@
 //!
 //! - [`headers`]: a view of any bytes, and what can be read from and written to it;
 //! - [`checksums`]: the fast sums against a slow one, and incremental against full;
+//! - [`rewriting`]: changing addresses and ports in place;
 //! - [`mempool`]: frames and their windows against a model, ending with an audit;
 //! - [`rings`]: every operation beside a queue;
 //! - [`captures`]: what is read of a file, and read again after it was written.
@@ -22,6 +23,7 @@ pub mod checksums;
 pub mod headers;
 mod input;
 pub mod mempool;
+pub mod rewriting;
 pub mod rings;
 
 /// A property of the core, over all byte strings.
@@ -39,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     target("captures", captures::read),
     target("checksum", checksums::sums),
     target("ethernet", headers::ethernet),
+    target("gre", headers::gre),
     target("icmpv4", headers::icmpv4),
     target("icmpv6", headers::icmpv6),
     target("ipv4", headers::ipv4),
@@ -48,9 +51,14 @@ pub const TARGETS: &[Target] = &[
     target("mempool", mempool::operations),
     target("mpls", headers::mpls),
     target("ndp", headers::ndp),
+    target("rewrite", rewriting::rewrite),
     target("ring_mpmc", rings::mpmc),
     target("ring_spsc", rings::spsc),
+    target("sctp", headers::sctp),
+    target("tcp", headers::tcp),
+    target("udp", headers::udp),
     target("vlan", headers::vlan),
+    target("vxlan", headers::vxlan),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

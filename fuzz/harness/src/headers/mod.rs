@@ -6,12 +6,14 @@
 mod icmp;
 mod ip;
 mod link;
+mod transport;
 
 use core::fmt::Display;
 
 pub use icmp::{icmpv4, icmpv6, ndp};
 pub use ip::{ipv4, ipv6, ipv6_extensions};
 pub use link::{arp, ethernet, llc, mpls, vlan};
+pub use transport::{gre, sctp, tcp, udp, vxlan};
 
 /// Views `bytes` both ways and compares; gives the views, if the bytes are of the protocol, to
 /// what follows.
