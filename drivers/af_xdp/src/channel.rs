@@ -49,12 +49,19 @@ pub(crate) struct Channel<'p> {
     pub(crate) posted: Posted,
     pub(crate) state: Arc<PortState>,
     pub(crate) queue: u16,
-    interface: u32,
     umem: Umem<'p>,
-    attachment: Arc<Attachment>,
-    /// Taken when the channel ends.
-    socket: Option<Socket>,
+    /// Taken when the channel ends; tests with rings of their own have none.
+    kernel: Option<Kernel>,
     ended: Mutex<Ended<'p>>,
+}
+
+/// What the kernel keeps for a queue.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) socket: Socket,
+    pub(crate) attachment: Arc<Attachment>,
+    /// The interface's index.
+    pub(crate) interface: u32,
 }
 
 /// What the halves leave behind.
@@ -69,37 +76,30 @@ struct Ended<'p> {
 impl<'p> Channel<'p> {
     pub(crate) fn new(
         umem: Umem<'p>,
-        attachment: Arc<Attachment>,
         state: Arc<PortState>,
-        interface: u32,
         queue: u16,
-        socket: Socket,
+        kernel: Option<Kernel>,
     ) -> Self {
         Self {
             posted: Posted::new(umem.pool().frames()),
             state,
             queue,
-            interface,
             umem,
-            attachment,
-            socket: Some(socket),
+            kernel,
             ended: Mutex::default(),
         }
     }
 
     /// The socket; `None` only while the channel ends.
     pub(crate) fn socket(&self) -> Option<&Socket> {
-        self.socket.as_ref()
-    }
-
-    /// The program on the interface.
-    pub(crate) fn attachment(&self) -> &Attachment {
-        &self.attachment
+        self.kernel.as_ref().map(|kernel| &kernel.socket)
     }
 
     /// The receiving half is gone. Its packets go to the kernel again.
     pub(crate) fn end_rx(&self, account: Option<Account<'p>>) {
-        self.attachment.pass(self.queue);
+        if let Some(kernel) = &self.kernel {
+            kernel.attachment.pass(self.queue);
+        }
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).rx = account;
     }
 
@@ -109,32 +109,17 @@ impl<'p> Channel<'p> {
         ended.tx = account;
         ended.in_flight = in_flight;
     }
-
-    /// Whether nobody reads or writes the posted frames any more, the socket being closed.
-    ///
-    /// In copy mode that is so at once: the kernel copies into frames under the lock that closing
-    /// takes, and out of them during the system call that sends. Some drivers read sent frames in
-    /// place, and in zero-copy mode the device reads and writes them all, until the kernel has let
-    /// go of the queue.
-    fn released(&self, zero_copy: bool, in_flight: u32) -> bool {
-        if !zero_copy && in_flight == 0 {
-            return true;
-        }
-        socket::wait_released(self.interface, self.queue, &self.umem, RELEASE_PATIENCE)
-    }
 }
 
 impl Drop for Channel<'_> {
     fn drop(&mut self) {
-        self.attachment.pass(self.queue);
-        let Some(socket) = self.socket.take() else {
-            return;
-        };
-        let zero_copy = socket.zero_copy();
-        socket.close(&self.umem);
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         let Ended { rx, tx, in_flight } = core::mem::take(ended);
-        if !self.released(zero_copy, in_flight) {
+        let released = match self.kernel.take() {
+            Some(kernel) => kernel.close(&self.umem, self.queue, in_flight),
+            None => true,
+        };
+        if !released {
             return;
         }
         if let Some(account) = rx {
@@ -150,6 +135,21 @@ impl Drop for Channel<'_> {
             // since (the table); the rest as above.
             unsafe { account.complete_shared(&frames) };
         }
+    }
+}
+
+impl Kernel {
+    /// Ends the queue; gives whether nobody reads or writes its posted frames any more.
+    ///
+    /// In copy mode that is so at once: the kernel copies into frames under the lock that closing
+    /// takes, and out of them during the system call that sends. Some drivers read sent frames in
+    /// place, and in zero-copy mode the device reads and writes them all, until the kernel has let
+    /// go of the queue.
+    fn close(self, umem: &Umem<'_>, queue: u16, in_flight: u32) -> bool {
+        self.attachment.pass(queue);
+        let at_once = !self.socket.zero_copy() && in_flight == 0;
+        self.socket.close(umem);
+        at_once || socket::wait_released(self.interface, queue, umem, RELEASE_PATIENCE)
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Config {
     /// Entries of each of the four rings: a power of two from 64 to 32768. A queue posts this many
     /// frames for receiving and holds at most this many for sending.
     pub ring_size: u32,
+    /// Whether one system call may send a whole ring in copy mode, where the kernel can be told so
+    /// (6.17); otherwise it sends 32 packets, as older kernels do, and is repeated.
+    pub raise_tx_budget: bool,
     /// How long to try for a queue that is taken, in milliseconds: after its last socket has closed
     /// the kernel needs 15 to 30 of them to let go.
     pub bind_patience_ms: u32,
@@ -74,6 +77,7 @@ impl Default for Config {
             mode: XdpMode::Auto,
             copy: CopyMode::Auto,
             ring_size: 2048,
+            raise_tx_budget: true,
             bind_patience_ms: 200,
         }
     }

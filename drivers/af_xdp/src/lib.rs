@@ -62,11 +62,15 @@
 //! - *Unfinished checksums.* A packet from a local socket at the other end of a veth has only the
 //!   pseudo-header's sum in its transport checksum. Where that can be, packets are marked
 //!   [`L4_DOUBTFUL`](linecard::packet::Offloads::L4_DOUBTFUL), and
-//!   [`RX_UNFINISHED`](linecard::device::Features::RX_UNFINISHED) says so of the port: a stage
-//!   that forwards them finishes them (see [`Interface::leaves_checksums`]).
-//! - *Segmentation.* A native program makes the other end of a veth segment by itself, so TCP works
-//!   as it stands. In generic mode packets larger than the MTU come in and do not fit a frame;
-//!   [`Status::merged_segments`] warns of it.
+//!   [`RX_UNFINISHED`](linecard::device::Features::RX_UNFINISHED) says so of the port (see
+//!   [`Interface::leaves_checksums`]). A [`Worker`](linecard::pipeline::Worker) finishes them before
+//!   any stage sees them; a loop of one's own calls
+//!   [`finish_checksum`](linecard::packet::Packet::finish_checksum).
+//! - *Segmentation.* A native program makes the other end of a veth segment by itself: TCP works as
+//!   it stands. In generic mode the kernel hands over packets of up to 64 KiB that fit no frame, so
+//!   merging (GRO) is switched off while such a program is attached; but a veth's peer that leaves
+//!   segmentation to it (`tso on`, the default) is out of reach, and its TCP stalls.
+//!   [`Status::merged_segments`] warns.
 //! - *The program outlives its process*: never. It hangs on a link that is a descriptor of the
 //!   process, and is gone with it, SIGKILL included.
 //! - *A device that is deleted* shows neither in receiving nor in `poll`:

@@ -13,7 +13,7 @@ use linecard::mempool::{Account, Cache};
 use linecard::packet::Offloads;
 use linecard::wire::MacAddr;
 
-use crate::channel::{Channel, PortState};
+use crate::channel::{Channel, Kernel, PortState};
 use crate::config::{Config, CopyMode};
 use crate::error::Error;
 use crate::netdev::{Interface, XdpFeatures};
@@ -86,8 +86,10 @@ pub struct Status {
     pub tx_budget: Option<u32>,
     /// Packets may come in with transport checksums that nobody has filled in; they are marked.
     pub unfinished_checksums: bool,
-    /// The kernel merges received segments before the program sees them (generic mode with GRO
-    /// only), and what does not fit a frame is lost: `ethtool -K IF gro off` stops it.
+    /// Segments may come in merged into packets that fit no frame, and are lost (generic mode
+    /// only): because GRO is on and would not go off, or because the peer of a virtual interface
+    /// leaves segmentation to it. `ethtool -K IF gro off` here and `tso off gso off` at the peer
+    /// stop it.
     pub merged_segments: bool,
     /// Receive queues of the interface that are not open, and whose packets the kernel keeps.
     pub queues_left_out: u16,
@@ -200,14 +202,13 @@ impl<'p> Port<'p> {
         let (socket, rings) =
             unsafe { Socket::open(&self.umem, &self.interface, queue, &self.config, native) }?;
         self.features.set(Features::ZERO_COPY, socket.zero_copy());
-        let channel = Arc::new(Channel::new(
-            self.umem.clone(),
-            Arc::clone(&self.attachment),
-            Arc::clone(&self.state),
-            self.interface.index(),
-            queue,
+        let kernel = Kernel {
             socket,
-        ));
+            attachment: Arc::clone(&self.attachment),
+            interface: self.interface.index(),
+        };
+        let state = Arc::clone(&self.state);
+        let channel = Arc::new(Channel::new(self.umem.clone(), state, queue, Some(kernel)));
         self.open.push(Arc::downgrade(&channel));
         let offloads = if self.features.contains(Features::RX_UNFINISHED) {
             Offloads::L4_DOUBTFUL
@@ -254,7 +255,8 @@ impl<'p> Port<'p> {
             native,
             fragments: self.attachment.frags(),
             unfinished_checksums: self.features.contains(Features::RX_UNFINISHED),
-            merged_segments: !native && self.interface.merges_segments() == Some(true),
+            merged_segments: !native
+                && (self.interface.is_virtual() || self.interface.merges_segments() == Some(true)),
             queues_left_out: self.interface.queues(),
             ..Status::default()
         };
@@ -366,7 +368,7 @@ impl fmt::Display for Status {
             f.write_str(", checksums may be unfinished")?;
         }
         if self.merged_segments {
-            f.write_str(", GRO is on and will lose packets (ethtool -K IF gro off)")?;
+            f.write_str(", merged segments will be lost (ethtool -K: gro off here, tso off gso off at the peer)")?;
         }
         if self.zero_copy.is_some() && self.queues_left_out > 0 {
             write!(

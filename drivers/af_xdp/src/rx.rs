@@ -75,6 +75,13 @@ impl<'p> Rx<'p> {
         }
     }
 
+    /// The socket, to wait on with `poll` or `epoll`: readable when packets are there. (`None`
+    /// only of queues that tests make.)
+    #[must_use]
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.channel.socket().map(AsFd::as_fd)
+    }
+
     /// The queue's number.
     pub(crate) fn queue(&self) -> u16 {
         self.channel.queue
@@ -220,17 +227,6 @@ impl<'p> RxQueue<'p> for Rx<'p> {
     }
 }
 
-/// The socket, to wait on: readable when packets are there.
-impl AsFd for Rx<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self.channel.socket() {
-            Some(socket) => socket.as_fd(),
-            // The socket is there until both halves are gone; the link stands in for the compiler.
-            None => self.channel.attachment().link(),
-        }
-    }
-}
-
 impl Drop for Rx<'_> {
     fn drop(&mut self) {
         self.channel.end_rx(self.account.take());
@@ -242,3 +238,7 @@ const BATCH: usize = 64;
 
 /// Frames that may be missing before more are posted: a burst.
 const REFILL_AT: usize = 32;
+
+#[cfg(test)]
+#[path = "rx_tests.rs"]
+mod tests;

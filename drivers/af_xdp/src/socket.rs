@@ -70,7 +70,10 @@ impl Socket {
             call::option(fd.as_fd(), libc::SOL_XDP, if_xdp::OPTIONS);
         let zero_copy = options.is_ok_and(|o| o.flags & if_xdp::OPTIONS_ZEROCOPY != 0);
         umem.sharing().add(&fd, zero_copy);
-        let tx_budget = raise_budget(fd.as_fd(), size);
+        let tx_budget = match config.raise_tx_budget {
+            true => raise_budget(fd.as_fd(), size),
+            false => DEFAULT_BUDGET,
+        };
         Ok((
             Self {
                 mappings,

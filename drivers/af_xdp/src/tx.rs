@@ -444,3 +444,7 @@ const KICKS: usize = 4;
 
 const DRAIN_PATIENCE: Duration = Duration::from_millis(50);
 const DRAIN_EVERY: Duration = Duration::from_micros(200);
+
+#[cfg(test)]
+#[path = "tx_tests.rs"]
+mod tests;

@@ -203,7 +203,13 @@ impl Interface {
     #[must_use]
     pub fn leaves_checksums(&self, native: bool) -> bool {
         let para_virtual = matches!(self.driver.as_str(), "vif" | "hv_netvsc");
-        !native || self.bus.is_empty() || para_virtual
+        !native || self.is_virtual() || para_virtual
+    }
+
+    /// Whether there is no bus beneath it: a veth, a bridge, a tap.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        self.bus.is_empty()
     }
 
     /// Whether the kernel merges received segments into packets larger than the MTU (GRO), which
@@ -211,6 +217,28 @@ impl Interface {
     #[must_use]
     pub fn merges_segments(&self) -> Option<bool> {
         call::receive_merging(self.route.as_fd(), &self.c_name()?).ok()
+    }
+
+    /// Switches the merging of received segments on or off; needs CAP_NET_ADMIN.
+    pub(crate) fn set_merging(&self, on: bool) -> Result<(), Errno> {
+        let name = self.c_name().ok_or(Errno::NODEV)?;
+        call::set_receive_merging(self.route.as_fd(), &name, on)
+    }
+
+    /// Another handle on the same interface, which keeps it in the same namespace.
+    pub(crate) fn again(&self) -> Result<Self, Error> {
+        let route = self
+            .route
+            .again()
+            .map_err(Error::system("copy a netlink socket"))?;
+        Ok(Self {
+            route,
+            name: self.name.clone(),
+            snapshot: self.snapshot.clone(),
+            driver: self.driver.clone(),
+            bus: self.bus.clone(),
+            ..*self
+        })
     }
 
     /// Asks again for what can change: MTU, link, address, program.

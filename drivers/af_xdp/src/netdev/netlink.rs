@@ -25,6 +25,13 @@ impl Socket {
         call::socket(libc::AF_NETLINK, libc::SOCK_RAW, NETLINK_GENERIC).map(Self)
     }
 
+    /// Another descriptor of the same socket.
+    pub(super) fn again(&self) -> Result<Self, Errno> {
+        let copy = self.0.try_clone();
+        copy.map(Self)
+            .map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))
+    }
+
     /// Sends a request that has one answer, and gives the answer's body, behind its head.
     pub(super) fn ask(&self, request: &Request) -> Result<Vec<u8>, Errno> {
         let message = request.message();

@@ -20,6 +20,8 @@
 //! given, and [`is_broken`](Producer::is_broken) says so.
 
 mod consumer;
+#[cfg(test)]
+pub(crate) mod fake;
 mod layout;
 mod producer;
 #[cfg(test)]

@@ -1,94 +1,14 @@
 //! Rings on plain memory, with a kernel made of a few lines on the other side.
 
-use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
-use std::boxed::Box;
+use core::sync::atomic::Ordering;
 use std::collections::VecDeque;
 use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Consumer, Layout, Producer};
+use super::fake::Memory;
+use super::{Consumer, Producer};
 use crate::sys::if_xdp::RING_NEED_WAKEUP;
-
-/// Memory of one ring, as the kernel would map it, and the kernel's end of it.
-///
-/// Held by raw pointers from `Box::into_raw`, so that ring and fake kernel may both use them.
-struct Memory {
-    words: NonNull<[AtomicU32; 3]>,
-    entries: NonNull<u64>,
-    size: u32,
-}
-
-impl Memory {
-    fn new(size: u32, start: u32) -> Self {
-        let words = Box::new([
-            AtomicU32::new(start),
-            AtomicU32::new(start),
-            AtomicU32::new(0),
-        ]);
-        let entries: Box<[u64]> = vec![u64::MAX; size as usize].into_boxed_slice();
-        Self {
-            words: NonNull::from(Box::leak(words)),
-            entries: NonNull::from(Box::leak(entries)).cast(),
-            size,
-        }
-    }
-
-    fn words(&self) -> &[AtomicU32; 3] {
-        // SAFETY: leaked in `new`, freed only in `drop`.
-        unsafe { self.words.as_ref() }
-    }
-
-    fn layout(&self) -> Layout<u64> {
-        let word = |index: usize| NonNull::from(&self.words()[index]);
-        // SAFETY: the parts are of `new`'s two allocations, which live as long as `self`; tests use
-        // a ring no longer than its memory, and one side only.
-        unsafe { Layout::new(word(0), word(1), word(2), self.entries, self.size) }
-    }
-
-    fn entry(&self, position: u32) -> NonNull<u64> {
-        // SAFETY: masked to the size of the allocation.
-        unsafe { self.entries.add((position & (self.size - 1)) as usize) }
-    }
-
-    /// The kernel produces one entry, if there is room.
-    fn give(&self, value: u64) -> bool {
-        let [producer, consumer, _] = self.words();
-        let head = producer.load(Ordering::Relaxed);
-        if head.wrapping_sub(consumer.load(Ordering::Acquire)) == self.size {
-            return false;
-        }
-        // SAFETY: in bounds, and the entry is the kernel's until `producer` moves.
-        unsafe { self.entry(head).write_volatile(value) };
-        producer.store(head.wrapping_add(1), Ordering::Release);
-        true
-    }
-
-    /// The kernel consumes one entry, if there is one.
-    fn take(&self) -> Option<u64> {
-        let [producer, consumer, _] = self.words();
-        let tail = consumer.load(Ordering::Relaxed);
-        if producer.load(Ordering::Acquire) == tail {
-            return None;
-        }
-        // SAFETY: in bounds, and the entry is the kernel's until `consumer` moves.
-        let value = unsafe { self.entry(tail).read_volatile() };
-        consumer.store(tail.wrapping_add(1), Ordering::Release);
-        Some(value)
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: leaked from a `Box` in `new`, dropped once.
-        drop(unsafe { Box::from_raw(self.words.as_ptr()) });
-        let entries =
-            core::ptr::slice_from_raw_parts_mut(self.entries.as_ptr(), self.size as usize);
-        // SAFETY: leaked from a boxed slice of this length in `new`, dropped once.
-        drop(unsafe { Box::from_raw(entries) });
-    }
-}
 
 /// Counters near the wrap, and anywhere.
 fn starts() -> impl Strategy<Value = u32> {
@@ -120,7 +40,7 @@ proptest! {
     #[test]
     fn producer_agrees_with_a_queue(start in starts(), log2 in 0u32..5, steps in steps()) {
         let size = 1 << log2;
-        let memory = Memory::new(size, start);
+        let memory = Memory::<u64>::new(size, start);
         let mut ring = Producer::new(memory.layout());
         let (mut written, mut shown) = (VecDeque::new(), VecDeque::new());
         let mut next = 0u64;
@@ -153,7 +73,7 @@ proptest! {
     #[test]
     fn consumer_agrees_with_a_queue(start in starts(), log2 in 0u32..5, steps in steps()) {
         let size = 1 << log2;
-        let memory = Memory::new(size, start);
+        let memory = Memory::<u64>::new(size, start);
         let mut ring = Consumer::new(memory.layout());
         let mut given = VecDeque::new();
         let (mut next, mut unreleased) = (0u64, 0);
@@ -189,7 +109,7 @@ proptest! {
     /// Whatever the kernel's counter says, a producer never has more room than its ring is large.
     #[test]
     fn producer_survives_any_counter(start in starts(), lies in proptest::collection::vec(any::<u32>(), 1..50)) {
-        let memory = Memory::new(8, start);
+        let memory = Memory::<u64>::new(8, start);
         let mut ring = Producer::new(memory.layout());
         for lie in lies {
             memory.words()[1].store(lie, Ordering::Relaxed);
@@ -203,7 +123,7 @@ proptest! {
     /// Whatever the kernel's counter says, a consumer never reads more than a ringful of entries.
     #[test]
     fn consumer_survives_any_counter(start in starts(), lies in proptest::collection::vec(any::<u32>(), 1..50)) {
-        let memory = Memory::new(8, start);
+        let memory = Memory::<u64>::new(8, start);
         let mut ring = Consumer::new(memory.layout());
         for lie in lies {
             memory.words()[0].store(lie, Ordering::Relaxed);
@@ -219,7 +139,7 @@ proptest! {
 
 #[test]
 fn a_counter_that_runs_ahead_is_not_believed() {
-    let memory = Memory::new(4, u32::MAX - 1);
+    let memory = Memory::<u64>::new(4, u32::MAX - 1);
     let mut ring = Producer::new(memory.layout());
     assert!(ring.push(7));
     ring.publish();
@@ -228,7 +148,7 @@ fn a_counter_that_runs_ahead_is_not_believed() {
     assert_eq!(ring.held(), 1);
     assert!(ring.is_broken());
 
-    let memory = Memory::new(4, u32::MAX - 1);
+    let memory = Memory::<u64>::new(4, u32::MAX - 1);
     let mut ring = Consumer::new(memory.layout());
     // The kernel claims to have written five entries into four.
     memory.words()[0].store(3, Ordering::Relaxed);
@@ -238,7 +158,7 @@ fn a_counter_that_runs_ahead_is_not_believed() {
 
 #[test]
 fn wakeup_follows_the_flag() {
-    let memory = Memory::new(4, 0);
+    let memory = Memory::<u64>::new(4, 0);
     let ring = Producer::new(memory.layout());
     assert!(!ring.needs_wakeup());
     memory.words()[2].store(RING_NEED_WAKEUP, Ordering::Relaxed);
@@ -247,7 +167,7 @@ fn wakeup_follows_the_flag() {
 
 #[test]
 fn a_socket_opened_again_starts_where_the_ring_stands() {
-    let memory = Memory::new(4, 5);
+    let memory = Memory::<u64>::new(4, 5);
     memory.words()[0].store(7, Ordering::Relaxed);
     let mut ring = Producer::new(memory.layout());
     assert_eq!((ring.held(), ring.room(4)), (2, 2));

@@ -228,6 +228,16 @@ pub(crate) fn receive_merging(fd: BorrowedFd<'_>, name: &CStr) -> Result<bool, E
     unsafe { ethtool(fd, name, ptr::from_mut(&mut value).cast()) }.map(|()| value.data != 0)
 }
 
+/// Switches GRO on or off.
+pub(crate) fn set_receive_merging(fd: BorrowedFd<'_>, name: &CStr, on: bool) -> Result<(), Errno> {
+    let mut value = link::Value {
+        cmd: link::ETHTOOL_SGRO,
+        data: on.into(),
+    };
+    // SAFETY: ETHTOOL_SGRO reads one `ethtool_value`, which `value` is.
+    unsafe { ethtool(fd, name, ptr::from_mut(&mut value).cast()) }
+}
+
 /// A map whose keys and values are four bytes: an index, and a descriptor.
 #[derive(Debug)]
 pub(crate) struct IndexMap(OwnedFd);

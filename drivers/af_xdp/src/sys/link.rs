@@ -165,6 +165,8 @@ uapi! { "v6.1", "ethtool.h":
     ETHTOOL_GDRVINFO: u32 = 0x03, "1543";
     /// Whether packets are merged on receive.
     ETHTOOL_GGRO: u32 = 0x2b, "1587";
+    /// Whether packets are to be merged on receive.
+    ETHTOOL_SGRO: u32 = 0x2c, "1588";
     /// How many queues.
     ETHTOOL_GCHANNELS: u32 = 0x3c, "1605";
 }

@@ -18,10 +18,42 @@ use crate::sys::link::{XDP_DRV_MODE, XDP_SKB_MODE};
 #[derive(Debug)]
 pub(crate) struct Attachment {
     // Dropped in this order: the program leaves the interface before its map goes.
+    #[expect(dead_code, reason = "held for what closing it does")]
     link: OwnedFd,
     program: Program,
     sockets: IndexMap,
     native: bool,
+    _merging: Option<Merging>,
+}
+
+/// GRO, switched off for as long as a generic program is attached.
+///
+/// The kernel merges received segments into packets of up to 64 KiB before a generic program sees
+/// them, and none of those fits a frame. Put back when dropped; a process that is killed leaves it
+/// off, where it does no harm.
+#[derive(Debug)]
+struct Merging(Interface);
+
+impl Merging {
+    /// Switches it off, if it is on and can be.
+    fn stop(interface: &Interface) -> Option<Self> {
+        if interface.merges_segments() != Some(true) {
+            return None;
+        }
+        let interface = interface.again().ok()?;
+        // Refused, it stays on, and the port's status says so.
+        interface
+            .set_merging(false)
+            .is_ok()
+            .then_some(Self(interface))
+    }
+}
+
+impl Drop for Merging {
+    fn drop(&mut self) {
+        // The interface may be gone, which leaves nothing to put back.
+        let _ = self.0.set_merging(true);
+    }
 }
 
 impl Attachment {
@@ -30,11 +62,16 @@ impl Attachment {
         let sockets = socket_map(u32::from(queues.max(1)))?;
         let program = Program::load(&sockets)?;
         let (link, native) = attach(&program, interface, mode)?;
+        let merging = match native {
+            true => None,
+            false => Merging::stop(interface),
+        };
         Ok(Self {
             link,
             program,
             sockets,
             native,
+            _merging: merging,
         })
     }
 
@@ -57,11 +94,6 @@ impl Attachment {
     /// Whether packets of several fragments are let through.
     pub(crate) fn frags(&self) -> bool {
         self.program.frags()
-    }
-
-    /// The link's descriptor.
-    pub(crate) fn link(&self) -> BorrowedFd<'_> {
-        self.link.as_fd()
     }
 }
 

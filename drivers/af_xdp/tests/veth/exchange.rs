@@ -1,10 +1,14 @@
 //! Packets in, packets out.
 
-use linecard::device::{Device, Link, RxQueue, TxQueue};
-use linecard::packet::Burst;
+use core::time::Duration;
 
-use crate::net::{Net, frame, number_of};
-use crate::rig::{Rig, small};
+use linecard::device::{Device, Link, RxQueue, TxQueue};
+use linecard::mempool::PoolConfig;
+use linecard::packet::{Burst, Offloads, Packet};
+use linecard_af_xdp::{Config, Interface, XdpMode};
+
+use crate::net::{Net, frame, number_of, set_merging};
+use crate::rig::{Rig, pool_with, small};
 
 #[test]
 fn packets_go_both_ways() {
@@ -63,5 +67,207 @@ fn a_received_packet_is_sent_back_without_a_copy() {
     }
     rig.settle();
     assert_eq!(rig.tx.stats().copied, 0);
+    rig.close();
+}
+
+#[test]
+fn a_generic_program_does_as_well() {
+    let Some(net) = Net::new() else { return };
+    let mut rig = Rig::new(Config {
+        mode: XdpMode::Generic,
+        ..small()
+    });
+    let far = net.peer_socket();
+    assert!(!rig.port.status().native, "{}", rig.port.status());
+    for number in 0..200 {
+        far.send(&frame(number, 60 + number as usize));
+        let packet = rig.receive().expect("what the peer sent");
+        assert_eq!(packet.data(), frame(number, 60 + number as usize));
+        rig.cache.free(packet.into_frame());
+        assert_eq!(rig.send([&frame(number, 100)[..]]), 1);
+        assert_eq!(
+            far.receive().expect("what the port sent"),
+            frame(number, 100)
+        );
+    }
+    rig.settle();
+    rig.close();
+}
+
+/// In generic mode the kernel would merge segments into packets that fit no frame.
+#[test]
+fn merging_is_off_while_a_generic_program_is_attached() {
+    let Some(_net) = Net::new() else { return };
+    let generic = Config {
+        mode: XdpMode::Generic,
+        ..small()
+    };
+    for on in [true, false] {
+        set_merging("lc0", on);
+        let rig = Rig::new(generic);
+        assert_eq!(rig.port.interface().merges_segments(), Some(false));
+        assert!(
+            rig.port.status().merged_segments,
+            "the peer may leave it to us all the same"
+        );
+        rig.close();
+        let interface = Interface::find("lc0").expect("lc0");
+        assert_eq!(interface.merges_segments(), Some(on), "as it was found");
+    }
+}
+
+#[test]
+fn every_length_arrives_or_is_counted() {
+    let Some(net) = Net::new() else { return };
+    let mut rig = Rig::new(small());
+    let far = net.peer_socket();
+    let mtu = 1500;
+    assert_eq!(rig.port.capabilities().max_frame, mtu + 18);
+
+    // What the port sends: the kernel takes an Ethernet header and a VLAN tag on top of the MTU,
+    // and what is handed to it arrives.
+    for len in [14, 15, 59, 60, 61, mtu, mtu + 14, mtu + 15, mtu + 18] {
+        let sent = frame(7, len);
+        assert_eq!(rig.send([&sent[..]]), 1, "{len}");
+        assert_eq!(
+            far.receive().as_deref(),
+            Some(&sent[..]),
+            "{len} bytes arrive"
+        );
+    }
+    // What the kernel would take and never send is taken, freed and counted.
+    let long = frame(7, mtu + 19);
+    assert_eq!(rig.send([&[][..], &[0], &long[..13], &long]), 4);
+    rig.settle();
+    let stats = rig.tx.stats();
+    assert_eq!((stats.undersize, stats.oversize), (3, 1), "{stats}");
+    assert_eq!((stats.packets, stats.completed), (9, 9), "{stats}");
+    far.set_timeout(Duration::from_millis(50));
+    assert_eq!(far.receive(), None, "nothing more came");
+
+    // What it receives.
+    for len in [14, 15, 59, 60, 61, mtu, mtu + 14] {
+        far.send(&frame(9, len));
+        let packet = rig.receive().expect("a packet");
+        assert_eq!(packet.data(), frame(9, len), "{len}");
+        rig.cache.free(packet.into_frame());
+    }
+    rig.close();
+}
+
+#[test]
+fn a_new_mtu_is_taken_note_of() {
+    let Some(net) = Net::new() else { return };
+    let mut rig = Rig::new(small());
+    net.ip("link set lc0 mtu 1000");
+    rig.port.link();
+    assert_eq!(rig.port.mtu(), 1000);
+    assert_eq!(rig.send([&frame(1, 1019)[..], &frame(1, 1018)]), 2);
+    rig.settle();
+    let stats = rig.tx.stats();
+    assert_eq!((stats.oversize, stats.completed), (1, 1), "{stats}");
+    rig.close();
+}
+
+#[test]
+fn a_burst_larger_than_the_budget_and_the_ring_goes_out_in_order() {
+    let Some(net) = Net::new() else { return };
+    for raise_tx_budget in [true, false] {
+        let mut rig = Rig::new(Config {
+            raise_tx_budget,
+            ..small()
+        });
+        if !raise_tx_budget {
+            assert_eq!(rig.port.status().tx_budget, Some(32));
+        }
+        let far = net.peer_socket();
+        let mut burst = Burst::<'_, 256>::new();
+        for number in 0..256 {
+            let packet = rig.packet(&frame(number, 60));
+            burst.push(packet).expect("room");
+        }
+        // No more than the ring has places for, and the rest stays as it was.
+        assert_eq!(rig.tx.tx_burst(&mut rig.cache, &mut burst), 64);
+        assert_eq!(burst.len(), 192);
+        assert_eq!(number_of(burst.as_slice()[0].data()), 64);
+        assert_eq!(rig.tx.stats().full, 1);
+        let mut rounds = 1;
+        while !burst.is_empty() {
+            rig.tx.tx_burst(&mut rig.cache, &mut burst);
+            rounds += 1;
+            assert!(rounds < 100, "transmit has stalled: {}", rig.tx.stats());
+        }
+        for number in 0..256 {
+            assert_eq!(far.receive().as_deref().map(number_of), Some(number));
+        }
+        rig.settle();
+        let stats = rig.tx.stats();
+        assert_eq!((stats.completed, stats.dropped()), (256, 0), "{stats}");
+        // 256 packets by 32 or 64 at a time.
+        let least = if raise_tx_budget { 4 } else { 8 };
+        assert!((least..least + 8).contains(&stats.kicks), "{stats}");
+        rig.close();
+    }
+}
+
+#[test]
+fn a_packet_of_another_pool_is_copied_and_counted() {
+    let Some(net) = Net::new() else { return };
+    let mut rig = Rig::new(small());
+    let far = net.peer_socket();
+    let other = pool_with(
+        64,
+        PoolConfig {
+            headroom: 0,
+            ..PoolConfig::default()
+        },
+    );
+    let mut burst = Burst::<'_, 8>::new();
+    for number in 0..6 {
+        // Ours and theirs by turns; one of theirs is longer than a frame of ours.
+        let packet = if number % 2 == 0 {
+            rig.packet(&frame(number, 64))
+        } else {
+            let len = if number == 3 { 1900 } else { 64 };
+            let mut packet = Packet::new(other.alloc().expect("a frame"));
+            packet
+                .append(len)
+                .expect("room")
+                .copy_from_slice(&frame(number, len));
+            packet
+        };
+        burst.push(packet).expect("room");
+    }
+    assert_eq!(rig.tx.tx_burst(&mut rig.cache, &mut burst), 6);
+    for number in [0, 1, 2, 4, 5] {
+        assert_eq!(far.receive().as_deref(), Some(&frame(number, 64)[..]));
+    }
+    rig.settle();
+    let stats = rig.tx.stats();
+    assert_eq!(
+        (stats.copied, stats.oversize, stats.completed),
+        (2, 1, 5),
+        "{stats}"
+    );
+    other.audit().expect("the other pool has its frames back");
+    rig.close();
+}
+
+#[test]
+fn what_a_packet_asks_of_the_device_in_vain_is_counted() {
+    let Some(_net) = Net::new() else { return };
+    let mut rig = Rig::new(small());
+    let mut burst = Burst::<'_, 8>::new();
+    for offloads in [Offloads::L4_WANTED, Offloads::VLAN_WANTED] {
+        let mut packet = rig.packet(&frame(1, 60));
+        packet.offloads = offloads;
+        burst.push(packet).expect("room");
+    }
+    let mut chained = rig.packet(&frame(1, 60));
+    let tail = rig.packet(&[0; 60]).into_frame();
+    assert!(chained.frame_mut().chain(tail).is_ok());
+    burst.push(chained).expect("room");
+    assert_eq!(rig.tx.tx_burst(&mut rig.cache, &mut burst), 3);
+    assert_eq!(rig.tx.stats().unsupported, 3);
     rig.close();
 }

@@ -6,5 +6,10 @@
 #![allow(unsafe_code, unreachable_pub)]
 
 mod exchange;
+mod lifecycle;
 mod net;
 mod rig;
+mod sharing;
+mod sockets;
+mod taken;
+mod trouble;

@@ -10,58 +10,110 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
 
-/// The thread's own namespace with one end of the pair, `lc0`; the other end, `lc1`, is in the
+/// A network namespace.
+pub struct Namespace(File);
+
+impl Namespace {
+    /// A new one, which the calling thread does not stay in.
+    fn new() -> io::Result<Self> {
+        let before = Self::current();
+        // SAFETY: no pointers are passed; only this thread's network namespace changes.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let new = Self::current();
+        // Nothing speaks that was not told to.
+        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")?;
+        before.enter();
+        Ok(new)
+    }
+
+    /// The calling thread's.
+    fn current() -> Self {
+        Self(File::open("/proc/thread-self/ns/net").expect("the thread's network namespace"))
+    }
+
+    /// Moves the calling thread here.
+    pub fn enter(&self) {
+        // SAFETY: no pointers are passed; only this thread's network namespace changes.
+        let result = unsafe { libc::setns(self.0.as_raw_fd(), libc::CLONE_NEWNET) };
+        assert_eq!(result, 0, "setns: {}", io::Error::last_os_error());
+    }
+
+    /// Runs `work` with the thread here.
+    pub fn inside<R>(&self, work: impl FnOnce() -> R) -> R {
+        let before = Self::current();
+        self.enter();
+        let result = work();
+        before.enter();
+        result
+    }
+
+    /// Runs `ip` here.
+    pub fn ip(&self, arguments: &str) {
+        self.inside(|| run("ip", arguments));
+    }
+
+    /// A path by which `ip` finds it.
+    pub fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
+
+    /// A raw socket on an interface of this namespace.
+    pub fn socket(&self, interface: &str) -> RawSocket {
+        self.inside(|| RawSocket::on(interface))
+    }
+
+    /// Another descriptor of the same namespace.
+    pub fn again(&self) -> Self {
+        Self(self.0.try_clone().expect("another descriptor"))
+    }
+}
+
+/// The thread's own namespace with one end of a pair, `lc0`; the other end, `lc1`, is in the
 /// peer's.
 pub struct Net {
-    before: File,
-    here: File,
-    peer: File,
+    before: Namespace,
+    pub here: Namespace,
+    pub peer: Namespace,
 }
 
 impl Net {
     /// Puts the calling thread into a new namespace; `None`, and a line that says why, where that
     /// is not possible.
     pub fn new() -> Option<Self> {
-        Self::with("", "")
+        Self::with("")
     }
 
-    /// As [`new`](Self::new), with options of `ip link add` for either end.
-    pub fn with(options: &str, peer_options: &str) -> Option<Self> {
+    /// As [`new`](Self::new), with options of `ip link add` for both ends.
+    pub fn with(options: &str) -> Option<Self> {
         if std::env::var_os("LINECARD_SKIP_VETH").is_some() {
             return skip("LINECARD_SKIP_VETH is set");
         }
-        let before = namespace();
-        let enter = || {
-            // SAFETY: no pointers are passed; only this thread's network namespace changes.
-            match unsafe { libc::unshare(libc::CLONE_NEWNET) } {
-                0 => Ok(namespace()),
-                _ => Err(io::Error::last_os_error()),
+        let (here, peer) = match (Namespace::new(), Namespace::new()) {
+            (Ok(here), Ok(peer)) => (here, peer),
+            (Err(error), _) | (_, Err(error)) => {
+                return skip(&format!("no new network namespace: {error}"));
             }
         };
-        let peer = match enter() {
-            Ok(peer) => peer,
-            Err(error) => return skip(&format!("no new network namespace: {error}")),
-        };
-        let here = enter().expect("a second namespace");
-        let net = Self { before, here, peer };
         if let Err(error) = Command::new("ip").arg("-V").output() {
             return skip(&format!("no `ip` command (iproute2): {error}"));
         }
-        net.both(|| {
-            fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("sysctl")
-        });
-        net.ip(&format!(
-            "link add lc0 {options} type veth peer name lc1 {peer_options} netns {}",
-            net.peer_path()
-        ));
-        net.ip("link set lc0 up");
-        net.peer_ip("link set lc1 up");
+        let net = Self {
+            before: Namespace::current(),
+            here,
+            peer,
+        };
+        net.here.enter();
+        net.pair("lc0", "lc1", options, &net.peer);
         Some(net)
     }
 
-    /// A path by which `ip` finds the peer's namespace.
-    pub fn peer_path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.peer.as_raw_fd())
+    /// A further pair: `near` here, `far` in a namespace of its own.
+    pub fn second(&self, near: &str, far: &str) -> Namespace {
+        let namespace = Namespace::new().expect("a namespace");
+        self.pair(near, far, "", &namespace);
+        namespace
     }
 
     /// Runs `ip` here.
@@ -69,46 +121,24 @@ impl Net {
         run("ip", arguments);
     }
 
-    /// Runs `ip` at the far end.
-    pub fn peer_ip(&self, arguments: &str) {
-        self.in_peer(|| run("ip", arguments));
-    }
-
-    /// Runs `work` with the thread in the peer's namespace.
-    pub fn in_peer<R>(&self, work: impl FnOnce() -> R) -> R {
-        enter(&self.peer);
-        let result = work();
-        enter(&self.here);
-        result
-    }
-
-    /// A thread of its own in the peer's namespace.
-    #[expect(dead_code)]
-    pub fn spawn_in_peer<R: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> std::thread::JoinHandle<R> {
-        let peer = self.peer.try_clone().expect("another descriptor");
-        std::thread::spawn(move || {
-            enter(&peer);
-            work()
-        })
-    }
-
     /// A raw socket on `lc1`.
     pub fn peer_socket(&self) -> RawSocket {
-        self.in_peer(|| RawSocket::on("lc1"))
+        self.peer.socket("lc1")
     }
 
-    fn both(&self, work: impl Fn()) {
-        self.in_peer(&work);
-        work();
+    fn pair(&self, near: &str, far: &str, options: &str, there: &Namespace) {
+        let path = there.path();
+        self.ip(&format!(
+            "link add {near} {options} type veth peer name {far} {options} netns {path}"
+        ));
+        self.ip(&format!("link set {near} up"));
+        there.ip(&format!("link set {far} up"));
     }
 }
 
 impl Drop for Net {
     fn drop(&mut self) {
-        enter(&self.before);
+        self.before.enter();
     }
 }
 
@@ -231,6 +261,31 @@ impl RawSocket {
     }
 }
 
+/// Switches GRO of an interface on or off.
+pub fn set_merging(interface: &str, on: bool) {
+    // `include/uapi/linux/ethtool.h`: ETHTOOL_SGRO and its value.
+    let mut value: [u32; 2] = [0x2c, on.into()];
+    let mut ifr_name = [0; libc::IFNAMSIZ];
+    for (to, from) in ifr_name.iter_mut().zip(interface.bytes()) {
+        *to = from as libc::c_char;
+    }
+    let mut request = libc::ifreq {
+        ifr_name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru {
+            ifru_data: value.as_mut_ptr().cast(),
+        },
+    };
+    let socket = RawSocket::on(interface);
+    // SAFETY: a whole request; its data is the two words that the command reads.
+    let result = unsafe { libc::ioctl(socket.0.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    assert_eq!(
+        result,
+        0,
+        "GRO of {interface}: {}",
+        io::Error::last_os_error()
+    );
+}
+
 /// Runs a command in the thread's namespace; its complaint is the test's failure.
 pub fn run(program: &str, arguments: &str) -> String {
     let output = Command::new(program)
@@ -245,16 +300,6 @@ pub fn run(program: &str, arguments: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn namespace() -> File {
-    File::open("/proc/thread-self/ns/net").expect("the thread's network namespace")
-}
-
-fn enter(namespace: &File) {
-    // SAFETY: no pointers are passed; only this thread's network namespace changes.
-    let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
-    assert_eq!(result, 0, "setns: {}", io::Error::last_os_error());
-}
-
 fn skip<T>(why: &str) -> Option<T> {
     eprintln!("SUITE SKIPPED veth: {why}");
     assert!(
@@ -266,3 +311,6 @@ fn skip<T>(why: &str) -> Option<T> {
 
 /// `include/uapi/linux/if_packet.h`.
 const PACKET_IGNORE_OUTGOING: i32 = 23;
+
+/// `include/uapi/linux/sockios.h`.
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
