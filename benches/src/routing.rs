@@ -1,8 +1,291 @@
-//! The router, in memory.
+//! The router, in memory: 64-byte frames of 8,192 flows in random order, 500,000 routes.
+//!
+//! Everything goes through the public pipeline: a worker that polls ports, its stage the router.
 
-use crate::harness::Contender;
+use core::time::Duration;
 
-/// Later.
+use linecard::device::{Device, Null, RxQueue, RxStats, TxQueue, TxStats};
+use linecard::forward::{
+    CrossConnect,
+    router::{InterfaceConfig, NoRoutes, Router, RouterConfig, RouterStore, Target},
+};
+use linecard::lookup::{CacheLine, Lpm4, Lpm4Config, Lpm4Reader, NextHop, Routes4};
+use linecard::mempool::{Cache, Pool, PoolConfig};
+use linecard::packet::{BurstView, Packet, PortId};
+use linecard::pipeline::{Stage, Worker, WorkerStats};
+use linecard::platform::NoClock;
+use linecard::ring::{Inline, spsc};
+use linecard::wire::{Header, Ipv4Header, MacAddr};
+use linecard_linux::memory::{PagePolicy, PoolMemory, Table};
+use linecard_linux::port::{Flow, Generator, flows};
+
+use crate::carousel::{Alighting, Belt, Boarding, SEATS, TTL};
+use crate::harness::{Contender, cpu_time};
+
+/// Routes in the table, and gateways that they lead to.
+const ROUTES: usize = 500_000;
+const GATEWAYS: u16 = 16;
+
+/// Flows, and bytes of a frame without its FCS.
+const FLOWS: u32 = 8192;
+const FRAME: usize = 60;
+
+/// The port that packets come in by has this address; they leave by port 1.
+const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+
+type Forwarder<'m> = Router<'m, 'static, Lpm4Reader<'m>, NoRoutes>;
+
+/// From the generator (allocation and copy of 64 bytes), and from packets already in hand, in the
+/// order of the pool and shuffled.
 pub fn router() -> Result<Vec<Contender>, String> {
-    Err("not yet".into())
+    Ok(vec![
+        generated("linecard router, generated packets", router_stage()?)?,
+        generated(
+            "linecard cross-connect, generated packets",
+            cross_connect()?,
+        )?,
+        in_hand("linecard router, packets in hand", false, router_stage()?)?,
+        in_hand(
+            "linecard cross-connect, packets in hand",
+            false,
+            cross_connect()?,
+        )?,
+        in_hand("linecard router, in hand, shuffled", true, router_stage()?)?,
+        in_hand(
+            "linecard cross-connect, in hand, shuffled",
+            true,
+            cross_connect()?,
+        )?,
+    ])
+}
+
+fn text(error: impl core::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn leak<T>(value: T) -> &'static mut T {
+    Box::leak(Box::new(value))
+}
+
+/// Destinations of the flows: addresses inside the routes, spread over all of them.
+fn bench_flows() -> Vec<Flow> {
+    let routes: Vec<_> = Routes4::new(1, GATEWAYS).take(ROUTES).collect();
+    let stride = ROUTES / FLOWS as usize;
+    flows(FLOWS, |number| {
+        let (prefix, _) = routes[number as usize * stride];
+        let behind = u32::MAX.checked_shr(prefix.len().into()).unwrap_or(0);
+        let host = number.wrapping_mul(2_654_435_761) & behind;
+        core::net::Ipv4Addr::from_bits(prefix.first() | host).into()
+    })
+}
+
+fn cross_connect() -> Result<CrossConnect<16>, String> {
+    let mut stage = CrossConnect::new();
+    stage.pair(PortId(0), PortId(1)).map_err(text)?;
+    Ok(stage)
+}
+
+fn router_stage() -> Result<Forwarder<'static>, String> {
+    let config = Lpm4Config {
+        routes: ROUTES + 16,
+        nodes: 8192,
+    };
+    let lines = Table::new("routes", config.lines(), PagePolicy::Prefer, |_| {
+        CacheLine::ZERO
+    });
+    let lines = leak(lines.map_err(text)?);
+    let mut table = Lpm4::new(config, lines).map_err(text)?;
+    let store: &mut RouterStore<'static> = leak(RouterStore::new());
+    let config = RouterConfig::default();
+    let mut router = Router::new(store.memory(), table.reader(), NoRoutes, config).map_err(text)?;
+    let out = PortId(1);
+    router
+        .set_interface(PortId(0), InterfaceConfig::new(MAC, 1500))
+        .map_err(text)?;
+    let other = MacAddr([2, 0, 0, 0, 1, 0]);
+    router
+        .set_interface(out, InterfaceConfig::new(other, 1500))
+        .map_err(text)?;
+    router
+        .add_ipv4(out, [10, 0, 0, 1].into(), 24)
+        .map_err(text)?;
+    let mut hops: Vec<NextHop> = Vec::new();
+    for gateway in 0..GATEWAYS as u8 {
+        let address = [10, 0, 0, gateway + 2].into();
+        router
+            // The first port's own, so that what was sent can be received there again.
+            .set_neighbour(out, address, MAC)
+            .map_err(text)?;
+        hops.push(
+            router
+                .next_hop(Target::Gateway(out, address))
+                .map_err(text)?,
+        );
+    }
+    for (prefix, hop) in Routes4::new(1, GATEWAYS).take(ROUTES) {
+        table
+            .insert(prefix, hops[usize::from(hop.index())])
+            .map_err(text)?;
+    }
+    Ok(router)
+}
+
+fn pool(frames: usize) -> Result<&'static Pool<'static>, String> {
+    let memory = PoolMemory::new(frames, PoolConfig::default(), PagePolicy::Prefer, false);
+    Ok(leak(leak(memory.map_err(text)?).pool()))
+}
+
+fn contender(name: &'static str, mut poll: impl FnMut() -> usize + 'static) -> Contender {
+    Contender {
+        name,
+        run: Box::new(move |units| {
+            let start = cpu_time();
+            let mut done = 0;
+            let mut idle = 0;
+            // A port that gives nothing any more would be a fault: say so by an absurd time.
+            while done < units && idle < 1000 {
+                let got = poll() as u64;
+                idle = if got == 0 { idle + 1 } else { 0 };
+                done += got;
+            }
+            if idle == 1000 {
+                Duration::from_secs(3600)
+            } else {
+                cpu_time().saturating_sub(start)
+            }
+        }),
+    }
+}
+
+fn generated<S: Stage<'static> + 'static>(
+    name: &'static str,
+    stage: S,
+) -> Result<Contender, String> {
+    let pool = pool(8192)?;
+    let mut cache = Cache::new(pool, "bench", 512).map_err(text)?;
+    let flows = bench_flows();
+    let mut source =
+        Generator::with_mac("in", &flows, FRAME, PagePolicy::Prefer, MAC).map_err(text)?;
+    let (rx, _) = source.open(0, &mut cache).map_err(text)?;
+    let (_, tx) = Null::sink().open(0, &mut cache).map_err(text)?;
+    through(name, stage, cache, rx, tx)
+}
+
+/// One direction of a port; the other is missing, and gives and takes nothing.
+struct Half<Q>(Option<Q>);
+
+impl<'p, Q: RxQueue<'p>> RxQueue<'p> for Half<Q> {
+    #[inline]
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        self.0
+            .as_mut()
+            .map_or(0, |queue| queue.rx_burst(cache, out))
+    }
+
+    fn stats(&self) -> RxStats {
+        self.0.as_ref().map(RxQueue::stats).unwrap_or_default()
+    }
+}
+
+impl<'p, Q: TxQueue<'p>> TxQueue<'p> for Half<Q> {
+    #[inline]
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        self.0
+            .as_mut()
+            .map_or(0, |queue| queue.tx_burst(cache, packets))
+    }
+
+    fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
+        self.0.as_mut().map_or(0, |queue| queue.reclaim(cache))
+    }
+
+    fn stats(&self) -> TxStats {
+        self.0.as_ref().map(TxQueue::stats).unwrap_or_default()
+    }
+}
+
+/// From port 0, which only receives, through a stage, out by port 1, which only sends.
+fn through<R, T, S>(
+    name: &'static str,
+    stage: S,
+    cache: Cache<'static>,
+    rx: R,
+    tx: T,
+) -> Result<Contender, String>
+where
+    R: RxQueue<'static> + 'static,
+    T: TxQueue<'static> + 'static,
+    S: Stage<'static> + 'static,
+{
+    let stats: &WorkerStats = leak(WorkerStats::new());
+    let mut worker: Worker<'_, _, _, _, _> = Worker::new(stage, NoClock, cache, stats);
+    worker.add_port(Half(Some(rx)), Half(None)).map_err(text)?;
+    worker.add_port(Half(None), Half(Some(tx))).map_err(text)?;
+    Ok(checked(name, stats, move || worker.poll()))
+}
+
+/// Every packet that came in must have left: a router that drops is fast.
+fn checked(
+    name: &'static str,
+    stats: &'static WorkerStats,
+    poll: impl FnMut() -> usize + 'static,
+) -> Contender {
+    let Contender { name, mut run } = contender(name, poll);
+    Contender {
+        name,
+        run: Box::new(move |units| {
+            let took = run(units);
+            let (dropped, slow) = (stats.dropped_in_all(), stats.exceptions.value());
+            assert!(
+                dropped == 0 && slow == 0,
+                "{name}: {stats}, {slow} exceptions"
+            );
+            took
+        }),
+    }
+}
+
+fn in_hand<S: Stage<'static> + 'static>(
+    name: &'static str,
+    shuffled: bool,
+    stage: S,
+) -> Result<Contender, String> {
+    let pool = pool(2 * SEATS)?;
+    let mut cache = Cache::new(pool, "bench", 512).map_err(text)?;
+    let mut packets: Vec<Packet<'static>> = Vec::new();
+    while packets.len() < SEATS / 2 {
+        packets.push(Packet::new(cache.alloc().ok_or("no frame")?));
+    }
+    packets.sort_by_key(|packet| packet.frame().index());
+    if shuffled {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for at in (1..packets.len()).rev() {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            packets.swap(at, (random % (at as u64 + 1)) as usize);
+        }
+    }
+    let belt: &'static mut Belt<'static> =
+        leak(spsc::Ring::<Inline<Packet<'static>, SEATS>>::new());
+    let (mut producer, consumer) = belt.split();
+    for (mut packet, flow) in packets.into_iter().zip(bench_flows()) {
+        let frame = flow
+            .frame(FRAME, MAC, MacAddr([2, 0, 0, 0, 0, 2]))
+            .ok_or("no frame")?;
+        packet.append(FRAME).map_err(text)?.copy_from_slice(&frame);
+        let (header, _) = Ipv4Header::split_mut(&mut packet.data_mut()[14..]).map_err(text)?;
+        header.set_ttl(TTL);
+        header.fill_checksum();
+        producer.enqueue(packet).map_err(|_| "the belt is full")?;
+    }
+    let rx = Boarding {
+        belt: consumer,
+        stats: RxStats::default(),
+    };
+    let tx = Alighting {
+        belt: producer,
+        stats: TxStats::default(),
+    };
+    through(name, stage, cache, rx, tx)
 }
