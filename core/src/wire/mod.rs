@@ -56,6 +56,7 @@
 //! - [`Layers`]: where the headers of a packet are, in four bytes;
 //! - [`parse`]: all layers of a packet in one pass, into [`Layers`];
 //! - [`checksum`]: the Internet checksum, in full and incrementally, and the pseudo-headers;
+//! - [`rss`]: the hash that NICs spread flows by;
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
 //! - IPv4 in [`ipv4`] and [`ipv4_options`]; IPv6 in [`ipv6`] and [`ipv6_ext`], its extension
@@ -83,6 +84,7 @@ pub mod llc;
 pub mod mpls;
 pub mod ndp;
 pub mod parse;
+pub mod rss;
 pub mod sctp;
 pub mod tcp;
 pub mod tcp_options;
