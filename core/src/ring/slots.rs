@@ -115,17 +115,20 @@ impl<'r, T> Slots<'r, T> {
         self.will_write(index, count);
         let (first, second) = self.runs(index, count);
         let to = self.slot(index).cast::<T>().as_ptr();
-        // SAFETY: `first` slots lie between `slot(index)` and the end; the caller owns them and
-        // `source` holds at least as many; they are different memory by the caller's word.
-        unsafe { to.copy_from_nonoverlapping(source, first) };
-        if second > 0 {
-            let to = self.first.cast::<T>().as_ptr();
-            // SAFETY: `first <= count` items lie behind `source`.
-            let rest = unsafe { source.add(first) };
-            // SAFETY: as above: `second` slots lie from slot zero on, before `slot(index)`,
-            // because `first + second = count` is at most the capacity.
-            unsafe { to.copy_from_nonoverlapping(rest, second) };
+        // `count` here and not `first`: where the caller's is a constant, so is this copy's.
+        if second == 0 {
+            // SAFETY: all `count` slots lie between `slot(index)` and the end; the caller owns
+            // them and `source` holds as many items in other memory, by the caller's word.
+            return unsafe { to.copy_from_nonoverlapping(source, count) };
         }
+        // SAFETY: `first` slots lie between `slot(index)` and the end; otherwise as above.
+        unsafe { to.copy_from_nonoverlapping(source, first) };
+        // SAFETY: `first <= count` items lie behind `source`.
+        let rest = unsafe { source.add(first) };
+        let to = self.first.cast::<T>().as_ptr();
+        // SAFETY: `second` slots lie from slot zero on, before `slot(index)`, because
+        // `first + second = count` is at most the capacity; otherwise as above.
+        unsafe { to.copy_from_nonoverlapping(rest, second) };
     }
 
     /// Moves the items of `count` slots from `index` on to `target`.
@@ -138,16 +141,18 @@ impl<'r, T> Slots<'r, T> {
         self.will_read(index, count);
         let (first, second) = self.runs(index, count);
         let from = self.slot(index).cast::<T>().as_ptr();
-        // SAFETY: `first` slots lie between `slot(index)` and the end; the caller owns them, they
-        // hold items, and `target` has room for as many in other memory.
-        unsafe { target.copy_from_nonoverlapping(from, first) };
-        if second > 0 {
-            let from = self.first.cast::<T>().as_ptr();
-            // SAFETY: there is room for `first <= count` items behind `target`.
-            let rest = unsafe { target.add(first) };
-            // SAFETY: as above, with the `second` slots from slot zero on.
-            unsafe { rest.copy_from_nonoverlapping(from, second) };
+        if second == 0 {
+            // SAFETY: all `count` slots lie between `slot(index)` and the end; the caller owns
+            // them, they hold items, and `target` has room for as many in other memory.
+            return unsafe { target.copy_from_nonoverlapping(from, count) };
         }
+        // SAFETY: `first` slots lie between `slot(index)` and the end; otherwise as above.
+        unsafe { target.copy_from_nonoverlapping(from, first) };
+        // SAFETY: there is room for `first <= count` items behind `target`.
+        let rest = unsafe { target.add(first) };
+        let from = self.first.cast::<T>().as_ptr();
+        // SAFETY: the `second` slots lie from slot zero on; otherwise as above.
+        unsafe { rest.copy_from_nonoverlapping(from, second) };
     }
 
     /// The items of `count` slots from `index` on, to look at.
