@@ -112,21 +112,7 @@ impl Histogram {
     /// The value that this share of values does not exceed, at most 1/32 too large; `None` if
     /// there is none. While another thread records, it is that of a moment ago.
     pub fn quantile(&self, quantile: Quantile) -> Option<u64> {
-        let total: u64 = self.buckets.iter().map(Counter::value).sum();
-        let share = u128::from(total) * u128::from(quantile.0.min(MILLION));
-        // The rank of the value that is asked for, from 1 up to `total`.
-        let rank = u64::try_from(share.div_ceil(u128::from(MILLION)))
-            .unwrap_or(u64::MAX)
-            .max(1);
-        let mut seen = 0u64;
-        for (index, bucket) in self.buckets.iter().enumerate() {
-            seen = seen.saturating_add(bucket.value());
-            if seen >= rank {
-                // Nothing recorded exceeds the maximum, though its bucket may.
-                return Some(last_of(index).min(self.max()));
-            }
-        }
-        None
+        quantile_of(self.buckets(), quantile, self.max())
     }
 
     /// Each range of values that came, from the least, and how often: first and last value, and
@@ -136,6 +122,16 @@ impl Histogram {
         buckets
             .map(|(index, bucket)| (first_of(index), last_of(index), bucket.value()))
             .filter(|&(.., times)| times != 0)
+    }
+
+    /// How often values of each bucket came.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = u64> + Clone + '_ {
+        self.buckets.iter().map(Counter::value)
+    }
+
+    /// The sum of all values, modulo 2^64.
+    pub(super) fn sum(&self) -> u64 {
+        self.sum.value()
     }
 }
 
@@ -175,7 +171,7 @@ const BITS: u32 = 5;
 /// Values below `2 * LINEAR` have a bucket each.
 const LINEAR: usize = 1 << BITS;
 /// A row of `LINEAR` buckets for each power of two from `LINEAR` on, and one below it.
-const BUCKETS: usize = (64 - BITS as usize + 1) * LINEAR;
+pub(super) const BUCKETS: usize = (64 - BITS as usize + 1) * LINEAR;
 const MILLION: u32 = 1_000_000;
 
 #[inline]
@@ -188,7 +184,7 @@ const fn bucket_of(value: u64) -> usize {
     row * LINEAR + column
 }
 
-const fn first_of(bucket: usize) -> u64 {
+pub(super) const fn first_of(bucket: usize) -> u64 {
     let (row, column) = (bucket / LINEAR, bucket % LINEAR);
     match row.checked_sub(1) {
         None => column as u64,
@@ -196,9 +192,32 @@ const fn first_of(bucket: usize) -> u64 {
     }
 }
 
-const fn last_of(bucket: usize) -> u64 {
+pub(super) const fn last_of(bucket: usize) -> u64 {
     let shift = (bucket / LINEAR).saturating_sub(1);
     first_of(bucket) + ((1 << shift) - 1)
+}
+
+/// The value that this share of the values in `buckets` does not exceed; none of them exceeds `max`.
+pub(super) fn quantile_of(
+    buckets: impl Iterator<Item = u64> + Clone,
+    quantile: Quantile,
+    max: u64,
+) -> Option<u64> {
+    let total = buckets.clone().fold(0, u64::saturating_add);
+    let share = u128::from(total) * u128::from(quantile.0.min(MILLION));
+    // The rank of the value that is asked for, from 1 up to `total`.
+    let rank = u64::try_from(share.div_ceil(u128::from(MILLION)))
+        .unwrap_or(u64::MAX)
+        .max(1);
+    let mut seen = 0u64;
+    for (index, times) in buckets.enumerate() {
+        seen = seen.saturating_add(times);
+        if seen >= rank {
+            // Nothing recorded exceeds the maximum, though its bucket may.
+            return Some(last_of(index).min(max));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
