@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::DropReason;
-use crate::trace::Counter;
+use crate::trace::{Counter, Counters};
 
 /// What a worker counted: it writes, any thread reads.
 ///
@@ -32,7 +32,7 @@ pub struct WorkerStats {
     pub polls: Counter,
     /// Rounds in which nothing was received.
     pub idle: Counter,
-    drops: [Counter; DropReason::COUNT],
+    drops: Counters<{ DropReason::COUNT }>,
 }
 
 impl WorkerStats {
@@ -47,7 +47,7 @@ impl WorkerStats {
             exceptions: Counter::new(),
             polls: Counter::new(),
             idle: Counter::new(),
-            drops: [const { Counter::new() }; DropReason::COUNT],
+            drops: Counters::new(),
         }
     }
 
@@ -62,35 +62,31 @@ impl WorkerStats {
             exceptions: Counter::new(),
             polls: Counter::new(),
             idle: Counter::new(),
-            drops: core::array::from_fn(|_| Counter::new()),
+            drops: Counters::new(),
         }
     }
 
     /// Packets dropped for this reason.
     pub fn dropped(&self, why: DropReason) -> u64 {
-        self.drops
-            .get(usize::from(why.code()))
-            .map_or(0, Counter::value)
+        self.drops.value(usize::from(why.code()))
     }
 
     /// The reasons for which packets were dropped, and how many each.
     pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
-        let codes = (0..DropReason::COUNT as u8).map(DropReason::from_code);
-        codes
-            .map(|why| (why, self.dropped(why)))
-            .filter(|&(_, count)| count != 0)
+        // Every number is below `DropReason::COUNT`, and so fits.
+        self.drops
+            .in_use()
+            .map(|(code, count)| (DropReason::from_code(code as u8), count))
     }
 
     /// Packets dropped for whatever reason.
     pub fn dropped_in_all(&self) -> u64 {
-        self.drops.iter().map(Counter::value).sum()
+        self.drops.total()
     }
 
     #[inline]
     pub(super) fn drop(&self, why: DropReason, count: usize) {
-        if let Some(counter) = self.drops.get(usize::from(why.code())) {
-            counter.add(count as u64);
-        }
+        self.drops.add(usize::from(why.code()), count as u64);
     }
 
     #[inline]
