@@ -35,6 +35,13 @@ impl<'a> Input<'a> {
         range.start + usize::from(self.u16()) % range.len()
     }
 
+    /// Up to `count` bytes.
+    pub(crate) fn bytes(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
     /// All that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.0)

@@ -10,6 +10,7 @@
 //! - [`rewriting`]: changing addresses and ports in place;
 //! - [`mempool`]: frames and their windows against a model, ending with an audit;
 //! - [`rings`]: every operation beside a queue;
+//! - [`forward`]: whole forwarders on a stream of packets;
 //! - [`captures`]: what is read of a file, and read again after it was written.
 //!
 //! ```
@@ -20,6 +21,7 @@
 
 pub mod captures;
 pub mod checksums;
+pub mod forward;
 pub mod headers;
 mod input;
 pub mod mempool;
@@ -40,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     target("arp", headers::arp),
     target("captures", captures::read),
     target("checksum", checksums::sums),
+    target("cross_connect", forward::cross_connect),
     target("ethernet", headers::ethernet),
     target("gre", headers::gre),
     target("icmpv4", headers::icmpv4),
@@ -54,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     target("rewrite", rewriting::rewrite),
     target("ring_mpmc", rings::mpmc),
     target("ring_spsc", rings::spsc),
+    target("router", forward::router),
     target("sctp", headers::sctp),
     target("tcp", headers::tcp),
     target("udp", headers::udp),
