@@ -5,70 +5,10 @@
 
 use core::time::Duration;
 use std::ffi::CString;
-use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::process::Command;
 
-/// A network namespace.
-pub struct Namespace(File);
-
-impl Namespace {
-    /// A new one, which the calling thread does not stay in.
-    fn new() -> io::Result<Self> {
-        let before = Self::current();
-        // SAFETY: no pointers are passed; only this thread's network namespace changes.
-        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let new = Self::current();
-        // Nothing speaks that was not told to.
-        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")?;
-        before.enter();
-        Ok(new)
-    }
-
-    /// The calling thread's.
-    fn current() -> Self {
-        Self(File::open("/proc/thread-self/ns/net").expect("the thread's network namespace"))
-    }
-
-    /// Moves the calling thread here.
-    pub fn enter(&self) {
-        // SAFETY: no pointers are passed; only this thread's network namespace changes.
-        let result = unsafe { libc::setns(self.0.as_raw_fd(), libc::CLONE_NEWNET) };
-        assert_eq!(result, 0, "setns: {}", io::Error::last_os_error());
-    }
-
-    /// Runs `work` with the thread here.
-    pub fn inside<R>(&self, work: impl FnOnce() -> R) -> R {
-        let before = Self::current();
-        self.enter();
-        let result = work();
-        before.enter();
-        result
-    }
-
-    /// Runs `ip` here.
-    pub fn ip(&self, arguments: &str) {
-        self.inside(|| run("ip", arguments));
-    }
-
-    /// A path by which `ip` finds it.
-    pub fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
-    }
-
-    /// A raw socket on an interface of this namespace.
-    pub fn socket(&self, interface: &str) -> RawSocket {
-        self.inside(|| RawSocket::on(interface))
-    }
-
-    /// Another descriptor of the same namespace.
-    pub fn again(&self) -> Self {
-        Self(self.0.try_clone().expect("another descriptor"))
-    }
-}
+use linecard_testnet::Namespace;
 
 /// The thread's own namespace with one end of a pair, `lc0`; the other end, `lc1`, is in the
 /// peer's.
@@ -87,58 +27,46 @@ impl Net {
 
     /// As [`new`](Self::new), with options of `ip link add` for both ends.
     pub fn with(options: &str) -> Option<Self> {
-        if std::env::var_os("LINECARD_SKIP_VETH").is_some() {
-            return skip("LINECARD_SKIP_VETH is set");
+        if !linecard_testnet::available(&["ip"]) {
+            return None;
         }
-        let (here, peer) = match (Namespace::new(), Namespace::new()) {
-            (Ok(here), Ok(peer)) => (here, peer),
-            (Err(error), _) | (_, Err(error)) => {
-                return skip(&format!("no new network namespace: {error}"));
-            }
-        };
-        if let Err(error) = Command::new("ip").arg("-V").output() {
-            return skip(&format!("no `ip` command (iproute2): {error}"));
-        }
+        let namespace = || Namespace::new().expect("a namespace");
         let net = Self {
-            before: Namespace::current(),
-            here,
-            peer,
+            before: Namespace::current().expect("the thread's namespace"),
+            here: namespace(),
+            peer: namespace(),
         };
-        net.here.enter();
-        net.pair("lc0", "lc1", options, &net.peer);
+        net.here.enter().expect("into the namespace");
+        let path = net.peer.path();
+        net.ip(&format!(
+            "link add lc0 {options} type veth peer name lc1 {options} netns {path}"
+        ));
+        net.ip("link set lc0 up");
+        net.peer.ip("link set lc1 up");
         Some(net)
     }
 
     /// A further pair: `near` here, `far` in a namespace of its own.
     pub fn second(&self, near: &str, far: &str) -> Namespace {
         let namespace = Namespace::new().expect("a namespace");
-        self.pair(near, far, "", &namespace);
+        self.here.pair(near, &namespace, far);
         namespace
     }
 
     /// Runs `ip` here.
     pub fn ip(&self, arguments: &str) {
-        run("ip", arguments);
+        self.here.ip(arguments);
     }
 
     /// A raw socket on `lc1`.
     pub fn peer_socket(&self) -> RawSocket {
-        self.peer.socket("lc1")
-    }
-
-    fn pair(&self, near: &str, far: &str, options: &str, there: &Namespace) {
-        let path = there.path();
-        self.ip(&format!(
-            "link add {near} {options} type veth peer name {far} {options} netns {path}"
-        ));
-        self.ip(&format!("link set {near} up"));
-        there.ip(&format!("link set {far} up"));
+        self.peer.inside(|| RawSocket::on("lc1"))
     }
 }
 
 impl Drop for Net {
     fn drop(&mut self) {
-        self.before.enter();
+        self.before.enter().expect("back to where the thread was");
     }
 }
 
@@ -284,29 +212,6 @@ pub fn set_merging(interface: &str, on: bool) {
         "GRO of {interface}: {}",
         io::Error::last_os_error()
     );
-}
-
-/// Runs a command in the thread's namespace; its complaint is the test's failure.
-pub fn run(program: &str, arguments: &str) -> String {
-    let output = Command::new(program)
-        .args(arguments.split_whitespace())
-        .output();
-    let output = output.unwrap_or_else(|error| panic!("{program} {arguments}: {error}"));
-    assert!(
-        output.status.success(),
-        "{program} {arguments}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn skip<T>(why: &str) -> Option<T> {
-    eprintln!("SUITE SKIPPED veth: {why}");
-    assert!(
-        std::env::var_os("LINECARD_REQUIRE_VETH").is_none(),
-        "veth tests are required: {why}"
-    );
-    None
 }
 
 /// `include/uapi/linux/if_packet.h`.

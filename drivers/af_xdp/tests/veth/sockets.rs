@@ -14,8 +14,9 @@ use linecard::wire::checksum::PseudoHeader;
 use linecard::wire::parse::{self, VERIFY};
 use linecard::wire::{IpProtocol, Kinds};
 use linecard_af_xdp::{Config, Umem, XdpMode};
+use linecard_testnet::Namespace;
 
-use crate::net::{Namespace, Net};
+use crate::net::Net;
 use crate::rig::{Rig, pool};
 
 /// Whether the transport checksum of a frame is right; panics if it has none.
@@ -202,8 +203,7 @@ fn tcp_works_as_it_stands() {
 
 /// Gives an interface the addresses 192.0.2.`number` and 2001:db8::`number`.
 fn address(namespace: &Namespace, interface: &str, number: u8) {
-    let key = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
-    namespace.inside(|| std::fs::write(key, "0").expect("sysctl"));
+    namespace.sysctl(&format!("ipv6/conf/{interface}/disable_ipv6"), "0");
     namespace.ip(&format!("addr replace 192.0.2.{number}/24 dev {interface}"));
     namespace.ip(&format!(
         "addr replace 2001:db8::{number}/64 dev {interface} nodad"

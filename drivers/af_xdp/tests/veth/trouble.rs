@@ -8,6 +8,7 @@ use std::time::Instant;
 use linecard::device::{Device, DeviceError, Link, RxQueue, TxQueue};
 use linecard::packet::Burst;
 use linecard_af_xdp::{Config, Interface, Umem};
+use linecard_testnet::Namespace;
 
 use crate::net::{Net, RawSocket, frame, number_of};
 use crate::rig::{Rig, pool, small};
@@ -213,9 +214,9 @@ fn every_packet_of_a_flood_is_accounted_for() {
     let sent = Arc::new(AtomicU64::new(0));
     let flood = {
         let (done, sent) = (Arc::clone(&done), Arc::clone(&sent));
-        let peer = net.peer.again();
+        let peer = net.peer.inside(Namespace::current).expect("the peer's");
         std::thread::spawn(move || {
-            peer.enter();
+            peer.enter().expect("into the peer's");
             let far = RawSocket::on("lc1");
             for number in 0..300_000 {
                 // Refused when the device's queue is full: then it was not sent.
