@@ -383,3 +383,11 @@ impl fmt::Display for Status {
 
 /// Ethernet header and one VLAN tag (`ETH_HLEN` + `VLAN_HLEN`), in bytes on top of the MTU.
 const LINK_HEADER: usize = 18;
+
+/// Queues and ports move to the thread that uses them.
+const _: () = {
+    const fn moves<T: Send>() {}
+    moves::<Port<'_>>();
+    moves::<Rx<'_>>();
+    moves::<Tx<'_>>();
+};

@@ -20,6 +20,10 @@ use crate::sys::if_xdp::{PACKET_HEADROOM, UmemReg};
 /// cannot share one, and then the same region is registered once for each, which changes nothing
 /// but the count of locked pages.
 ///
+/// The kernel leaves alone what of a frame lies more than 256 bytes in front of received data. Should
+/// another driver keep something in the pool's private area, give the pool 256 bytes of headroom
+/// besides.
+///
 /// ```no_run
 /// # #[cfg(target_os = "linux")] {
 /// use linecard::mempool::{Pool, PoolConfig, Region, Slot};

@@ -2,7 +2,7 @@
 
 use super::{PseudoHeader, Sum, udp_checksum};
 use crate::wire::parse::{self, TRUST};
-use crate::wire::{EtherType, IpProtocol, Kinds, Layers};
+use crate::wire::{EtherType, IpProtocol, Kinds, Layers, SctpMut};
 
 /// Whether anything was written: what [`finish`] and [`finish_doubtful`] answer.
 ///
@@ -26,18 +26,19 @@ pub enum Finish {
 /// Such a packet has only the sum of its pseudo-header in the checksum field, not complemented
 /// (in Linux `CHECKSUM_PARTIAL`, in virtio `VIRTIO_NET_HDR_F_NEEDS_CSUM`). Whatever the field
 /// holds, the right checksum is written there; a fragment, whose checksum covers more than is in
-/// it, and a UDP datagram without a checksum are left alone.
+/// it, and a UDP datagram without a checksum are left alone. SCTP's CRC32c, of which a sender
+/// leaves all zeros, is filled in where it is zero.
 ///
 /// `packet` starts where the offsets of `layers` count from.
 #[inline]
 pub fn finish(packet: &mut [u8], layers: Layers) -> Finish {
-    let Some(transport) = Transport::of(packet, layers) else {
-        return Finish::Untouched;
-    };
-    transport.write(packet)
+    match Transport::of(packet, layers) {
+        Some(transport) => transport.write(packet),
+        None => finish_sctp(packet, layers),
+    }
 }
 
-/// Finishes TCP and UDP checksums that may or may not have been left to the device: the port cannot
+/// Finishes TCP, UDP and SCTP checksums that may or may not have been left to the device: the port cannot
 /// tell, and some of its senders do so.
 ///
 /// A checksum is taken for unfinished when the field holds the pseudo-header's sum and does not
@@ -78,10 +79,46 @@ pub fn finish_doubtful(packet: &mut [u8], layers: Layers) -> Finish {
     {
         return transport.write_unless_right(packet);
     }
+    if layers.contains(Kinds::SCTP) {
+        return finish_sctp(packet, layers);
+    }
     match inside(packet, layers) {
         Some((start, end, layers)) => inner(packet.get_mut(start..end), layers),
         None => Finish::Untouched,
     }
+}
+
+/// Fills in the CRC32c of SCTP if it is zero, which a finished one is by chance alone, and then the
+/// same comes out.
+#[cold]
+fn finish_sctp(packet: &mut [u8], layers: Layers) -> Finish {
+    if !layers.contains(Kinds::SCTP) || layers.contains(Kinds::FRAGMENT) {
+        return Finish::Untouched;
+    }
+    let bounds = ip_end(packet, layers).zip(layers.l4_offset());
+    let Some((end, start)) = bounds else {
+        return Finish::Untouched;
+    };
+    match packet.get_mut(start..end).map(SctpMut::new) {
+        Some(Ok(mut sctp)) if sctp.header.checksum() == 0 => {
+            sctp.fill_checksum();
+            Finish::Finished
+        }
+        _ => Finish::Untouched,
+    }
+}
+
+/// Where the IP packet ends, whatever the frame goes on with.
+#[inline]
+fn ip_end(packet: &[u8], layers: Layers) -> Option<usize> {
+    let l3 = layers.l3_offset();
+    let ip = packet.get(l3..)?;
+    let len = if layers.contains(Kinds::IPV4) {
+        u16::from_be_bytes(*ip.get(2..)?.first_chunk()?).into()
+    } else {
+        usize::from(u16::from_be_bytes(*ip.get(4..)?.first_chunk()?)) + 40
+    };
+    l3.checked_add(len).filter(|end| *end <= packet.len())
 }
 
 /// As [`finish_doubtful`], without looking into the packet any further.
@@ -129,25 +166,17 @@ impl Transport {
         }
         let (l3, start) = (layers.l3_offset(), layers.l4_offset()?);
         let ip = packet.get(l3..)?;
-        let (pseudo, len) = if kinds.contains(Kinds::IPV4) {
+        let pseudo = if kinds.contains(Kinds::IPV4) {
             let header: &[u8; 20] = ip.first_chunk()?;
             let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-            let pseudo = PseudoHeader::ipv4([s0, s1, s2, s3].into(), [d0, d1, d2, d3].into());
-            (
-                pseudo,
-                usize::from(u16::from_be_bytes([header[2], header[3]])),
-            )
+            PseudoHeader::ipv4([s0, s1, s2, s3].into(), [d0, d1, d2, d3].into())
         } else {
             let header: &[u8; 40] = ip.first_chunk()?;
             let source: [u8; 16] = *header.get(8..)?.first_chunk()?;
             let destination: [u8; 16] = *header.get(24..)?.first_chunk()?;
-            let pseudo = PseudoHeader::ipv6(source.into(), destination.into());
-            (
-                pseudo,
-                usize::from(u16::from_be_bytes([header[4], header[5]])) + 40,
-            )
+            PseudoHeader::ipv6(source.into(), destination.into())
         };
-        let end = l3.checked_add(len)?;
+        let end = ip_end(packet, layers)?;
         let segment = packet.get(start..end)?;
         let end = match protocol {
             // UDP has a length of its own, and it is the one that counts.

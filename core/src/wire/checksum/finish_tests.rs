@@ -221,3 +221,25 @@ fn a_datagram_without_a_checksum_and_a_fragment_are_left() {
     assert_eq!(finish(&mut frame, layers), Finish::Untouched);
     assert_eq!(frame, before);
 }
+
+#[test]
+fn what_was_left_of_sctp_is_filled_in() {
+    let mut right = Vec::new();
+    let chunks = [7, 132, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 3, 0, 0, 16];
+    let mut segment = [&chunks[..], &[0; 12]].concat();
+    let mut sctp = crate::wire::SctpMut::new(&mut segment).unwrap();
+    sctp.fill_checksum();
+    PacketBuilder::ethernet2([2; 6], [4; 6])
+        .ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
+        .write(&mut right, etherparse::IpNumber::SCTP, &segment)
+        .unwrap();
+    right.resize(right.len() + 6, 0xa5);
+    let layers = parse::parse::<TRUST>(&right).layers;
+    let mut frame = right.clone();
+    for finish in [finish, finish_doubtful] {
+        assert_eq!(finish(&mut frame, layers), Finish::Untouched);
+        frame[42..46].fill(0);
+        assert_eq!(finish(&mut frame, layers), Finish::Finished);
+        assert_eq!(frame, right);
+    }
+}

@@ -152,6 +152,11 @@ fn attach(
             }
         }
     }
+    // Neither mode is understood: a link to an XDP program is not.
+    if native == generic && generic == Some(Errno::INVAL) {
+        let (missing, since) = ("BPF link of an XDP program", "5.9");
+        return Err(Error::KernelTooOld { missing, since });
+    }
     Err(Error::AttachRefused {
         interface: interface.name().into(),
         native,

@@ -399,4 +399,36 @@ fn a_missing_privilege_is_named() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
 }
 
+/// Not a test of its own: what [`memory_that_cannot_be_locked_is_named`] runs with little allowed.
+#[test]
+fn try_without_locked_memory() {
+    if std::env::var_os(HOLD).is_none() {
+        return;
+    }
+    let bytes = 1024 * 2048;
+    assert_eq!(queue_refusal(0, 1024, small()), Error::LockLimit { bytes });
+}
+
+#[test]
+fn memory_that_cannot_be_locked_is_named() {
+    let Some(_net) = Net::new() else { return };
+    let output = Command::new("prlimit")
+        .args(["--memlock=65536", "setpriv", "--bounding-set=-ipc_lock"])
+        .arg(std::env::current_exe().expect("this test"))
+        .args([
+            "--exact",
+            "lifecycle::try_without_locked_memory",
+            "--nocapture",
+        ])
+        .env(HOLD, "1")
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => return println!("no prlimit (util-linux): {error}"),
+    };
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.contains("1 passed"), "{printed}{complained}");
+}
+
 const HOLD: &str = "LINECARD_VETH_CHILD";

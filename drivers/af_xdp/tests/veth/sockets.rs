@@ -116,6 +116,50 @@ fn datagrams_of_a_socket_come_in_unfinished_and_are_finished() {
     }
 }
 
+/// In a tunnel it is the inner checksum that the kernel leaves to the device.
+#[test]
+fn what_a_tunnel_leaves_unfinished_is_finished_inside() {
+    let Some(net) = Net::new() else { return };
+    address(&net.peer, "lc1", 1);
+    net.peer
+        .ip("neigh replace 192.0.2.2 lladdr 02:00:00:00:00:01 dev lc1");
+    let vxlan = "link add vx1 type vxlan id 7 dstport 4789 local 192.0.2.1 remote 192.0.2.2";
+    let (text, can) = net.peer.output("ip", vxlan);
+    if !can {
+        println!("this kernel has no VXLAN: {text}");
+        return;
+    }
+    net.peer.ip("link set vx1 up");
+    net.peer.ip("addr add 198.51.100.1/24 dev vx1");
+    net.peer
+        .ip("neigh replace 198.51.100.2 lladdr 02:00:00:00:00:09 dev vx1");
+    let mut rig = Rig::new(Config {
+        ring_size: 64,
+        ..Config::default()
+    });
+    let socket = net
+        .peer
+        .inside(|| UdpSocket::bind("198.51.100.1:0").expect("a socket"));
+    let mut unfinished = 0;
+    for len in 0..50 {
+        socket
+            .send_to(&vec![7; len], "198.51.100.2:5000")
+            .expect("sent");
+        let mut packet = rig.receive().expect("the datagram");
+        let layers = parse::parse::<{ VERIFY }>(packet.data()).layers;
+        assert!(layers.contains(Kinds::VXLAN), "{layers:?}");
+        let inner = layers.l4_offset().expect("layer 4") + 16;
+        unfinished += usize::from(!adds_up(&packet.data()[inner..]));
+        packet.finish_checksum();
+        assert!(adds_up(&packet.data()[inner..]), "datagram of {len} bytes");
+    }
+    assert!(
+        unfinished > 40,
+        "the test does not test what it should: {unfinished}"
+    );
+    rig.close();
+}
+
 /// A wire through the program, between two namespaces whose kernels talk TCP: hands every packet of
 /// one port to the other, and finishes checksums on the way.
 fn wire(mode: XdpMode, stop: Arc<AtomicBool>) -> thread::JoinHandle<[u64; 2]> {
