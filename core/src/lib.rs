@@ -36,3 +36,8 @@ pub mod ring;
 mod sync;
 pub mod trace;
 pub mod wire;
+
+/// The example in README.md, held to compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
