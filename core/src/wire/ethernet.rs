@@ -30,7 +30,8 @@ use super::{EtherType, Header, MacAddr, WireError};
 /// ```
 /// use linecard::wire::{EtherType, EthernetHeader, Header, MacAddr};
 ///
-/// let header = EthernetHeader::new(MacAddr::BROADCAST, MacAddr([2, 0, 0, 0, 0, 1]), EtherType::ARP);
+/// let source = MacAddr([2, 0, 0, 0, 0, 1]);
+/// let header = EthernetHeader::new(MacAddr::BROADCAST, source, EtherType::ARP);
 /// let mut frame = [0; 60];
 /// let payload = header.write(&mut frame)?;
 /// assert_eq!(payload.len(), 46);

@@ -15,7 +15,8 @@ use super::WireError;
 ///
 /// ```
 /// use linecard::wire::{Header, WireError};
-/// use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, byteorder::network_endian::U16};
+/// use zerocopy::byteorder::network_endian::U16;
+/// use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 ///
 /// #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 /// #[repr(C)]

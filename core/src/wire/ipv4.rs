@@ -35,7 +35,8 @@ use super::{Header, IpProtocol, Ipv4Options, WireError};
 /// use core::net::Ipv4Addr;
 /// use linecard::wire::{Header, IpProtocol, Ipv4Header};
 ///
-/// let mut header = Ipv4Header::new(Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2), IpProtocol::UDP, 8)?;
+/// let (a, b) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
+/// let mut header = Ipv4Header::new(a, b, IpProtocol::UDP, 8)?;
 /// header.set_ttl(1);
 /// header.fill_checksum();
 /// assert_eq!(header.total_len(), 28);

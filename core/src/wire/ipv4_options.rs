@@ -171,7 +171,8 @@ impl core::iter::FusedIterator for Ipv4Options<'_> {}
 /// use linecard::wire::{Ipv4Option, Ipv4OptionKind};
 ///
 /// let data = [8, 10, 0, 0, 1, 0, 0, 0, 0]; // pointer, one address written, room for another
-/// let Ipv4Option::Route(kind, route) = Ipv4Option::new(Ipv4OptionKind::RECORD_ROUTE, &data)? else {
+/// let option = Ipv4Option::new(Ipv4OptionKind::RECORD_ROUTE, &data)?;
+/// let Ipv4Option::Route(kind, route) = option else {
 ///     panic!("not a route");
 /// };
 /// assert_eq!(kind, Ipv4OptionKind::RECORD_ROUTE);

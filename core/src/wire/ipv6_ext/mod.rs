@@ -250,7 +250,8 @@ impl core::iter::FusedIterator for Ipv6Extensions<'_> {}
 /// use linecard::wire::{IpProtocol, Ipv6Extensions};
 ///
 /// // The middle of a fragmented UDP datagram: its header is elsewhere.
-/// let upper = Ipv6Extensions::new(IpProtocol::FRAGMENT, &[17, 0, 0, 8, 0, 0, 0, 9, 0xaa]).upper()?;
+/// let bytes = [17, 0, 0, 8, 0, 0, 0, 9, 0xaa];
+/// let upper = Ipv6Extensions::new(IpProtocol::FRAGMENT, &bytes).upper()?;
 /// assert_eq!((upper.protocol, upper.payload), (IpProtocol::UDP, &[0xaa][..]));
 /// assert!(!upper.has_header());
 /// # Ok::<(), linecard::wire::WireError>(())

@@ -40,7 +40,8 @@ use super::{Header, Icmpv6Header, Icmpv6Type, Ipv6Header, WireError};
 /// let group = ndp::solicited_node(target);
 /// let mut message = [0; 32];
 /// let mac = MacAddr([2, 0, 0, 0, 0, 1]);
-/// let len = ndp::write_solicitation(&mut message, target, Some(mac), &PseudoHeader::ipv6(host, group))?;
+/// let pseudo = PseudoHeader::ipv6(host, group);
+/// let len = ndp::write_solicitation(&mut message, target, Some(mac), &pseudo)?;
 ///
 /// let mut ip = Ipv6Header::new(host, group, IpProtocol::ICMPV6, 32);
 /// ip.set_hop_limit(255);

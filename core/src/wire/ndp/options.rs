@@ -281,7 +281,8 @@ bitflags! {
 /// ```
 /// use linecard::wire::ndp::{PrefixFlags, PrefixInformation};
 ///
-/// let prefix = PrefixInformation::new("2001:db8::".parse().unwrap(), 64, PrefixFlags::all(), 7200, 3600);
+/// let address = "2001:db8::".parse().unwrap();
+/// let prefix = PrefixInformation::new(address, 64, PrefixFlags::all(), 7200, 3600);
 /// assert_eq!(prefix.to_string(), "prefix 2001:db8::/64, valid 7200 s, preferred 3600 s");
 /// ```
 #[derive(
