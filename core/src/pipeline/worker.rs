@@ -256,6 +256,7 @@ where
         if count == 0 {
             return 0;
         }
+        self.sampling.received();
         let mut offloads = Offloads::empty();
         for packet in incoming.packets.iter_mut() {
             packet.port = PortId(port as u16);
@@ -330,12 +331,18 @@ impl<'p> Sampling<'p> {
         let Some(observer) = &mut self.observer else {
             return false;
         };
-        self.bursts = self.bursts.wrapping_add(1);
         let sampled = self.bursts & self.mask == 0;
         if sampled {
             observer.begin();
         }
         sampled
+    }
+
+    /// A burst came. Receives that found nothing are not counted: with a quiet port beside a busy
+    /// one, the busy one's turn might never coincide with the sample's.
+    #[inline]
+    const fn received(&mut self) {
+        self.bursts = self.bursts.wrapping_add(1);
     }
 
     /// The observer, for a burst that is sampled.

@@ -18,6 +18,8 @@ mod error;
 #[allow(unsafe_code)]
 pub mod memory;
 pub mod port;
+pub mod runner;
 pub mod signals;
+pub mod stats;
 
 pub use error::Error;

@@ -28,8 +28,6 @@ pub enum Command {
     Demo(DemoArgs),
     /// Forward between ports until told to stop
     Run(RunArgs),
-    /// Send a capture through a forwarder: same in, same out
-    Replay(ReplayArgs),
     /// Say what works on this machine, and what to do about the rest
     Check,
 }
@@ -77,26 +75,6 @@ pub struct RunArgs {
     pub common: CommonArgs,
 }
 
-/// Flags of `linecard replay`.
-#[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// What is received: pcap or pcapng, by the packets' own clock
-    #[arg(value_name = "IN.pcap")]
-    pub input: PathBuf,
-    /// Where what is sent is written
-    #[arg(value_name = "OUT.pcap")]
-    pub output: PathBuf,
-    /// A TOML file whose first port receives and whose every port sends to OUT.pcap
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// What happens to packets.
-    #[command(flatten)]
-    pub forwarder: ForwarderArgs,
-    /// Pool, worker and statistics.
-    #[command(flatten)]
-    pub common: CommonArgs,
-}
-
 /// What happens to packets.
 #[derive(Debug, Default, Args)]
 pub struct ForwarderArgs {
@@ -135,7 +113,7 @@ pub struct CommonArgs {
     /// The worker's CPU
     #[arg(long, value_name = "N")]
     pub cpu: Option<u64>,
-    /// Most packets of a burst
+    /// Most packets of a burst: 16, 32 or 64
     #[arg(long, value_name = "N")]
     pub burst: Option<u64>,
     /// What a worker does when nothing comes: spin, yield or sleep:TIME
@@ -164,20 +142,6 @@ impl RunArgs {
             .into_iter()
             .map(|port| DraftPort::new(Setting::flag("--port", port)))
             .collect();
-        draft.overlay(over);
-        Ok(draft)
-    }
-}
-
-impl ReplayArgs {
-    /// The file's settings with the flags laid over them; ports only if the file has some.
-    ///
-    /// # Errors
-    /// What is wrong with the file.
-    pub fn draft(self) -> Result<Draft, ConfigError> {
-        let mut draft = file(self.config)?;
-        let mut over = self.common.draft();
-        self.forwarder.add_to(&mut over);
         draft.overlay(over);
         Ok(draft)
     }

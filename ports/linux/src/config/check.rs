@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::HashSet;
 
 use linecard::wire::MacAddr;
 
@@ -217,7 +218,8 @@ fn router(draft: &Draft, ports: &[Port]) -> Result<Router, ConfigError> {
             },
         ));
     }
-    let mut routes: Vec<Route> = Vec::with_capacity(draft.routes.len());
+    let mut routes = Vec::with_capacity(draft.routes.len());
+    let mut seen = HashSet::with_capacity(draft.routes.len());
     for setting in &draft.routes {
         let text: RouteText = rule(setting)?;
         let route = Route {
@@ -225,7 +227,7 @@ fn router(draft: &Draft, ports: &[Port]) -> Result<Router, ConfigError> {
             port: exit(setting, ports, text.port.as_deref(), text.via)?,
             via: text.via,
         };
-        if routes.iter().any(|other| other.prefix == route.prefix) {
+        if !seen.insert(route.prefix) {
             return Err(setting.error(Problem::Duplicate {
                 what: "route to",
                 value: route.prefix.to_string(),
@@ -409,13 +411,19 @@ fn worker(draft: &Draft) -> Result<Worker, ConfigError> {
             None => None,
             Some(_) => Some(in_range(draft.cpu.as_ref(), "CPU", 0, 0, MAX_CPU)? as usize),
         },
-        burst: in_range(
-            draft.burst.as_ref(),
-            "burst",
-            default.burst.into(),
-            1,
-            MAX_BURST,
-        )? as u16,
+        burst: match &draft.burst {
+            None => default.burst,
+            Some(setting) => *Worker::BURSTS
+                .iter()
+                .find(|burst| u64::from(**burst) == setting.value)
+                .ok_or_else(|| {
+                    setting.error(Problem::Invalid {
+                        what: "burst size",
+                        value: setting.value.to_string(),
+                        expected: "16, 32 or 64",
+                    })
+                })?,
+        },
         idle: idle.transpose()?.unwrap_or(default.idle),
     })
 }
@@ -474,13 +482,12 @@ fn in_range(
     }
 }
 
-const MAX_PORTS: usize = 64;
+const MAX_PORTS: usize = crate::runner::MAX_PORTS;
 /// Fewer could not fill one burst on each of two ports.
 const MIN_FRAMES: u64 = 64;
 const MAX_FRAMES: u64 = 1 << 24;
 const MIN_FRAME_SIZE: u64 = 2_048;
 const MAX_FRAME_SIZE: u64 = 32_768;
-const MAX_BURST: u64 = 64;
 /// The kernel's largest `NR_CPUS` is 8,192.
 const MAX_CPU: u64 = 8_191;
 

@@ -2,7 +2,7 @@
 //!
 //! | text | what it is |
 //! |---|---|
-//! | `af_xdp:IF[,queue=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no]` | a queue of a network interface |
+//! | `af_xdp:IF[,queue=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no][,ring=N]` | a queue of a network interface |
 //! | `pcap:FILE[,out=FILE][,loop=N\|endless][,timing=fast\|original]` | receives what FILE holds, sends into `out` |
 //! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
 //! | `loopback` | receives what was sent to it |
@@ -51,6 +51,8 @@ pub struct AfXdp {
     pub mode: AfXdpMode,
     /// Whether the device reads and writes the pool's memory itself.
     pub zero_copy: ZeroCopy,
+    /// Packets that each of its rings holds, a power of two.
+    pub ring: u32,
 }
 
 /// Where the redirect program runs.
@@ -189,6 +191,7 @@ impl Device {
                     queue: 0,
                     mode: AfXdpMode::default(),
                     zero_copy: ZeroCopy::default(),
+                    ring: DEFAULT_RING,
                 }));
             }
             "pcap" => {
@@ -250,6 +253,17 @@ impl Device {
                     ],
                 )?;
             }
+            (Self::AfXdp(xdp), "ring") => {
+                let ring = number("ring", value, 64, 32_768)?;
+                if !ring.is_power_of_two() {
+                    return Err(Problem::Invalid {
+                        what: "ring size",
+                        value: value.into(),
+                        expected: "a power of two from 64 to 32768",
+                    });
+                }
+                xdp.ring = ring;
+            }
             (Self::Pcap(pcap), "out") => pcap.output = Some(value.into()),
             (Self::Pcap(pcap), "loop") => {
                 pcap.rounds = match value {
@@ -275,7 +289,7 @@ impl Device {
             }
             (device, _) => {
                 let own: &[&str] = match device {
-                    Self::AfXdp(_) => &["queue", "mode", "zero-copy"],
+                    Self::AfXdp(_) => &["queue", "mode", "zero-copy", "ring"],
                     Self::Pcap(_) => &["out", "loop", "timing"],
                     Self::Generator(_) => &["flows", "size", "count"],
                     Self::Loopback | Self::Null => &[],
@@ -359,6 +373,7 @@ pub(crate) fn number_u64(
     Ok(number)
 }
 
+const DEFAULT_RING: u32 = 2_048;
 const KINDS: [&str; 5] = ["af_xdp", "pcap", "generator", "loopback", "null"];
 const PORT_OPTIONS: [&str; 3] = ["name", "addr", "mac"];
 
@@ -373,12 +388,13 @@ mod tests {
     #[test]
     fn every_option_of_every_kind() {
         assert_eq!(
-            "af_xdp:veth0,queue=2,mode=native,zero-copy=no".parse(),
+            "af_xdp:veth0,queue=2,mode=native,zero-copy=no,ring=64".parse(),
             Ok(Device::AfXdp(AfXdp {
                 interface: "veth0".into(),
                 queue: 2,
                 mode: AfXdpMode::Native,
                 zero_copy: ZeroCopy::No,
+                ring: 64,
             }))
         );
         assert_eq!(
@@ -456,6 +472,10 @@ mod tests {
             (
                 "af_xdp:eth0,queue=4096",
                 "queue 4096 is out of range; choose 0 to 4095",
+            ),
+            (
+                "af_xdp:eth0,ring=100",
+                "`100` is no ring size; expected a power of two from 64 to 32768",
             ),
             (
                 "af_xdp:eth0,queue=1,queue=2",

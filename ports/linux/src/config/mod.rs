@@ -194,10 +194,15 @@ impl Default for Pool {
 pub struct Worker {
     /// The CPU it is kept on; none lets the kernel move it.
     pub cpu: Option<usize>,
-    /// Most packets of a burst.
+    /// Most packets of a burst, one of [`BURSTS`](Self::BURSTS).
     pub burst: u16,
     /// What it does when nothing comes.
     pub idle: Idle,
+}
+
+impl Worker {
+    /// The sizes of a burst that there are workers for.
+    pub const BURSTS: [u16; 3] = [16, 32, 64];
 }
 
 impl Default for Worker {

@@ -1,9 +1,12 @@
 //! Ports that live in this process, and the one type that stands for any port.
 //!
+//! - [`AnyPort`]: a port of any kind, [`AnyRx`] and [`AnyTx`] its queues;
 //! - [`Generator`]: receives made-up UDP packets of many [`Flow`]s, discards what is sent.
 
+mod any;
 mod flow;
 mod generator;
 
+pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx};
 pub use flow::{Flow, Stamp, flows};
 pub use generator::{Generator, GeneratorRx};

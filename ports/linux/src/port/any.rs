@@ -1,0 +1,204 @@
+//! One type for a port of any kind, so that one worker polls them side by side.
+//!
+//! The queues are enums and not trait objects: a call is a branch that is always taken the same
+//! way, and what is behind it can be inlined.
+
+use linecard::device::{
+    Device, Loopback, LoopbackRx, LoopbackTx, Null, NullRx, NullTx, RxQueue, RxStats, TxQueue,
+    TxStats,
+};
+use linecard::mempool::Cache;
+use linecard::packet::BurstView;
+use linecard::wire::MacAddr;
+use linecard_pcap::{PcapDevice, PcapRx, PcapTx};
+
+use super::generator::{Generator, GeneratorRx};
+use crate::clock::MonotonicClock;
+use crate::error::Error;
+
+/// A port of any kind, and the name it goes by.
+#[derive(Debug)]
+pub struct AnyPort<'r, 'p> {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its Ethernet address: the device's own, or the one that it was given.
+    pub mac: MacAddr,
+    /// What it is made of.
+    pub device: AnyDevice<'r, 'p>,
+}
+
+/// What a port is made of.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful of them, made once")]
+pub enum AnyDevice<'r, 'p> {
+    /// A queue of a network interface.
+    AfXdp(linecard_af_xdp::Port<'p>, u16),
+    /// Capture files.
+    Pcap(PcapDevice<MonotonicClock>),
+    /// Made-up packets.
+    Generator(Generator),
+    /// What is sent comes back.
+    Loopback(Loopback<'r, 'p>),
+    /// Nothing comes.
+    Null(Null),
+}
+
+/// The receiving side of an [`AnyPort`].
+#[derive(Debug)]
+pub enum AnyRx<'r, 'p> {
+    /// Of a network interface.
+    AfXdp(linecard_af_xdp::Rx<'p>),
+    /// Of a capture.
+    Pcap(PcapRx<MonotonicClock>),
+    /// Of a generator.
+    Generator(GeneratorRx),
+    /// Of a loopback.
+    Loopback(LoopbackRx<'r, 'p>),
+    /// Of nothing.
+    Null(NullRx),
+}
+
+/// The sending side of an [`AnyPort`].
+#[derive(Debug)]
+pub enum AnyTx<'r, 'p> {
+    /// Of a network interface.
+    AfXdp(linecard_af_xdp::Tx<'p>),
+    /// Into a capture.
+    Pcap(PcapTx<MonotonicClock>),
+    /// Into a loopback.
+    Loopback(LoopbackTx<'r, 'p>),
+    /// Into nothing.
+    Null(NullTx),
+}
+
+impl<'r, 'p: 'r> AnyPort<'r, 'p> {
+    /// Opens the port's queue; frames to receive into come from `cache`.
+    ///
+    /// # Errors
+    /// [`Error::Port`], with what the driver says.
+    pub fn open(&mut self, cache: &mut Cache<'p>) -> Result<(AnyRx<'r, 'p>, AnyTx<'r, 'p>), Error> {
+        let refused = |device: String, error: Box<dyn core::error::Error + Send + Sync>| {
+            Error::port(&self.name, &device, error)
+        };
+        match &mut self.device {
+            AnyDevice::AfXdp(port, queue) => port
+                .open_queue(*queue, cache)
+                .map(|(rx, tx)| (AnyRx::AfXdp(rx), AnyTx::AfXdp(tx)))
+                .map_err(|error| refused(port.name().into(), error.into())),
+            AnyDevice::Pcap(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| (AnyRx::Pcap(rx), AnyTx::Pcap(tx)))
+                .map_err(|error| refused(Device::name(port).into(), error.into())),
+            AnyDevice::Generator(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| (AnyRx::Generator(rx), AnyTx::Null(tx)))
+                .map_err(|error| refused(Device::name(port).into(), error.into())),
+            AnyDevice::Loopback(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| (AnyRx::Loopback(rx), AnyTx::Loopback(tx)))
+                .map_err(|error| refused("loopback".into(), error.into())),
+            AnyDevice::Null(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| (AnyRx::Null(rx), AnyTx::Null(tx)))
+                .map_err(|error| refused("null".into(), error.into())),
+        }
+    }
+
+    /// The longest layer-3 packet that the port sends, in bytes.
+    #[must_use]
+    pub fn mtu(&self) -> usize {
+        match &self.device {
+            AnyDevice::AfXdp(port, _) => port.mtu(),
+            AnyDevice::Pcap(port) => port.mtu(),
+            AnyDevice::Generator(port) => port.mtu(),
+            AnyDevice::Loopback(port) => port.mtu(),
+            AnyDevice::Null(port) => port.mtu(),
+        }
+    }
+
+    /// What the driver has to say of how it was set up.
+    #[must_use]
+    pub fn status(&self) -> Option<String> {
+        match &self.device {
+            AnyDevice::AfXdp(port, _) => Some(port.status().to_string()),
+            _ => None,
+        }
+    }
+
+    /// The error by which the port's output was cut short, once its queue is closed.
+    #[must_use]
+    pub fn output_failed(&self) -> Option<std::io::ErrorKind> {
+        match &self.device {
+            AnyDevice::Pcap(port) => port.output_failed(),
+            _ => None,
+        }
+    }
+}
+
+impl AnyRx<'_, '_> {
+    /// Whether nothing can come any more, however long one waits.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        match self {
+            Self::AfXdp(_) => false,
+            Self::Pcap(rx) => rx.next_due().is_none(),
+            Self::Generator(rx) => rx.is_done(),
+            // What it sent may yet come, and then something is received and not nothing.
+            Self::Loopback(_) | Self::Null(_) => true,
+        }
+    }
+}
+
+impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
+    #[inline]
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        match self {
+            Self::AfXdp(rx) => rx.rx_burst(cache, out),
+            Self::Pcap(rx) => rx.rx_burst(cache, out),
+            Self::Generator(rx) => rx.rx_burst(cache, out),
+            Self::Loopback(rx) => rx.rx_burst(cache, out),
+            Self::Null(rx) => rx.rx_burst(cache, out),
+        }
+    }
+
+    fn stats(&self) -> RxStats {
+        match self {
+            Self::AfXdp(rx) => rx.stats(),
+            Self::Pcap(rx) => RxQueue::stats(rx),
+            Self::Generator(rx) => rx.stats(),
+            Self::Loopback(rx) => rx.stats(),
+            Self::Null(rx) => rx.stats(),
+        }
+    }
+}
+
+impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
+    #[inline]
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        match self {
+            Self::AfXdp(tx) => tx.tx_burst(cache, packets),
+            Self::Pcap(tx) => tx.tx_burst(cache, packets),
+            Self::Loopback(tx) => tx.tx_burst(cache, packets),
+            Self::Null(tx) => tx.tx_burst(cache, packets),
+        }
+    }
+
+    #[inline]
+    fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
+        match self {
+            Self::AfXdp(tx) => tx.reclaim(cache),
+            Self::Pcap(tx) => tx.reclaim(cache),
+            Self::Loopback(tx) => tx.reclaim(cache),
+            Self::Null(tx) => tx.reclaim(cache),
+        }
+    }
+
+    fn stats(&self) -> TxStats {
+        match self {
+            Self::AfXdp(tx) => tx.stats(),
+            Self::Pcap(tx) => TxQueue::stats(tx),
+            Self::Loopback(tx) => tx.stats(),
+            Self::Null(tx) => tx.stats(),
+        }
+    }
+}

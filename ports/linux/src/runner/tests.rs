@@ -1,0 +1,192 @@
+use std::time::Instant;
+
+use super::*;
+use crate::config::{Draft, DraftPort, Setting};
+
+fn config(ports: &[&str], change: impl FnOnce(&mut Draft)) -> Config {
+    let mut draft = Draft {
+        forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+        ports: ports
+            .iter()
+            .map(|port| DraftPort::new(Setting::flag("--port", (*port).into())))
+            .collect(),
+        frames: Some(Setting::flag("--frames", 2048)),
+        ..Draft::default()
+    };
+    change(&mut draft);
+    Config::try_from(draft).unwrap()
+}
+
+fn quiet(_: Event) {}
+
+#[test]
+fn what_a_generator_makes_arrives_and_the_run_ends_by_itself() {
+    for burst in [16, 32, 64] {
+        let config = config(&["generator,count=100000", "null"], |draft| {
+            draft.burst = Some(Setting::flag("--burst", burst));
+        });
+        let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+        assert_eq!(report.totals.received, 100_000);
+        assert_eq!(report.totals.sent, 100_000);
+        assert_eq!(report.ports[0].stats.rx.packets, 100_000);
+        assert_eq!(report.ports[1].stats.tx.bytes, 100_000 * 60);
+        assert!(report.is_balanced(), "{report}");
+        assert!(report.latency.is_some());
+        assert!(report.phases.len() >= 3, "{:?}", report.phases);
+    }
+}
+
+#[test]
+fn a_request_to_stop_ends_an_endless_run_in_balance() {
+    let config = config(&["generator", "loopback", "generator", "null"], |draft| {
+        draft.connect = vec![
+            Setting::flag("--connect", "port0 port1".into()),
+            Setting::flag("--connect", "port2 port3".into()),
+        ];
+        draft.stats_interval = Some(Setting::flag("--stats-interval", "20ms".into()));
+    });
+    let stop = Stop::new();
+    let (mut lines, mut received) = (0, 0);
+    let report = run(&config, &stop, &mut |event| {
+        if let Event::Line(line) = event {
+            received += line.since.received;
+            lines += 1;
+            if lines >= 5 && received > 0 {
+                stop.request();
+            }
+        }
+    })
+    .unwrap();
+    assert!(lines >= 5);
+    assert!(received > 0 && received <= report.totals.received);
+    // Port 1 is a loopback: what came in by port 0 went out by it, came in by it, and went to
+    // port 0 again, which discards.
+    let loopback = report.ports[1].stats;
+    assert!(loopback.rx.packets > 0);
+    assert!(loopback.rx.packets <= loopback.tx.packets);
+    assert!(report.is_balanced(), "{report}");
+}
+
+#[test]
+fn a_listener_that_panics_ends_the_run() {
+    let config = config(&["generator", "null"], |draft| {
+        draft.stats_interval = Some(Setting::flag("--stats-interval", "10ms".into()));
+    });
+    let run = core::panic::AssertUnwindSafe(|| {
+        run(&config, &Stop::new(), &mut |event| {
+            assert!(!matches!(event, Event::Line(_)), "no line, please");
+        })
+    });
+    assert!(std::panic::catch_unwind(run).is_err());
+}
+
+#[test]
+fn a_run_ends_when_its_time_is_over() {
+    let config = config(&["loopback", "null"], |draft| {
+        draft.duration = Some(Setting::flag("--duration", "150ms".into()));
+        draft.idle = Some(Setting::flag("--idle", "sleep:1ms".into()));
+    });
+    // Nothing can come, so it ends even earlier.
+    let began = Instant::now();
+    let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(report.totals.received, 0);
+    assert_eq!(report.nanos_per_packet(), None);
+    assert!(report.is_balanced());
+}
+
+#[test]
+fn a_pool_too_small_says_how_large_it_must_be() {
+    let config = config(&["af_xdp:lo", "af_xdp:lo,queue=1"], |_| {});
+    let error = run(&config, &Stop::new(), &mut quiet).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the pool is too small: 2048 frames, and the ports need 8320 to begin; \
+         make it larger with `--frames 16384`"
+    );
+}
+
+#[test]
+fn a_cpu_that_is_not_there_is_said_before_anything_is_done() {
+    let config = config(&["generator", "null"], |draft| {
+        draft.cpu = Some(Setting::flag("--cpu", 1_000));
+    });
+    let error = run(&config, &Stop::new(), &mut quiet).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot run on CPU 1000: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_capture_that_is_not_there_names_port_and_file() {
+    let config = config(&["pcap:/nonexistent.pcap,name=in", "null"], |_| {});
+    let error = run(&config, &Stop::new(), &mut quiet).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("port in (pcap:/nonexistent.pcap): "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_report_is_written_for_people_and_for_machines() {
+    let config = config(&["generator,count=1000", "null"], |_| {});
+    let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+    let text = report.to_string();
+    assert!(text.contains("received            1000 packets"), "{text}");
+    assert!(text.contains("balanced: every frame is back"), "{text}");
+    let path = std::env::temp_dir().join(format!("linecard-report-{}.json", std::process::id()));
+    report.write_json(&path).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(json["worker"]["received"], 1000);
+    assert_eq!(json["balanced"], true);
+    assert_eq!(json["ports"][1]["tx"]["packets"], 1000);
+    assert_eq!(json["ledger"]["free"], json["ledger"]["total"]);
+}
+
+/// Two ports with a route from the first to the second, whose gateway is known or not.
+fn router(neighbour: bool, change: impl FnOnce(&mut Draft)) -> Config {
+    config(
+        &[
+            "generator,count=5000,addr=192.0.2.1/24",
+            "null,name=out,addr=198.51.100.1/24",
+        ],
+        |draft| {
+            draft.forwarder = Some(Setting::flag("--forwarder", "router".into()));
+            draft.routes = vec![Setting::flag(
+                "--route",
+                "203.0.113.0/24 via 198.51.100.2".into(),
+            )];
+            if neighbour {
+                let known = "198.51.100.2 02:00:00:00:00:02";
+                draft.neighbours = vec![Setting::flag("--neighbour", known.into())];
+            }
+            change(draft);
+        },
+    )
+}
+
+#[test]
+fn a_router_routes_what_is_generated() {
+    let report = run(&router(true, |_| {}), &Stop::new(), &mut quiet).unwrap();
+    assert_eq!(
+        (report.totals.received, report.totals.sent),
+        (5000, 5000),
+        "{report}"
+    );
+    assert_eq!(report.ports[1].stats.tx.packets, 5000);
+    assert!(report.is_balanced(), "{report}");
+}
+
+#[test]
+fn packets_that_wait_for_a_neighbour_at_the_end_are_accounted_for() {
+    let report = run(&router(false, |_| {}), &Stop::new(), &mut quiet).unwrap();
+    assert_eq!(report.totals.received, 5000);
+    let shutdown = linecard::pipeline::DropReason::SHUTDOWN;
+    let waited = report.totals.drops.iter().find(|(why, _)| *why == shutdown);
+    assert!(waited.is_some_and(|(_, count)| *count > 0), "{report}");
+    assert!(report.is_balanced(), "{report}");
+}

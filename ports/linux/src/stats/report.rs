@@ -1,0 +1,189 @@
+//! The final word on a run, for people.
+
+use core::fmt;
+use core::time::Duration;
+
+use linecard::mempool::Ledger;
+use linecard::trace::Phase;
+
+use super::live::{Nanos, Rate};
+use super::sample::{Latency, Totals, rate};
+use crate::memory::Pages;
+use crate::runner::PortStats;
+
+/// All that is known of a run when it has ended. `Display` is what the command prints.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What was done with packets.
+    pub forwarder: &'static str,
+    /// From the first poll to the last.
+    pub elapsed: Duration,
+    /// Of this, the time that the worker's thread had a CPU. On a machine shared with others it
+    /// is less.
+    pub cpu_time: Duration,
+    /// What was counted.
+    pub totals: Totals,
+    /// The ports, in order.
+    pub ports: Vec<PortReport>,
+    /// The phases of the work, each with its picoseconds a packet.
+    pub phases: Vec<(Phase, u64)>,
+    /// How long packets stayed.
+    pub latency: Option<Latency>,
+    /// The pages that the packets lay on.
+    pub pages: Pages,
+    /// The CPU the worker was kept on.
+    pub cpu: Option<usize>,
+    /// Where every frame was at the end.
+    pub ledger: Ledger,
+}
+
+/// What one port counted.
+#[derive(Debug, Clone)]
+pub struct PortReport {
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    pub device: &'static str,
+    /// What its driver says of how it was set up.
+    pub status: Option<String>,
+    /// What its queues counted.
+    pub stats: PortStats,
+}
+
+impl Report {
+    /// Packets that a second brought.
+    #[must_use]
+    pub fn received_per_second(&self) -> f64 {
+        rate(self.totals.received, self.elapsed)
+    }
+
+    /// Nanoseconds of the worker's CPU that a packet took, everything included: meaningful when
+    /// the worker had no rest. `None` if nothing came.
+    #[must_use]
+    pub fn nanos_per_packet(&self) -> Option<f64> {
+        (self.totals.received > 0)
+            .then(|| self.cpu_time.as_nanos() as f64 / self.totals.received as f64)
+    }
+
+    /// The share of the time in which the worker's thread had a CPU, at most 1.
+    #[must_use]
+    pub fn cpu_share(&self) -> f64 {
+        if self.elapsed.is_zero() {
+            return 0.0;
+        }
+        (self.cpu_time.as_secs_f64() / self.elapsed.as_secs_f64()).min(1.0)
+    }
+
+    /// The share of rounds that found nothing: a worker with rest to spare has a high one.
+    #[must_use]
+    pub fn idle_share(&self) -> f64 {
+        if self.totals.polls == 0 {
+            return 0.0;
+        }
+        self.totals.idle as f64 / self.totals.polls as f64
+    }
+
+    /// Whether every frame is back in the pool, and every packet accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        let Ledger {
+            total,
+            free,
+            surplus,
+            violations,
+            ..
+        } = self.ledger;
+        free == total && surplus == 0 && violations == 0 && self.totals.under_way() == 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let totals = &self.totals;
+        writeln!(
+            f,
+            "{} for {:.3} s, packets on {}",
+            self.forwarder,
+            self.elapsed.as_secs_f64(),
+            self.pages
+        )?;
+        writeln!(
+            f,
+            "  received  {:>14} packets  {}",
+            totals.received,
+            Rate(self.received_per_second())
+        )?;
+        writeln!(
+            f,
+            "  sent      {:>14} packets  {}",
+            totals.sent,
+            Rate(rate(totals.sent, self.elapsed))
+        )?;
+        for (name, count) in [
+            ("made", totals.made),
+            ("punted", totals.punted),
+            ("slow path", totals.exceptions),
+        ] {
+            if count > 0 {
+                writeln!(f, "  {name:<9} {count:>14} packets")?;
+            }
+        }
+        writeln!(f, "  dropped   {:>14} packets", totals.dropped())?;
+        for (why, count) in &totals.drops {
+            writeln!(f, "    {:<20} {count:>14}", why.to_string())?;
+        }
+        if let Some(nanos) = self.nanos_per_packet()
+            && self.idle_share() < BUSY
+        {
+            write!(f, "  cost      {nanos:>14.1} ns per packet, all in")?;
+            if self.cpu_share() < SHARED {
+                write!(
+                    f,
+                    " (the worker had its CPU for {:.0} % of the time)",
+                    self.cpu_share() * 100.0
+                )?;
+            }
+            writeln!(f)?;
+        }
+        for (phase, picos) in &self.phases {
+            writeln!(
+                f,
+                "    {:<20} {:>14.1} ns",
+                phase.to_string(),
+                *picos as f64 / 1e3
+            )?;
+        }
+        if let Some(latency) = &self.latency {
+            writeln!(
+                f,
+                "  latency   p50 {}, p99 {}, p99.9 {}, max {} ({} packets measured)",
+                Nanos(latency.p50),
+                Nanos(latency.p99),
+                Nanos(latency.p99_9),
+                Nanos(latency.max),
+                latency.count
+            )?;
+        }
+        for port in &self.ports {
+            write!(f, "  port {} ({}", port.name, port.device)?;
+            if let Some(status) = &port.status {
+                write!(f, ", {status}")?;
+            }
+            writeln!(f, ")")?;
+            writeln!(f, "    rx {}", port.stats.rx)?;
+            writeln!(f, "    tx {}", port.stats.tx)?;
+        }
+        write!(f, "  ledger    {}", self.ledger)?;
+        let verdict = if self.is_balanced() {
+            "balanced: every frame is back, every packet accounted for"
+        } else {
+            "NOT BALANCED"
+        };
+        write!(f, "\n  {verdict}")
+    }
+}
+
+/// Above this share of empty rounds, time divided by packets says nothing of what a packet costs.
+const BUSY: f64 = 0.01;
+/// Below this share of its CPU a worker's rates are not its own.
+const SHARED: f64 = 0.97;
