@@ -5,6 +5,7 @@
 //!
 //! - [`Lpm4`]: IPv4, one load for most addresses; [`Lpm6`]: IPv6; [`Lpm`]: what every such table
 //!   answers.
+//! - [`Neighbours`]: from a next hop to its MAC address, by the rules of RFC 4861.
 //! - [`Prefix4`], [`Prefix6`]: what a route is for; [`NextHop`]: where it leads.
 //! - [`Routes4`], [`Routes6`]: tables of any size for benches and demonstrations.
 //! - [`RouteError`], [`MemoryError`]: why a table refuses.
@@ -12,10 +13,11 @@
 mod error;
 mod generate;
 mod lpm;
-mod lpm4;
-mod lpm6;
+pub mod lpm4;
+pub mod lpm6;
 mod marks;
 mod memory;
+pub mod neighbour;
 mod next_hop;
 mod nodes;
 mod prefix;
@@ -29,5 +31,9 @@ pub use lpm::Lpm;
 pub use lpm4::{Lpm4, Lpm4Config, Lpm4Reader};
 pub use lpm6::{Lpm6, Lpm6Config, Lpm6Reader};
 pub use memory::CacheLine;
+pub use neighbour::{
+    Advertisement, Displaced, Learned, NeighbourAction, NeighbourConfig, NeighbourEntry,
+    NeighbourKey, NeighbourState, Neighbours, Resolution,
+};
 pub use next_hop::NextHop;
 pub use prefix::{ParsePrefixError, Prefix4, Prefix6};
