@@ -1,0 +1,173 @@
+//! A UDP forwarder: matches UDP flows and rewrites their addresses and ports.
+//!
+//! ```text
+//!   parse ──> first rule that matches ──> addresses, ports, both checksums ──> send(rule's port)
+//!     │              └── none ──> Others: drop, or leave to the next stage
+//!     └── not UDP, or a fragment ──> Others
+//! ```
+//!
+//! Checksums are updated, never computed anew (RFC 1624): one that was wrong stays wrong, and its
+//! receiver will see. A UDP checksum of zero, which says that there is none, stays zero; one that
+//! comes out as zero is sent as `ffff` (RFC 768). The TTL is left as it is: this is a bump in the
+//! wire, not a router; a loop of such forwarders would not end by itself.
+//!
+//! ```
+//! use linecard::forward::udp::{Endpoint, UdpForwarder, UdpRule};
+//! use linecard::packet::PortId;
+//!
+//! // What comes for port 53 of whatever address goes to 192.0.2.1, port 5353, by port 1.
+//! let mut forwarder: UdpForwarder<8> = UdpForwarder::new();
+//! let mut rule = UdpRule::to(PortId(1));
+//! rule.destination = Endpoint { network: None, port: Some(53) };
+//! rule.new_destination = Some("192.0.2.1".parse()?);
+//! rule.new_destination_port = Some(5353);
+//! forwarder.add(rule)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod key;
+mod rule;
+
+use core::fmt;
+
+use heapless::Vec;
+
+use self::key::Compiled;
+pub use self::rule::{Endpoint, Network, UdpRule, UdpRuleError};
+use super::reason_of;
+use crate::packet::Offloads;
+use crate::packet::Packet;
+use crate::pipeline::{DropReason, Lot, Stage, Verdict};
+use crate::trace::Phase;
+use crate::wire::Kinds;
+use crate::wire::parse::{TRUST, VERIFY, parse};
+
+/// A UDP forwarder of up to `RULES` rules, as a stage. See the [module](self) for an example.
+///
+/// The first rule that matches wins; a packet costs a comparison for each rule before it.
+pub struct UdpForwarder<const RULES: usize = 64> {
+    rules: Vec<Compiled, RULES>,
+    others: Others,
+}
+
+/// What becomes of packets that no rule takes: not UDP, fragments, and UDP that matches none.
+///
+/// ```
+/// use linecard::forward::udp::{Others, UdpForwarder};
+/// let forwarder = UdpForwarder::<4>::new().others(Others::Leave);
+/// # let _ = forwarder;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Others {
+    /// They are dropped: UDP as [`NO_MATCH`](DropReason::NO_MATCH), fragments as
+    /// [`FRAGMENT`](DropReason::FRAGMENT), the rest as
+    /// [`UNKNOWN_PROTOCOL`](DropReason::UNKNOWN_PROTOCOL).
+    #[default]
+    Drop,
+    /// The next stage decides.
+    Leave,
+}
+
+impl<const RULES: usize> UdpForwarder<RULES> {
+    /// A forwarder without rules.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            rules: Vec::new(),
+            others: Others::Drop,
+        }
+    }
+
+    /// What becomes of packets that no rule takes.
+    #[must_use]
+    pub const fn others(mut self, others: Others) -> Self {
+        self.others = others;
+        self
+    }
+
+    /// Adds a rule behind those that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`UdpRuleError`]: there are `RULES` already, or the rule contradicts itself.
+    pub fn add(&mut self, rule: UdpRule) -> Result<(), UdpRuleError> {
+        let rule = Compiled::new(&rule)?;
+        self.rules
+            .push(rule)
+            .map_err(|_| UdpRuleError::TooMany(RULES))
+    }
+
+    /// Rules in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether it has no rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Decides on one packet.
+    #[inline]
+    fn decide(&self, packet: &mut Packet<'_>) -> Verdict {
+        let parsed = if packet.offloads.contains(Offloads::L3_GOOD) {
+            parse::<TRUST>(packet.data())
+        } else {
+            parse::<VERIFY>(packet.data())
+        };
+        packet.layers = parsed.layers;
+        if !parsed.outcome.is_well_formed() {
+            return Verdict::drop(reason_of(parsed.outcome));
+        }
+        let kinds = parsed.layers.kinds();
+        if kinds.contains(Kinds::FRAGMENT) {
+            return self.other(DropReason::FRAGMENT);
+        }
+        if !kinds.contains(Kinds::UDP) {
+            return self.other(DropReason::UNKNOWN_PROTOCOL);
+        }
+        let verdict = key::first_match(&self.rules, packet);
+        verdict.unwrap_or_else(|why| self.other(why))
+    }
+
+    fn other(&self, why: DropReason) -> Verdict {
+        match self.others {
+            Others::Drop => Verdict::drop(why),
+            Others::Leave => Verdict::UNDECIDED,
+        }
+    }
+}
+
+impl<const RULES: usize> Default for UdpForwarder<RULES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'p, const RULES: usize> Stage<'p> for UdpForwarder<RULES> {
+    #[inline]
+    fn process(&mut self, lot: &mut Lot<'_, 'p>) {
+        for (packet, verdict) in lot.undecided() {
+            *verdict = if packet.is_chained() {
+                Verdict::drop(DropReason::CHAINED)
+            } else {
+                self.decide(packet)
+            };
+        }
+        lot.mark(Phase::REWRITE);
+    }
+}
+
+impl<const RULES: usize> fmt::Debug for UdpForwarder<RULES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpForwarder")
+            .field("rules", &self.rules.len())
+            .field("others", &self.others)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
