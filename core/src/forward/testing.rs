@@ -26,6 +26,7 @@ pub(crate) struct Out {
     pub(crate) dropped: Vec<DropReason>,
     pub(crate) punted: Vec<Vec<u8>>,
     pub(crate) exceptions: usize,
+    pub(crate) made: usize,
 }
 
 /// Runs a test on a tracking pool of so many frames, which must all be back afterwards.
@@ -119,6 +120,10 @@ impl<'p> Egress<'p> for Out {
     fn punt(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>) {
         self.punted.push(bytes_of(&packet));
         cache.free(packet.into_frame());
+    }
+
+    fn made(&mut self) {
+        self.made += 1;
     }
 
     fn drop(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>, why: DropReason) {

@@ -321,6 +321,30 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         self.parking.used()
     }
 
+    /// How many ports there is memory for.
+    pub(super) const fn ports(&self) -> usize {
+        self.interfaces.len()
+    }
+
+    /// The addresses of a port by number, first IPv4's; none that is link-local, which routes do
+    /// not concern.
+    pub(super) fn own_address(&self, port: PortId, number: usize) -> Option<IpAddr> {
+        let interface = self.interface(port)?;
+        let ipv4 = interface.ipv4().map(|(own, _)| IpAddr::V4(own));
+        let ipv6 = interface.ipv6().map(|(own, _)| own);
+        let wide = ipv6.filter(|own| !own.is_unicast_link_local());
+        ipv4.chain(wide.map(IpAddr::V6)).nth(number)
+    }
+
+    /// Whether a next hop leads to this port's own addresses: its link, or the router itself.
+    pub(super) fn reaches(&self, hop: NextHop, port: PortId) -> bool {
+        let entry = self.table.get(usize::from(hop.index()) + 1);
+        entry.is_some_and(|entry| match entry.state {
+            State::Connected => entry.port() == port,
+            state => state == State::Local,
+        })
+    }
+
     /// An entry of the router's own, found by its address.
     fn own(&mut self, key: Key, state: State) -> Result<(), RouterError> {
         match self.table.find(key) {

@@ -167,6 +167,15 @@ impl Interface {
         let near = self.ipv4.iter().find(|own| own.prefix.contains(towards));
         near.or(self.ipv4.first()).map(|own| own.address)
     }
+
+    /// The same for IPv6 (a simple case of RFC 6724 section 5: to link-local from link-local, to
+    /// others from one of the same prefix, else from the first that is not link-local).
+    pub(super) fn source6(&self, towards: u128) -> Option<u128> {
+        let near = self.ipv6.iter().find(|own| own.prefix.contains(towards));
+        let wide = || self.ipv6.iter().find(|own| !is_link_local(own.address));
+        let found = near.or_else(wide).or(self.ipv6.first());
+        found.map(|own| own.address)
+    }
 }
 
 impl Default for Interface {

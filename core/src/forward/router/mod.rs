@@ -19,7 +19,7 @@
 //! ([`Target`] has them all). An entry with a known Ethernet address has a [`Hop`], all that the
 //! fast path writes. A link's entry sends each packet on to its own destination's entry, found by a
 //! hash. Tables of routes are the caller's: the router holds readers of them, several routers may
-//! hold the same, and one writer changes them under way.
+//! hold the same, and one writer changes them under way. [`Routes`] keeps tables and router together.
 //!
 //! # Neighbours
 //!
@@ -60,15 +60,20 @@ mod arp;
 mod config;
 mod control;
 mod fast4;
+mod fast6;
 mod fragment4;
 mod hop;
 mod icmp4;
+mod icmp6;
 mod interface;
 mod ipv4;
+mod ipv6;
 mod limit;
+mod nd;
 mod no_routes;
 mod parking;
 mod resolve;
+mod routes;
 mod slow;
 mod stats;
 mod store;
@@ -81,6 +86,7 @@ pub use interface::{Interface, InterfaceConfig, LinkLocal};
 pub use limit::Rate;
 pub use no_routes::NoRoutes;
 pub use parking::Parked;
+pub use routes::{ChangeError, IpPrefix, Routes};
 pub use stats::RouterStats;
 pub use store::{RouterMemory, RouterStore};
 pub use table::Neighbour;
@@ -119,6 +125,7 @@ pub struct Router<'m, 'p, A, B> {
 struct Scratch {
     ipv4: [u32; MAX_BURST],
     hops: [Option<NextHop>; MAX_BURST],
+    ipv6: fast6::Found,
 }
 
 impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
@@ -156,6 +163,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             scratch: Scratch {
                 ipv4: [0; MAX_BURST],
                 hops: [None; MAX_BURST],
+                ipv6: fast6::Found::new(),
             },
         })
     }
@@ -168,10 +176,18 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         let (packets, verdicts) = part(lot, at);
         let count = packets.len().min(verdicts.len());
         let others = fast4::parse(self.interfaces, packets, verdicts, &mut scratch.ipv4, slow);
+        let ipv6 = match others {
+            0 => 0,
+            _ => fast6::parse(self.interfaces, packets, verdicts, &mut scratch.ipv6, slow),
+        };
         lot.mark(Phase::PARSE);
         if others < count {
             let addresses = scratch.ipv4.get(..count).unwrap_or_default();
             self.ipv4.lookup_bulk(addresses, &mut scratch.hops);
+        }
+        if ipv6 > 0 {
+            let addresses = scratch.ipv6.addresses.get(..ipv6).unwrap_or_default();
+            self.ipv6.lookup_bulk(addresses, &mut scratch.ipv6.hops);
         }
         lot.mark(Phase::LOOKUP);
         let (packets, verdicts) = part(lot, at);
@@ -183,6 +199,9 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             &scratch.hops,
             slow,
         );
+        if ipv6 > 0 {
+            fast6::rewrite(&self.table, packets, verdicts, &scratch.ipv6, ipv6);
+        }
         lot.mark(Phase::REWRITE);
     }
 }

@@ -1,13 +1,14 @@
 //! How a neighbour's Ethernet address is found, kept, and given up (after RFC 4861 section 7.3).
 
 use super::ipv4::check;
+use super::ipv6::check6;
 use super::table::State;
 use super::{Hop, NEVER, Router};
 use crate::lookup::Lpm;
 use crate::packet::Packet;
 use crate::pipeline::{Context, DropReason};
 use crate::wire::icmpv4::unreachable;
-use crate::wire::{Icmpv4Message, MacAddr};
+use crate::wire::{Icmpv4Message, Icmpv6Message, MacAddr, icmpv6};
 
 impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
     /// Begins to ask for a neighbour that nothing is known of.
@@ -32,7 +33,9 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         neighbour.tries = tries;
         neighbour.deadline = deadline;
         let key = neighbour.key;
-        if !key.is_ipv6() {
+        if key.is_ipv6() {
+            self.ask_nd(key.port(), key.address(), station, cx);
+        } else {
             self.ask_arp(key.port(), key.address() as u32, station, cx);
         }
     }
@@ -78,9 +81,11 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
             let Some((packet, made)) = self.next_waiting(entry) else {
                 return;
             };
-            match made {
-                true => self.transmit4(packet, hop, cx),
-                false => self.slow(packet, cx),
+            let ipv6 = self.table.get(entry).is_some_and(|to| to.key.is_ipv6());
+            match (made, ipv6) {
+                (true, false) => self.transmit4(packet, hop, cx),
+                (true, true) => self.transmit6(packet, hop, cx),
+                (false, _) => self.slow(packet, cx),
             }
         }
     }
@@ -137,7 +142,8 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         let mut told = false;
         while let Some((packet, made)) = self.next_waiting(entry) {
             if !made && !told {
-                told = self.tell_unreachable(&packet, cx);
+                self.tell_unreachable(&packet, cx);
+                told = true;
             }
             cx.drop(packet, DropReason::NO_NEIGHBOUR);
         }
@@ -147,16 +153,17 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         }
     }
 
-    /// Answers that a packet's next hop does not; whether its version was one to do so for.
-    fn tell_unreachable(&mut self, packet: &Packet<'p>, cx: &mut Context<'_, 'p>) -> bool {
+    /// Answers that a packet's next hop does not.
+    fn tell_unreachable(&mut self, packet: &Packet<'p>, cx: &mut Context<'_, 'p>) {
         if let Ok(facts) = check(packet) {
             let message = Icmpv4Message::Unreachable {
                 code: unreachable::HOST,
                 next_hop_mtu: 0,
             };
             self.error4(packet, &facts, message, cx);
-            return true;
+        } else if let Ok(facts) = check6(packet) {
+            let code = icmpv6::unreachable::ADDRESS;
+            self.error6(packet, &facts, Icmpv6Message::Unreachable { code }, cx);
         }
-        false
     }
 }

@@ -58,6 +58,7 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         }
         match ethertype {
             EtherType::IPV4 => self.ipv4(packet, group, cx),
+            EtherType::IPV6 => self.ipv6(packet, group, cx),
             EtherType::ARP => self.arp(packet, cx),
             _ => cx.drop(packet, DropReason::UNKNOWN_PROTOCOL),
         }

@@ -22,7 +22,9 @@ use crate::wire::MacAddr;
 mod arp;
 mod icmp4;
 mod ipv4;
+mod ipv6;
 mod memory;
+mod random;
 mod resolve;
 
 /// A table of a few routes, searched one by one.

@@ -1,0 +1,560 @@
+//! IPv6: forwarding, neighbour discovery, ICMPv6.
+//!
+//! Port 0 is 2001:db8:a::1/64, port 1 is 2001:db8:b::1/64, 2001:db8:f::/48 is behind the gateway
+//! 2001:db8:b::fe.
+
+use core::net::Ipv6Addr;
+use core::time::Duration;
+
+use super::*;
+use crate::wire::checksum::PseudoHeader;
+use crate::wire::ndp::{self, NeighborFlags, solicited_node};
+use crate::wire::{
+    EtherType, EthernetHeader, Header, Icmpv6, Icmpv6Message, IpProtocol, Ipv6, Ipv6Header,
+};
+
+fn ip(text: &str) -> Ipv6Addr {
+    text.parse().expect("an address")
+}
+
+fn host_a() -> Ipv6Addr {
+    ip("2001:db8:a::10")
+}
+
+fn host_b() -> Ipv6Addr {
+    ip("2001:db8:b::20")
+}
+
+fn with_net6(test: impl for<'m, 'p> FnOnce(&mut Lab<'p>, &mut Net<'m, 'p>)) {
+    with_net(|lab, router| {
+        for (port, own) in [(0, "2001:db8:a::1"), (1, "2001:db8:b::1")] {
+            let hop = router.add_ipv6(PortId(port), ip(own), 64).unwrap();
+            let prefix = Prefix6::new(ip(own).to_bits(), 64).unwrap();
+            router.tables().1.insert(prefix, hop);
+        }
+        let gateway = Target::Gateway(PortId(1), ip("2001:db8:b::fe").into());
+        let hop = router.next_hop(gateway).unwrap();
+        router
+            .tables()
+            .1
+            .insert("2001:db8:f::/48".parse().unwrap(), hop);
+        test(lab, router);
+    });
+}
+
+fn know_all6(router: &mut Net<'_, '_>) {
+    for (port, address, mac) in [
+        (0, host_a(), HOST_A),
+        (1, host_b(), HOST_B),
+        (1, ip("2001:db8:b::fe"), GATEWAY),
+    ] {
+        router
+            .set_neighbour(PortId(port), address.into(), mac)
+            .unwrap();
+    }
+}
+
+/// From host A's station by port 0.
+fn udp6(from: Ipv6Addr, to: Ipv6Addr, hops: u8, payload: usize) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(HOST_A.0, ROUTER[0].0)
+        .ipv6(from.octets(), to.octets(), hops)
+        .udp(4000, 5000);
+    let mut bytes = Vec::new();
+    builder.write(&mut bytes, &vec![7; payload]).unwrap();
+    bytes
+}
+
+/// A message of ICMPv6 from a station.
+fn icmp6(
+    (to_mac, from_mac): (MacAddr, MacAddr),
+    (from, to): (Ipv6Addr, Ipv6Addr),
+    hops: u8,
+    write: impl FnOnce(&mut [u8], &PseudoHeader) -> usize,
+) -> Vec<u8> {
+    let mut bytes = vec![0; 54 + 100];
+    let pseudo = PseudoHeader::ipv6(from, to);
+    let len = write(&mut bytes[54..], &pseudo);
+    bytes.truncate(54 + len);
+    let mut header = Ipv6Header::new(from, to, IpProtocol::ICMPV6, len as u16);
+    header.set_hop_limit(hops);
+    let rest = EthernetHeader::new(to_mac, from_mac, EtherType::IPV6)
+        .write(&mut bytes)
+        .unwrap();
+    header.write(rest).unwrap();
+    bytes
+}
+
+fn solicits(from: Ipv6Addr, target: Ipv6Addr, mac: Option<MacAddr>) -> Vec<u8> {
+    let group = solicited_node(target);
+    let macs = (MacAddr::for_ipv6_multicast(group), HOST_A);
+    icmp6(macs, (from, group), 255, |out, pseudo| {
+        ndp::write_solicitation(out, target, mac, pseudo).unwrap()
+    })
+}
+
+fn advertises(target: Ipv6Addr, mac: MacAddr, flags: NeighborFlags) -> (u16, Vec<u8>) {
+    let to = ip("2001:db8:b::1");
+    let frame = icmp6((ROUTER[1], mac), (target, to), 255, |out, pseudo| {
+        ndp::write_advertisement(out, target, mac, flags, pseudo).unwrap()
+    });
+    (1, frame)
+}
+
+const ANSWER: NeighborFlags = NeighborFlags::SOLICITED.union(NeighborFlags::OVERRIDE);
+
+/// The solicitation's target, if the frame is one.
+fn asked(frame: &[u8]) -> Option<Ipv6Addr> {
+    let view = Ipv6::new(frame.get(14..)?).ok()?;
+    match ndp::Ndp::new(view.header, view.payload) {
+        Ok(ndp::Ndp::NeighborSolicitation(message)) => Some(message.target()),
+        _ => None,
+    }
+}
+
+fn message(frame: &[u8]) -> Icmpv6Message {
+    Icmpv6::new(&frame[54..]).unwrap().message()
+}
+
+#[test]
+fn forwards_on_the_fast_path_beside_ipv4() {
+    with_net6(|lab, router| {
+        know_all(router);
+        know_all6(router);
+        let far = ip("2001:db8:f:1::9");
+        let frames: Vec<_> = vec![
+            (0, udp6(host_a(), host_b(), 64, 100)),
+            (0, udp(A, B, 64, 20)),
+            (0, udp6(host_a(), far, 2, 0)),
+            (0, udp(A, FAR, 64, 20)),
+        ];
+        let out = lab.feed(router, &frames);
+        assert_eq!((out.exceptions, out.sent.len()), (0, 4));
+        assert_well_formed(&out);
+        for (number, to, hops) in [(0, HOST_B, 63), (2, GATEWAY, 1)] {
+            let (sent, given) = (&out.sent[number].1, &frames[number].1);
+            assert_eq!(macs(sent), (to, ROUTER[1]));
+            assert_eq!(sent[21], hops);
+            assert_eq!((&sent[12..21], &sent[22..]), (&given[12..21], &given[22..]));
+        }
+    });
+}
+
+#[test]
+fn the_slow_path_gives_the_same_bytes() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let frames = vec![(0, udp6(host_a(), host_b(), 64, 100))];
+        let fast = lab.feed(router, &frames);
+        lab.offloads = crate::packet::Offloads::VLAN_STRIPPED;
+        let slow = lab.feed(router, &frames);
+        assert_eq!((fast.exceptions, slow.exceptions), (0, 1));
+        assert_eq!(fast.sent, slow.sent);
+    });
+}
+
+#[test]
+fn reasons_for_drops() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let plain = || udp6(host_a(), host_b(), 64, 8);
+        let from = |from: &str| udp6(ip(from), host_b(), 64, 8);
+        let to = |to: &str| udp6(host_a(), ip(to), 64, 8);
+        let mut broadcast = plain();
+        broadcast[..6].fill(0xff);
+        let mut version = plain();
+        version[14] = 0x40;
+        let cases = [
+            (version, DropReason::MALFORMED_L3),
+            (plain()[..53].to_vec(), DropReason::TRUNCATED),
+            (plain()[..69].to_vec(), DropReason::TRUNCATED),
+            (broadcast, DropReason::NOT_FOR_US),
+            (from("::"), DropReason::MARTIAN_SOURCE),
+            (from("::1"), DropReason::MARTIAN_SOURCE),
+            (from("ff02::1"), DropReason::MARTIAN_SOURCE),
+            (to("::"), DropReason::MARTIAN_DESTINATION),
+            (to("::1"), DropReason::MARTIAN_DESTINATION),
+            (to("fe80::77"), DropReason::MARTIAN_DESTINATION),
+            (to("ff05::1:3"), DropReason::NOT_SPOKEN),
+            (to("ff02::1:ff00:77"), DropReason::NOT_SPOKEN),
+            (to("ff02::1"), DropReason::NOT_SPOKEN), // UDP to all nodes
+        ];
+        for (number, (frame, why)) in cases.into_iter().enumerate() {
+            let out = lab.feed(router, &[(0, frame)]);
+            assert_eq!(out.dropped, [why], "case {number}");
+            assert!(out.sent.is_empty(), "case {number}");
+        }
+    });
+}
+
+#[test]
+fn errors_and_whom_they_are_from() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        route6(router, "2001:db8:1::/48", Target::Blackhole);
+        route6(router, "2001:db8:2::/48", Target::Unreachable);
+        route6(router, "2001:db8:3::/48", Target::Prohibited);
+        let near = ip("2001:db8:a::1");
+        let own = ip("2001:db8:b::1");
+        let unreachable = |code| Some(Icmpv6Message::Unreachable { code });
+        for (frame, expected, source, why) in [
+            (
+                udp6(host_a(), host_b(), 1, 8),
+                Some(Icmpv6Message::TimeExceeded { code: 0 }),
+                near,
+                DropReason::TTL_EXPIRED,
+            ),
+            (
+                udp6(host_a(), host_b(), 64, 1453),
+                Some(Icmpv6Message::PacketTooBig { mtu: 1500 }),
+                near,
+                DropReason::TOO_BIG,
+            ),
+            (
+                udp6(host_a(), ip("2600::1"), 64, 8),
+                unreachable(0),
+                near,
+                DropReason::NO_ROUTE,
+            ),
+            (
+                udp6(host_a(), ip("2001:db8:1::1"), 64, 8),
+                None,
+                near,
+                DropReason::BLACKHOLE,
+            ),
+            (
+                udp6(host_a(), ip("2001:db8:2::1"), 64, 8),
+                unreachable(3),
+                near,
+                DropReason::BLACKHOLE,
+            ),
+            (
+                udp6(host_a(), ip("2001:db8:3::1"), 64, 8),
+                unreachable(1),
+                near,
+                DropReason::FILTERED,
+            ),
+            (
+                udp6(host_a(), own, 64, 8),
+                unreachable(4),
+                own,
+                DropReason::NOT_SPOKEN,
+            ),
+        ] {
+            let mut frame = frame;
+            if why == DropReason::TOO_BIG {
+                frame.resize(1514 + 1, 7);
+            }
+            let out = lab.feed(router, &[(0, frame.clone())]);
+            assert_well_formed(&out);
+            assert_eq!(out.dropped, [why]);
+            let got = out.sent.first().map(|(_, error)| message(error));
+            assert_eq!(got, expected);
+            if let Some((port, error)) = out.sent.first() {
+                assert_eq!((*port, macs(error)), (0, (HOST_A, ROUTER[0])));
+                let view = Ipv6::new(&error[14..]).unwrap();
+                assert_eq!((view.source(), view.destination()), (source, host_a()));
+                let quote = &view.payload[8..];
+                assert_eq!(quote, &frame[14..14 + quote.len()]);
+                assert_eq!(
+                    quote.len(),
+                    (frame.len() - 14).min(1232),
+                    "up to 1280 bytes in all"
+                );
+            }
+        }
+    });
+}
+
+fn route6(router: &mut Net<'_, '_>, prefix: &str, target: Target) {
+    let hop = router.next_hop(target).expect("an entry");
+    router.tables().1.insert(prefix.parse().unwrap(), hop);
+}
+
+#[test]
+fn no_errors_about() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let error = icmp6(
+            (ROUTER[0], HOST_A),
+            (host_a(), host_b()),
+            1,
+            |out, pseudo| {
+                let message = Icmpv6Message::TimeExceeded { code: 0 };
+                crate::wire::icmpv6::write_error(out, message, &[0x60; 40], pseudo).unwrap()
+            },
+        );
+        for (frame, why) in [
+            (error, DropReason::TTL_EXPIRED),
+            (udp6(ip("::"), host_b(), 1, 8), DropReason::MARTIAN_SOURCE),
+            (
+                udp6(ip("2001:db8:b::1"), host_b(), 1, 8),
+                DropReason::TTL_EXPIRED,
+            ), // itself
+            (udp6(ip("2600::1"), host_b(), 1, 8), DropReason::TTL_EXPIRED), // no way back
+        ] {
+            let out = lab.feed(router, &[(0, frame)]);
+            assert_eq!((out.sent.len(), out.dropped), (0, vec![why]));
+        }
+        // A link-local source goes no further, and is told so on its own link.
+        router
+            .set_neighbour(PortId(0), ip("fe80::a").into(), HOST_A)
+            .unwrap();
+        let out = lab.feed(router, &[(0, udp6(ip("fe80::a"), host_b(), 64, 8))]);
+        assert_well_formed(&out);
+        assert_eq!(
+            message(&out.sent[0].1),
+            Icmpv6Message::Unreachable { code: 2 }
+        );
+        let view = Ipv6::new(&out.sent[0].1[14..]).unwrap();
+        assert!(view.source().is_unicast_link_local());
+    });
+}
+
+#[test]
+fn echo_for_each_own_address_and_for_all_nodes() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let link_local = LinkLocal::Derived.address(ROUTER[0]).unwrap();
+        router
+            .set_neighbour(PortId(0), ip("fe80::a").into(), HOST_A)
+            .unwrap();
+        for (from, to, answers) in [
+            (host_a(), ip("2001:db8:a::1"), ip("2001:db8:a::1")),
+            (host_a(), ip("2001:db8:b::1"), ip("2001:db8:b::1")),
+            (host_a(), ip("2001:db8:b::"), ip("2001:db8:a::1")), // any router there
+            (ip("fe80::a"), link_local, link_local),
+            (ip("fe80::a"), ip("ff02::1"), link_local),
+            (ip("fe80::a"), ip("ff02::2"), link_local),
+        ] {
+            let to_mac = match to.is_multicast() {
+                true => MacAddr::for_ipv6_multicast(to),
+                false => ROUTER[0],
+            };
+            let request = icmp6((to_mac, HOST_A), (from, to), 64, |out, pseudo| {
+                out[..16].copy_from_slice(&[128, 0, 0, 0, 0, 7, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8]);
+                let mut icmp = crate::wire::Icmpv6Mut::new(&mut out[..16]).unwrap();
+                icmp.fill_checksum(pseudo);
+                16
+            });
+            let out = lab.feed(router, &[(0, request)]);
+            assert_well_formed(&out);
+            assert_eq!(out.sent.len(), 1, "{to}");
+            let reply = &out.sent[0].1;
+            assert_eq!(macs(reply), (HOST_A, ROUTER[0]));
+            let view = Ipv6::new(&reply[14..]).unwrap();
+            assert_eq!((view.source(), view.destination()), (answers, from));
+            assert_eq!(
+                message(reply),
+                Icmpv6Message::EchoReply {
+                    ident: 7,
+                    sequence: 9
+                }
+            );
+            assert_eq!(reply[62..], [1, 2, 3, 4, 5, 6, 7, 8]);
+        }
+        // Another port's link-local address is not reached from here.
+        let other = LinkLocal::Derived.address(ROUTER[1]).unwrap();
+        let out = lab.feed(router, &[(0, udp6(ip("fe80::a"), other, 64, 8))]);
+        assert_eq!(out.dropped, [DropReason::MARTIAN_DESTINATION]);
+    });
+}
+
+#[test]
+fn solicitations_for_own_addresses_are_answered() {
+    with_net6(|lab, router| {
+        let link_local = LinkLocal::Derived.address(ROUTER[0]).unwrap();
+        for (from, target, flags) in [
+            (host_a(), ip("2001:db8:a::1"), 0xe0),
+            (ip("fe80::a"), link_local, 0xe0),
+            (ip("fe80::a"), ip("2001:db8:a::"), 0xc0), // anycast: no override
+        ] {
+            let out = lab.feed(router, &[(0, solicits(from, target, Some(HOST_A)))]);
+            assert_well_formed(&out);
+            let frame = &out.sent[0].1;
+            assert_eq!(macs(frame), (HOST_A, ROUTER[0]));
+            assert_eq!(router.neighbour(PortId(0), from.into()), Some(HOST_A));
+            let view = Ipv6::new(&frame[14..]).unwrap();
+            assert_eq!((view.destination(), view.hop_limit()), (from, 255));
+            let Ok(ndp::Ndp::NeighborAdvertisement(told)) =
+                ndp::Ndp::new(view.header, view.payload)
+            else {
+                panic!("no advertisement");
+            };
+            assert_eq!(
+                (told.target(), told.target_mac()),
+                (target, Some(ROUTER[0]))
+            );
+            assert_eq!(told.flags().bits(), flags);
+        }
+        let out = lab.feed(
+            router,
+            &[(0, solicits(host_a(), ip("2001:db8:a::2"), Some(HOST_A)))],
+        );
+        assert!(out.sent.is_empty(), "somebody else's");
+    });
+}
+
+#[test]
+fn who_looks_whether_an_address_is_free_is_told() {
+    with_net6(|lab, router| {
+        let out = lab.feed(
+            router,
+            &[(0, solicits(ip("::"), ip("2001:db8:a::1"), None))],
+        );
+        assert_well_formed(&out);
+        let frame = &out.sent[0].1;
+        assert_eq!(macs(frame).0, MacAddr([0x33, 0x33, 0, 0, 0, 1]));
+        let view = Ipv6::new(&frame[14..]).unwrap();
+        assert_eq!(view.destination(), ip("ff02::1"));
+        assert_eq!(view.payload[4], 0xa0, "router and override, not solicited");
+    });
+}
+
+#[test]
+fn discovery_that_was_forwarded_or_damaged_is_discarded() {
+    with_net6(|lab, router| {
+        let good = solicits(host_a(), ip("2001:db8:a::1"), Some(HOST_A));
+        let mut forwarded = good.clone();
+        forwarded[21] = 254;
+        let mut damaged = good.clone();
+        damaged[60] ^= 1;
+        for (frame, why) in [
+            (forwarded, DropReason::MALFORMED_L4),
+            (damaged, DropReason::L4_CHECKSUM),
+        ] {
+            let out = lab.feed(router, &[(0, frame)]);
+            assert_eq!((out.sent.len(), out.dropped), (0, vec![why]));
+        }
+        assert_eq!(router.neighbour(PortId(0), host_a().into()), None);
+    });
+}
+
+#[test]
+fn packets_wait_for_a_neighbour_and_leave_in_order() {
+    with_net6(|lab, router| {
+        let frames: Vec<_> = (0..4)
+            .map(|i| (0, udp6(host_a(), host_b(), 64, i)))
+            .collect();
+        let out = lab.feed(router, &frames);
+        assert_well_formed(&out);
+        assert_eq!(out.sent.len(), 1);
+        let (port, question) = &out.sent[0];
+        let group = solicited_node(host_b());
+        assert_eq!((*port, asked(question)), (1, Some(host_b())));
+        assert_eq!(
+            macs(question),
+            (MacAddr::for_ipv6_multicast(group), ROUTER[1])
+        );
+        let view = Ipv6::new(&question[14..]).unwrap();
+        assert_eq!(
+            (view.source(), view.destination()),
+            (ip("2001:db8:b::1"), group)
+        );
+
+        let out = lab.feed(router, &[advertises(host_b(), HOST_B, ANSWER)]);
+        let lens: Vec<_> = out.sent.iter().map(|(_, frame)| frame.len()).collect();
+        assert_eq!(lens, [62, 63, 64, 65]);
+        assert!(
+            out.sent
+                .iter()
+                .all(|(_, frame)| macs(frame) == (HOST_B, ROUTER[1]))
+        );
+        assert_eq!(lab.feed(router, &frames).exceptions, 0);
+    });
+}
+
+#[test]
+fn who_does_not_answer_is_given_up() {
+    with_net6(|lab, router| {
+        router
+            .set_neighbour(PortId(0), host_a().into(), HOST_A)
+            .unwrap();
+        let frames: Vec<_> = (0..3)
+            .map(|i| (0, udp6(host_a(), host_b(), 64, i)))
+            .collect();
+        lab.feed(router, &frames);
+        let out = lab.pass(router, Duration::from_millis(3_100));
+        assert_well_formed(&out);
+        assert_eq!(out.dropped, [DropReason::NO_NEIGHBOUR; 3]);
+        assert_eq!(
+            out.sent
+                .iter()
+                .filter(|(_, frame)| asked(frame).is_some())
+                .count(),
+            2
+        );
+        let errors: Vec<_> = out.sent.iter().filter(|(port, _)| *port == 0).collect();
+        assert_eq!(errors.len(), 1);
+        assert_eq!(
+            message(&errors[0].1),
+            Icmpv6Message::Unreachable { code: 3 }
+        );
+    });
+}
+
+#[test]
+fn what_an_advertisement_changes() {
+    with_net6(|lab, router| {
+        let known = |router: &Net<'_, '_>| router.neighbour(PortId(1), host_b().into());
+        lab.feed(router, &[advertises(host_b(), HOST_B, ANSWER)]);
+        assert_eq!(known(router), None, "nobody asked");
+        lab.feed(router, &[(0, udp6(host_a(), host_b(), 64, 0))]);
+        lab.feed(
+            router,
+            &[advertises(host_b(), HOST_B, NeighborFlags::SOLICITED)],
+        );
+        assert_eq!(known(router), Some(HOST_B));
+        lab.feed(
+            router,
+            &[advertises(host_b(), GATEWAY, NeighborFlags::SOLICITED)],
+        );
+        assert_eq!(known(router), Some(HOST_B), "without override");
+        lab.feed(
+            router,
+            &[advertises(host_b(), GATEWAY, NeighborFlags::OVERRIDE)],
+        );
+        assert_eq!(known(router), Some(GATEWAY));
+        lab.feed(router, &[advertises(ip("2001:db8:b::1"), GATEWAY, ANSWER)]);
+        assert_eq!(router.stats().conflicts.value(), 1);
+    });
+}
+
+#[test]
+fn extension_headers_to_the_router_itself() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let own = ip("2001:db8:a::1");
+        let with = |next: u8, extension: &[u8]| {
+            let mut frame = udp6(host_a(), own, 64, 8);
+            frame[20] = next;
+            frame[19] += extension.len() as u8;
+            frame.splice(54..54, extension.iter().copied());
+            frame
+        };
+        let problem = |code, pointer| Icmpv6Message::ParameterProblem { code, pointer };
+        for (frame, expected) in [
+            (with(253, &[]), problem(1, 6)),
+            (with(60, &[253, 0, 1, 4, 0, 0, 0, 0]), problem(1, 40)),
+            (with(43, &[17, 0, 99, 1, 0, 0, 0, 0]), problem(0, 42)),
+            (
+                with(60, &[17, 0, 1, 4, 0, 0, 0, 0]),
+                Icmpv6Message::Unreachable { code: 4 },
+            ),
+        ] {
+            let out = lab.feed(router, &[(0, frame)]);
+            assert_well_formed(&out);
+            assert_eq!(message(&out.sent[0].1), expected);
+            assert_eq!(out.dropped, [DropReason::NOT_SPOKEN]);
+        }
+        let out = lab.feed(router, &[(0, with(44, &[17, 0, 0, 1, 0, 0, 0, 9]))]);
+        assert_eq!(
+            (out.sent.len(), out.dropped),
+            (0, vec![DropReason::FRAGMENT])
+        );
+        let out = lab.feed(router, &[(0, with(59, &[]))]);
+        assert_eq!(
+            (out.sent.len(), out.dropped),
+            (0, vec![DropReason::CONSUMED])
+        );
+    });
+}
