@@ -98,22 +98,22 @@ impl<'p> Rx<'p> {
             return 0;
         }
         while missing > 0 {
+            // Places are never short, as no more than `target` frames are with the kernel, which is
+            // the ring's size; unless its counter cannot be believed.
+            let places = self.fill.room(BATCH as u32) as usize;
+            let want = missing.min(BATCH).min(places);
             let mut frames = [FrameIndex::default(); BATCH];
-            let want = missing.min(BATCH);
-            let taken = account.post(cache, frames.get_mut(..want).unwrap_or(&mut []));
+            let frames = frames.get_mut(..want).unwrap_or(&mut []);
+            let taken = account.post(cache, frames);
             for &frame in frames.iter().take(taken) {
-                // Every frame that the kernel has is in the table, and the ring has a place for
-                // each: there are never more than `target`, which is its size.
                 self.channel.posted.put(frame, Way::Fill);
-                if !self.fill.push(frame.offset(self.pool.frame_size()) as u64) {
-                    self.channel.posted.take(frame, Way::Fill);
-                    // SAFETY: posted two lines above, and the kernel never saw it.
-                    unsafe { account.unpost(cache, &[frame]) };
-                }
+                self.fill.push(frame.offset(self.pool.frame_size()) as u64);
             }
             missing = missing.saturating_sub(taken);
             if taken < want {
                 self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
+            }
+            if taken < BATCH {
                 break;
             }
         }
@@ -142,33 +142,65 @@ impl<'p> Rx<'p> {
         }
     }
 
-    /// Makes a packet of a descriptor; `None`, and counted, when the kernel broke its rules.
-    #[inline]
-    fn accept(&mut self, desc: Desc, cache: &mut Cache<'p>) -> Option<Packet<'p>> {
-        let account = self.account.as_ref()?;
-        let Some((frame, offset)) = self.pool.locate(desc.addr) else {
-            self.stats.invalid = self.stats.invalid.wrapping_add(1);
-            return None;
+    /// Takes back what the kernel returned against its rules: counts it, and frees the frame if
+    /// there is one that it had.
+    #[cold]
+    fn reject(&mut self, desc: Desc, cache: &mut Cache<'p>) {
+        self.stats.invalid = self.stats.invalid.wrapping_add(1);
+        let Some((frame, _)) = self.pool.locate(desc.addr) else {
+            return;
         };
-        if !self.channel.posted.take(frame, Way::Fill) {
-            self.stats.invalid = self.stats.invalid.wrapping_add(1);
-            return None;
-        }
-        if desc.options & PKT_CONTD == 0 {
+        if let Some(account) = &self.account
+            && self.channel.posted.take(frame, Way::Fill)
+        {
             // SAFETY: the table says that this frame was posted through this account and not
             // received since; the kernel has given it back with this descriptor.
-            let window = unsafe { account.receive(frame, offset, desc.len as usize) };
-            if let Some(frame) = window {
-                let mut packet = Packet::new(frame);
-                packet.offloads = self.offloads;
-                return Some(packet);
-            }
+            unsafe { account.unpost(cache, &[frame]) };
         }
-        // A window outside the frame, or a fragment that was not asked for: the frame is good.
-        self.stats.invalid = self.stats.invalid.wrapping_add(1);
-        // SAFETY: as for `receive`, which did not take it.
-        unsafe { account.unpost(cache, &[frame]) };
-        None
+    }
+
+    /// Makes a packet of a descriptor; `None`, and nothing has changed, when it cannot be right.
+    #[inline]
+    fn accept(&self, account: &Account<'p>, desc: Desc) -> Option<Packet<'p>> {
+        let (frame, offset) = self.pool.locate(desc.addr)?;
+        let len = desc.len as usize;
+        // A window in the frame, and not a fragment, which was not asked for.
+        let right = offset.saturating_add(len) <= self.pool.frame_size()
+            && offset >= self.pool.config().private
+            && desc.options & PKT_CONTD == 0;
+        if !right || !self.channel.posted.take(frame, Way::Fill) {
+            return None;
+        }
+        // SAFETY: the table says that this frame was posted through this account and not received
+        // since; the kernel has given it back with this descriptor.
+        let frame = unsafe { account.receive(frame, offset, len) }?;
+        let mut packet = Packet::new(frame);
+        packet.offloads = self.offloads;
+        Some(packet)
+    }
+
+    /// Receives up to `count` packets that are there.
+    #[inline]
+    fn receive(
+        &mut self,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+        count: u32,
+    ) -> Option<usize> {
+        let (mut given, mut bytes) = (0, 0);
+        for _ in 0..count {
+            let desc = self.ring.pop();
+            let Some(packet) = self.accept(self.account.as_ref()?, desc) else {
+                self.reject(desc, cache);
+                continue;
+            };
+            bytes += packet.len();
+            given += usize::from(out.push(packet).is_ok());
+        }
+        self.ring.release();
+        self.stats.packets = self.stats.packets.wrapping_add(given as u64);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
+        Some(given)
     }
 }
 
@@ -176,22 +208,11 @@ impl<'p> RxQueue<'p> for Rx<'p> {
     #[inline]
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
         let room = u32::try_from(out.room()).unwrap_or(u32::MAX);
-        let available = self.ring.available(room).min(room);
-        let mut given = 0;
-        let mut bytes = 0;
-        for _ in 0..available {
-            let Some(desc) = self.ring.pop() else { break };
-            let Some(packet) = self.accept(desc, cache) else {
-                continue;
-            };
-            bytes += packet.len();
-            given += usize::from(out.push(packet).is_ok());
-        }
-        if available > 0 {
-            self.ring.release();
-            self.stats.packets = self.stats.packets.wrapping_add(given as u64);
-            self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
-        }
+        let count = self.ring.available(room).min(room);
+        let given = match count {
+            0 => 0,
+            _ => self.receive(cache, out, count).unwrap_or(0),
+        };
         let posted = self.account.as_ref().map_or(usize::MAX, Account::posted);
         if posted.saturating_add(REFILL_AT) <= self.target || posted == 0 {
             self.refill(cache);

@@ -119,13 +119,14 @@ impl<'p> Tx<'p> {
         };
         let mut total = 0;
         loop {
+            let count = self.completion.available(BATCH as u32).min(BATCH as u32);
+            if count == 0 {
+                break;
+            }
             let mut frames = [FrameIndex::default(); BATCH];
-            let (mut read, mut valid) = (0, 0);
-            while read < BATCH {
-                let Some(addr) = self.completion.pop() else {
-                    break;
-                };
-                read += 1;
+            let mut valid = 0;
+            for _ in 0..count {
+                let addr = self.completion.pop();
                 // The address is the one that was sent, anywhere in the frame.
                 let found = self.pool.locate(addr).map(|(frame, _)| frame);
                 match (found, frames.get_mut(valid)) {
@@ -137,9 +138,6 @@ impl<'p> Tx<'p> {
                     }
                     _ => self.stats.invalid = self.stats.invalid.wrapping_add(1),
                 }
-            }
-            if read == 0 {
-                break;
             }
             // SAFETY: the table says of each that it was sent through this account and not
             // completed since; the kernel has given it back with this entry.
@@ -162,47 +160,41 @@ impl<'p> Tx<'p> {
         within.min(self.ring.room(wanted) as usize)
     }
 
-    /// Takes one packet over: into the ring, or freed and counted under the reason why not.
+    /// Takes the first `count` packets over, for which there are places, all of this pool: each into
+    /// the ring, or freed and counted under the reason why not.
     #[inline]
-    fn hand_over(&mut self, packet: Packet<'p>, cache: &mut Cache<'p>) {
+    fn hand_over(&mut self, cache: &mut Cache<'p>, packets: impl Iterator<Item = Packet<'p>>) {
         let Some(account) = &self.account else { return };
-        let len = packet.len();
-        let reason = if packet.is_chained() || packet.offloads.intersects(NOT_OFFERED) {
-            &mut self.stats.unsupported
-        } else if len < ETHERNET_HEADER {
-            &mut self.stats.undersize
-        } else if len > self.channel.state.max_frame.load(Ordering::Relaxed) as usize {
-            &mut self.stats.oversize
-        } else {
+        let longest = self.channel.state.max_frame.load(Ordering::Relaxed) as usize;
+        let (mut sent, mut bytes) = (0, 0);
+        for packet in packets {
+            let len = packet.len();
+            if packet.is_chained()
+                || packet.offloads.intersects(NOT_OFFERED)
+                || !(ETHERNET_HEADER..=longest).contains(&len)
+            {
+                refuse(&mut self.stats, packet, cache);
+                continue;
+            }
             let offset = packet.frame().offset();
             match account.send(packet.into_frame()) {
                 Ok(frame) => {
                     let addr = frame.offset(self.pool.frame_size()).wrapping_add(offset) as u64;
                     self.channel.posted.put(frame, Way::Transmit);
-                    if self.ring.push(Desc {
+                    self.ring.push(Desc {
                         addr,
                         len: len as u32,
                         options: 0,
-                    }) {
-                        self.stats.packets = self.stats.packets.wrapping_add(1);
-                        self.stats.bytes = self.stats.bytes.wrapping_add(len as u64);
-                    } else {
-                        // `room` has counted places, so only a ring that is broken gets here.
-                        self.channel.posted.take(frame, Way::Transmit);
-                        // SAFETY: sent three lines above, and the kernel never saw it.
-                        unsafe { account.complete(cache, &[frame]) };
-                        self.stats.errors = self.stats.errors.wrapping_add(1);
-                    }
+                    });
+                    sent += 1;
+                    bytes += len as u64;
                 }
-                Err(frame) => {
-                    cache.free(frame);
-                    self.stats.errors = self.stats.errors.wrapping_add(1);
-                }
+                // Of another pool after all: what the caller has looked at.
+                Err(frame) => refuse(&mut self.stats, Packet::new(frame), cache),
             }
-            return;
-        };
-        *reason = reason.wrapping_add(1);
-        cache.free(packet.into_frame());
+        }
+        self.stats.packets = self.stats.packets.wrapping_add(sent);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
     }
 
     /// Copies a packet of another pool into a frame of this one; `None` when there is no frame, or
@@ -258,18 +250,9 @@ impl<'p> Tx<'p> {
             match (copy, original) {
                 (Some(copy), Some(original)) => {
                     cache.free(original.into_frame());
-                    self.hand_over(copy, cache);
+                    self.hand_over(cache, core::iter::once(copy));
                 }
-                (None, Some(original)) => {
-                    let chained = original.is_chained();
-                    let reason = if chained {
-                        &mut self.stats.unsupported
-                    } else {
-                        &mut self.stats.oversize
-                    };
-                    *reason = reason.wrapping_add(1);
-                    cache.free(original.into_frame());
-                }
+                (None, Some(original)) => refuse(&mut self.stats, original, cache),
                 (_, None) => break,
             }
             taken += 1;
@@ -324,11 +307,25 @@ impl<'p> Tx<'p> {
 
     /// Frees packets that can never be sent, because the interface is gone.
     #[cold]
-    fn refuse(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+    fn free_all(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
         let count = packets.free(cache);
         self.stats.link_down = self.stats.link_down.wrapping_add(count as u64);
         count
     }
+}
+
+/// Frees a packet that can never be sent, and counts it under the reason.
+#[cold]
+fn refuse<'p>(stats: &mut TxStats, packet: Packet<'p>, cache: &mut Cache<'p>) {
+    let reason = if packet.is_chained() || packet.offloads.intersects(NOT_OFFERED) {
+        &mut stats.unsupported
+    } else if packet.len() < ETHERNET_HEADER {
+        &mut stats.undersize
+    } else {
+        &mut stats.oversize
+    };
+    *reason = reason.wrapping_add(1);
+    cache.free(packet.into_frame());
 }
 
 impl<'p> TxQueue<'p> for Tx<'p> {
@@ -336,7 +333,7 @@ impl<'p> TxQueue<'p> for Tx<'p> {
     fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
         self.reap(cache);
         if self.channel.state.is_gone() {
-            return self.refuse(cache, packets);
+            return self.free_all(cache, packets);
         }
         let mut taken = 0;
         let mut room = self.room();
@@ -346,9 +343,7 @@ impl<'p> TxQueue<'p> for Tx<'p> {
                 .take(room)
                 .take_while(|packet| self.owns(packet))
                 .count();
-            for packet in packets.drain_front(own) {
-                self.hand_over(packet, cache);
-            }
+            self.hand_over(cache, packets.drain_front(own));
             let foreign = self.take_foreign(cache, packets, room.saturating_sub(own));
             if own + foreign == 0 {
                 break;

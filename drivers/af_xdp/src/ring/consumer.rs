@@ -28,6 +28,7 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// Entries to read; looks at the kernel's counter only when there are fewer than `wanted`.
+    #[inline]
     pub(crate) fn available(&mut self, wanted: u32) -> u32 {
         let known = self.head.wrapping_sub(self.tail);
         if known >= wanted {
@@ -45,14 +46,15 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// Reads one entry, whose place the kernel gets back on the next
-    /// [`release`](Consumer::release); `None` when there is none.
-    pub(crate) fn pop(&mut self) -> Option<T> {
-        if self.available(1) == 0 {
-            return None;
-        }
+    /// [`release`](Consumer::release).
+    ///
+    /// It is [there](Self::available), as the caller has seen; otherwise some old entry is read.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> T {
+        debug_assert!(self.head != self.tail);
         let value = self.ring.read(self.tail);
         self.tail = self.tail.wrapping_add(1);
-        Some(value)
+        value
     }
 
     /// Gives the kernel back the places of every entry read so far.

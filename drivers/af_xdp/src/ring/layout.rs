@@ -10,8 +10,8 @@ use crate::sys::if_xdp::{RING_NEED_WAKEUP, RingOffset};
 /// The parts of one ring with entries of type `T`.
 ///
 /// All are raw pointers to memory that the kernel writes as well: the words are used as atomics,
-/// the entries by volatile reads and writes, and no reference to either is ever made longer than
-/// for one such access.
+/// the entries are read and written whole, and no reference to either lives longer than one such
+/// access.
 #[derive(Debug)]
 pub(crate) struct Layout<T> {
     producer: NonNull<AtomicU32>,
@@ -126,6 +126,7 @@ impl<T: Copy> Layout<T> {
     /// The entry that counter `position` stands for.
     pub(super) fn read(&self, position: u32) -> T {
         let entry = self.entry(position);
+        // Volatile, so that it is read once: what is checked afterwards is what is used.
         // SAFETY: `entry` is valid and aligned (`new`). The kernel has finished with it, or what is
         // read here is garbage of a plain type, which the caller checks before it is used.
         unsafe { entry.read_volatile() }
@@ -135,7 +136,7 @@ impl<T: Copy> Layout<T> {
     pub(super) fn write(&self, position: u32, value: T) {
         let entry = self.entry(position);
         // SAFETY: `entry` is valid and aligned (`new`), and it is this side's turn to write it.
-        unsafe { entry.write_volatile(value) };
+        unsafe { entry.write(value) };
     }
 
     fn entry(&self, position: u32) -> NonNull<T> {

@@ -12,6 +12,7 @@
 //! producer's counter minus the consumer's is what the ring holds. A [`Producer`] writes entries,
 //! then [publishes](Producer::publish) its counter with *release*; a [`Consumer`] reads the other
 //! side's counter with *acquire*, reads entries, then [releases](Consumer::release) its own.
+//! Room and entries are asked for once a burst, and then used one by one without asking again.
 //! Neither writes the other side's counter, and each keeps its own in private memory: what the
 //! kernel does to the shared word cannot move it.
 //!

@@ -30,6 +30,7 @@ impl<T: Copy> Producer<T> {
     }
 
     /// Room for entries; looks at the kernel's counter only when there is less than `wanted`.
+    #[inline]
     pub(crate) fn room(&mut self, wanted: u32) -> u32 {
         let known = self
             .ring
@@ -60,15 +61,13 @@ impl<T: Copy> Producer<T> {
 
     /// Writes one entry, which the kernel sees after the next [`publish`](Producer::publish).
     ///
-    /// `false`, and nothing is written, when there is no room.
-    #[must_use]
-    pub(crate) fn push(&mut self, value: T) -> bool {
-        if self.room(1) == 0 {
-            return false;
-        }
+    /// There is [room](Self::room), as the caller has seen; otherwise an entry that the kernel has
+    /// not taken yet is overwritten.
+    #[inline]
+    pub(crate) fn push(&mut self, value: T) {
+        debug_assert!(self.head.wrapping_sub(self.tail) < self.ring.size());
         self.ring.write(self.head, value);
         self.head = self.head.wrapping_add(1);
-        true
     }
 
     /// Shows the kernel every entry written so far.

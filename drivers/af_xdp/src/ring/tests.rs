@@ -49,8 +49,9 @@ proptest! {
                 Step::Program(n) => {
                     for _ in 0..n {
                         let room = size as usize - written.len() - shown.len();
-                        prop_assert_eq!(ring.push(next), room > 0);
+                        prop_assert_eq!(ring.room(1) > 0, room > 0);
                         if room > 0 {
+                            ring.push(next);
                             written.push_back(next);
                             next += 1;
                         }
@@ -81,7 +82,7 @@ proptest! {
             match step {
                 Step::Program(n) => {
                     for _ in 0..n {
-                        let value = ring.pop();
+                        let value = (ring.available(1) > 0).then(|| ring.pop());
                         prop_assert_eq!(value, given.pop_front());
                         unreleased += usize::from(value.is_some());
                     }
@@ -115,7 +116,9 @@ proptest! {
             memory.words()[1].store(lie, Ordering::Relaxed);
             prop_assert!(ring.room(8) <= 8);
             prop_assert!(ring.held() <= 8);
-            let _ = ring.push(1);
+            if ring.room(1) > 0 {
+                ring.push(1);
+            }
             ring.publish();
         }
     }
@@ -130,7 +133,7 @@ proptest! {
             let n = ring.available(8);
             prop_assert!(n <= 8);
             for _ in 0..n {
-                prop_assert!(ring.pop().is_some());
+                prop_assert_eq!(ring.pop(), 0);
             }
             ring.release();
         }
@@ -141,7 +144,7 @@ proptest! {
 fn a_counter_that_runs_ahead_is_not_believed() {
     let memory = Memory::<u64>::new(4, u32::MAX - 1);
     let mut ring = Producer::new(memory.layout());
-    assert!(ring.push(7));
+    ring.push(7);
     ring.publish();
     // The kernel claims to have taken two entries of one.
     memory.words()[1].store(1, Ordering::Relaxed);
