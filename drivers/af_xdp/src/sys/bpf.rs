@@ -92,6 +92,15 @@ layout!(
     prog_ifindex @ 64, expected_attach_type @ 68,
 );
 
+/// Argument of [`LINK_DETACH`].
+#[doc(alias = "bpf_attr")]
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct LinkDetach {
+    pub(crate) link_fd: u32,
+}
+layout!(LinkDetach, size 4, link_fd @ 0);
+
 /// Argument of [`LINK_CREATE`].
 #[doc(alias = "bpf_attr")]
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,6 +132,9 @@ uapi! { "v6.1", "bpf.h":
     /// Command: attach a program for as long as the returned descriptor lives.
     #[doc(alias = "BPF_LINK_CREATE")]
     LINK_CREATE: u32 = 28, "912";
+    /// Command: take a link's program off, whoever else holds the link.
+    #[doc(alias = "BPF_LINK_DETACH")]
+    LINK_DETACH: u32 = 34, "918";
     /// Map of AF_XDP sockets by receive queue.
     #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
     MAP_TYPE_XSKMAP: u32 = 17, "940";

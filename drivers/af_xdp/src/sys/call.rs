@@ -331,6 +331,15 @@ pub(crate) fn link_create(attr: &bpf::LinkCreate) -> Result<OwnedFd, Errno> {
     owned(unsafe { bpf(bpf::LINK_CREATE, attr) })
 }
 
+/// Takes a link's program off its interface, even if a descriptor of the link lives on elsewhere.
+pub(crate) fn link_detach(link: BorrowedFd<'_>) -> Result<(), Errno> {
+    let attr = bpf::LinkDetach {
+        link_fd: link.as_raw_fd() as u32,
+    };
+    // SAFETY: `LinkDetach` has no pointers, and BPF_LINK_DETACH writes nothing back.
+    check(unsafe { bpf(bpf::LINK_DETACH, &attr) }).map(drop)
+}
+
 /// `bpf(2)`.
 ///
 /// # Safety

@@ -18,7 +18,6 @@ use crate::sys::link::{XDP_DRV_MODE, XDP_SKB_MODE};
 #[derive(Debug)]
 pub(crate) struct Attachment {
     // Dropped in this order: the program leaves the interface before its map goes.
-    #[expect(dead_code, reason = "held for what closing it does")]
     link: OwnedFd,
     program: Program,
     sockets: IndexMap,
@@ -94,6 +93,15 @@ impl Attachment {
     /// Whether packets of several fragments are let through.
     pub(crate) fn frags(&self) -> bool {
         self.program.frags()
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // Closing the link would do the same, but for a child process that was forked a moment ago
+        // and has a copy of the descriptor until it executes something else. Refused by kernels
+        // before 5.9, and when the interface is gone.
+        let _ = call::link_detach(self.link.as_fd());
     }
 }
 
