@@ -5,7 +5,7 @@ use core::time::Duration;
 use linecard::device::{Device, Link, RxQueue, TxQueue};
 use linecard::mempool::PoolConfig;
 use linecard::packet::{Burst, Offloads, Packet};
-use linecard_af_xdp::{Config, Interface, XdpMode};
+use linecard_af_xdp::{Config, Interface, Umem, XdpMode};
 
 use crate::net::{Net, frame, number_of, set_merging};
 use crate::rig::{Rig, pool_with, small};
@@ -269,5 +269,62 @@ fn what_a_packet_asks_of_the_device_in_vain_is_counted() {
     burst.push(chained).expect("room");
     assert_eq!(rig.tx.tx_burst(&mut rig.cache, &mut burst), 3);
     assert_eq!(rig.tx.stats().unsupported, 3);
+    rig.close();
+}
+
+#[test]
+fn frames_of_a_page_take_larger_packets() {
+    let Some(net) = Net::new() else { return };
+    net.ip("link set lc0 mtu 3500");
+    net.peer.ip("link set lc1 mtu 3500");
+    let config = PoolConfig {
+        frame_size: 4096,
+        private: 128,
+        ..PoolConfig::default()
+    };
+    let umem = Umem::new(pool_with(256, config)).expect("a umem");
+    let mut rig = Rig::on(&umem, "lc0", small());
+    let far = net.peer_socket();
+    for len in [60, 1514, 3514] {
+        far.send(&frame(1, len));
+        let packet = rig.receive().expect("a packet");
+        assert_eq!(packet.data(), frame(1, len));
+        // Behind the private area and the headroom, as the pool has it.
+        assert_eq!((packet.frame().offset(), packet.headroom()), (384, 256));
+        let mut burst = Burst::<'_, 1>::new();
+        burst.push(packet).expect("room");
+        assert_eq!(rig.tx.tx_burst(&mut rig.cache, &mut burst), 1);
+        assert_eq!(far.receive().expect("it comes back"), frame(1, len));
+    }
+    rig.settle();
+    rig.close();
+}
+
+#[test]
+fn what_fits_no_frame_is_counted() {
+    let Some(net) = Net::new() else { return };
+    // No native program without the fragments flag could be attached: the peer sends more than a
+    // page.
+    net.peer.ip("link set lc1 mtu 9000");
+    let mut rig = Rig::new(small());
+    assert!(rig.port.status().native && rig.port.status().fragments);
+    let far = net.peer_socket();
+    // Raised behind the port's back, which would have refused it.
+    net.ip("link set lc0 mtu 9000");
+    for len in [1514, 1792] {
+        far.send(&frame(1, len));
+        assert_eq!(rig.receive().expect("a packet").data(), frame(1, len));
+    }
+    for len in [1793, 3000, 4000, 9014] {
+        far.send(&frame(2, len));
+    }
+    far.send(&frame(3, 60));
+    assert_eq!(number_of(rig.receive().expect("the last").data()), 3);
+    let stats = rig.rx.stats();
+    assert_eq!(
+        (stats.packets, stats.oversize, stats.missed),
+        (3, 4, 0),
+        "{stats}"
+    );
     rig.close();
 }
