@@ -87,7 +87,8 @@ pub fn parse<const CHECKSUM: bool>(frame: &[u8]) -> Parsed {
 /// Parses an Ethernet frame of which only the first bytes are here, as of a packet that lies in several
 /// buffers: `total_len` bytes in all, `first` being those of the first buffer.
 ///
-/// All headers have to be in `first`; one that goes on in the second buffer is truncated.
+/// All headers have to be in `first`; one that goes on in the second buffer is truncated (VXLAN: not
+/// found).
 ///
 /// ```
 /// use linecard::wire::parse::{self, Layer, Outcome};

@@ -207,7 +207,10 @@ pub(super) fn extensions(rest: &[u8], len: usize, layers: Layers, mut next: IpPr
             // "the length of this Authentication Header in 4-octet units, minus 2", which has three
             // words before its integrity check value (RFC 4302 section 2.2).
             IpProtocol::AH if *units == 0 => {
-                return segment.ends(Outcome::Malformed(Check::AhLength));
+                return segment.ends(match segment.rest.len() {
+                    ..12 => Outcome::Truncated(Layer::Extension),
+                    _ => Outcome::Malformed(Check::AhLength),
+                });
             }
             IpProtocol::AH => u16::from(*units) + 2,
             // "in 8-octet units, not including the first 8 octets" (RFC 8200 section 4.3)
@@ -221,7 +224,7 @@ pub(super) fn extensions(rest: &[u8], len: usize, layers: Layers, mut next: IpPr
     }
     match next {
         // "The value 59 ... indicates that there is nothing following that header." (section 4.7)
-        IpProtocol::NO_NEXT if is_ipv6 => segment.ends(Outcome::Complete),
+        IpProtocol::NO_NEXT if is_ipv6 => segment.ends(segment.good()),
         _ => transport(segment, next),
     }
 }

@@ -45,7 +45,7 @@ static_assertions::assert_eq_size!(Parsed, u64);
 pub enum Outcome {
     /// To the end: layer 4 is known and its header right; or there is none to come, as in ARP.
     Complete,
-    /// The first fragment of an IP packet, with the layer-4 header in it.
+    /// The first fragment of an IP packet, with the layer-4 header in it if there is one.
     FirstFragment,
     /// A fragment that is not the first: there is no layer-4 header in it.
     LaterFragment,

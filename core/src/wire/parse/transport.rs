@@ -87,15 +87,20 @@ impl<'a> Segment<'a> {
         self.with(Kinds::FRAGMENT).ends(Outcome::LaterFragment)
     }
 
-    /// Layer 4 starts here and is of this kind.
+    /// What to say when all is right.
     #[inline(always)]
-    const fn is(self, kind: Kinds) -> Parsed {
-        let outcome = if self.layers.contains(Kinds::FRAGMENT) {
+    pub(super) const fn good(&self) -> Outcome {
+        if self.layers.contains(Kinds::FRAGMENT) {
             Outcome::FirstFragment
         } else {
             Outcome::Complete
-        };
-        self.is_with(kind, outcome)
+        }
+    }
+
+    /// Layer 4 starts here and is of this kind.
+    #[inline(always)]
+    const fn is(self, kind: Kinds) -> Parsed {
+        self.is_with(kind, self.good())
     }
 
     /// The same with another outcome.
