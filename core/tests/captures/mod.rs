@@ -17,6 +17,7 @@ pub(crate) struct Capture {
 }
 
 /// Link type 1: Ethernet.
+#[allow(dead_code)] // not every test asks
 pub(crate) const ETHERNET: i32 = 1;
 /// Link types whose frames start with an IPv4 or IPv6 header: LINKTYPE_RAW, _IPV4 and _IPV6.
 pub(crate) const RAW_IP: [i32; 3] = [101, 228, 229];

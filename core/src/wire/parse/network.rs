@@ -183,14 +183,14 @@ pub(super) fn extensions(rest: &[u8], len: usize, layers: Layers, mut next: IpPr
         if followed == Ipv6Extensions::MAX {
             return segment.ends(Outcome::Malformed(Check::TooManyExtensions));
         }
+        if next == IpProtocol::HOP_BY_HOP && followed > 0 {
+            return segment.ends(Outcome::Malformed(Check::HopByHopNotFirst));
+        }
         let Some([after, units, field @ ..]) = segment.rest.first_chunk::<8>() else {
             return segment.ends(Outcome::Truncated(Layer::Extension));
         };
         let (after, mut kind) = (IpProtocol(*after), Kinds::L3_OPTIONS);
         let words = match next {
-            IpProtocol::HOP_BY_HOP if followed > 0 => {
-                return segment.ends(Outcome::Malformed(Check::HopByHopNotFirst));
-            }
             IpProtocol::FRAGMENT => {
                 match be16(field, 0) & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS) {
                     0 => {}
