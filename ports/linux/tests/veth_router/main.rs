@@ -1,0 +1,14 @@
+//! Two hosts whose only way to each other is `linecard run` as a router, on the real kernel.
+//!
+//! ```text
+//!   left                      router                      right
+//!   192.0.2.2/24     eth0 ──── lc0   lc1 ──── eth0   198.51.100.2/24
+//!   2001:db8:1::2/64          linecard               2001:db8:2::2/64
+//! ```
+//!
+//! The router's own kernel has no address: what answers is Linecard.
+
+mod hosts;
+mod lifecycle;
+mod talk;
+mod traffic;

@@ -1,0 +1,99 @@
+//! TCP and UDP between the hosts: checksums that the kernel leaves to the device included.
+
+use core::time::Duration;
+use std::fs;
+use std::thread;
+
+use linecard_testnet::Child;
+
+use super::hosts::{Hosts, RIGHT_4, RIGHT_6, reaches};
+
+#[test]
+fn veth_a_large_file_arrives_whole() {
+    let Some(hosts) = Hosts::new("file") else {
+        return;
+    };
+    let router = hosts.start();
+    let (there, here) = (hosts.file("there"), hosts.file("here"));
+    // 100 MB that do not repeat: an xorshift generator.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let words = core::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_ne_bytes()
+    });
+    let bytes: Vec<u8> = words.take(100_000_000 / 8).flatten().collect();
+    fs::write(&there, &bytes).expect("the file");
+
+    let mut server = hosts.right.command("python3");
+    server.args(["-m", "http.server", "--bind", "::", "8000", "--directory"]);
+    server.arg(there.parent().expect("a folder"));
+    let _server = Child::start(&mut server);
+    for url in [
+        format!("http://{RIGHT_4}:8000/there"),
+        format!("http://[{RIGHT_6}]:8000/there"),
+    ] {
+        let mut curl = hosts.left.command("curl");
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--connect-timeout",
+            "5",
+            "--max-time",
+            "60",
+        ]);
+        curl.args([
+            "--retry",
+            "20",
+            "--retry-delay",
+            "1",
+            "--retry-connrefused",
+            "--output",
+        ]);
+        let mut curl = Child::start(curl.arg(&here).arg(&url));
+        assert!(
+            curl.wait(Duration::from_secs(90)).success(),
+            "{url}: {}",
+            curl.printed()
+        );
+        assert!(
+            fs::read(&here).expect("the file") == bytes,
+            "{url}: other bytes arrived"
+        );
+    }
+    hosts.stop(router);
+}
+
+#[test]
+fn veth_streams_and_datagrams_flow() {
+    let Some(hosts) = Hosts::new("flow") else {
+        return;
+    };
+    let router = hosts.start();
+    let mut server = hosts.right.command("iperf3");
+    let _server = Child::start(server.arg("--server"));
+    thread::sleep(Duration::from_millis(300));
+    let runs = [
+        format!("-c {RIGHT_4} -t 2 -J"),
+        format!("-c {RIGHT_6} -t 2 -J"),
+        format!("-c {RIGHT_4} -t 2 -R -J"),
+        format!("-c {RIGHT_4} -u -b 100M -l 1400 -t 2 -J"),
+        format!("-c {RIGHT_6} -u -b 100M -l 1400 -t 2 -J"),
+    ];
+    for run in runs {
+        let text = hosts.left.run("iperf3", &run);
+        let json: serde_json::Value = serde_json::from_str(&text).expect("iperf3 speaks JSON");
+        let udp = run.contains("-u");
+        let sum = &json["end"][if udp { "sum" } else { "sum_received" }];
+        let rate = sum["bits_per_second"].as_f64().unwrap_or(0.0);
+        assert!(rate > 20e6, "{run}: {rate} bit/s");
+        if udp {
+            let lost = sum["lost_percent"].as_f64().unwrap_or(100.0);
+            assert!(lost < 20.0, "{run}: {lost} % lost");
+        }
+    }
+    assert!(reaches(&hosts.left, RIGHT_4));
+    hosts.stop(router);
+}
