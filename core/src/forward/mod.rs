@@ -6,18 +6,15 @@
 //! - [`CrossConnect`]: what comes in by one port leaves by another; [`MacSwap`] before it gives
 //!   each packet back to who sent it;
 //! - [`udp`]: matches UDP flows and rewrites their addresses and ports;
-//! - [`FinishChecksums`] before any of them, where senders leave checksums to their device;
 //! - [`router`]: an IPv4 and IPv6 router.
 
 mod cross_connect;
-mod finish;
 mod mac_swap;
 mod reason;
 pub mod router;
 pub mod udp;
 
 pub use cross_connect::{CrossConnect, CrossConnectError};
-pub use finish::FinishChecksums;
 pub use mac_swap::MacSwap;
 pub use reason::reason_of;
 
