@@ -124,11 +124,11 @@ static_assertions::assert_eq_size!(Head, [u8; 34]);
 impl Header for Head {}
 
 impl Head {
-    /// It is for this Ethernet address (given first byte lowest), and IPv4 that may be forwarded
+    /// It is for this Ethernet address (as [`Interface`] keeps it), and IPv4 that may be forwarded
     /// as far as RFC 1812 can tell from the header alone. `room` bytes follow it.
     #[inline(always)]
     fn is_plain(&self, room: usize, mac: u64) -> bool {
-        let for_us = (self.macs.get() ^ mac) << 16 == 0;
+        let for_us = self.macs.get() << 16 == mac;
         // 5.2.2 (3) and (4): version 4, and a header of 20 bytes.
         let kind = self.kind.get() & KIND_MASK == KIND;
         // (5) and (1): the total length has the header in it, and the frame has all of it.
@@ -150,9 +150,14 @@ impl Head {
 
     #[inline(always)]
     fn layers(&self) -> Layers {
-        if self.fragment.get() & FRAGMENT == 0 {
-            return Layers::new(Kinds::IPV4, 14, 5);
+        match self.fragment.get() & FRAGMENT {
+            0 => Layers::new(Kinds::IPV4, 14, 5),
+            _ => self.fragment_layers(),
         }
+    }
+
+    #[cold]
+    fn fragment_layers(&self) -> Layers {
         let first = self.fragment.get() & OFFSET == 0;
         let kinds = Kinds::IPV4.union(Kinds::FRAGMENT);
         Layers::new(kinds, 14, if first { 5 } else { 0 })
@@ -223,14 +228,14 @@ mod tests {
         })
     }
 
-    const MAC: u64 = 0x0100_0000_0002;
+    const MAC: u64 = 0x0100_0000_0002 << 16;
 
     #[test]
     fn what_is_plain_and_what_is_not() {
         assert!(head(|_| {}).is_plain(8, MAC));
         assert!(head(|_| {}).is_plain(26, MAC), "padding is no fault");
         assert!(!head(|_| {}).is_plain(7, MAC), "cut off");
-        assert!(!head(|_| {}).is_plain(8, MAC | 1 << 41));
+        assert!(!head(|_| {}).is_plain(8, MAC | 1 << 57));
         assert!(!head(|_| {}).is_plain(8, NO_MAC));
         for (at, value) in [
             (0, 3),

@@ -123,11 +123,11 @@ static_assertions::assert_eq_size!(Head, [u8; 54]);
 impl Header for Head {}
 
 impl Head {
-    /// It is for this Ethernet address (given first byte lowest), and IPv6 that may be forwarded
+    /// It is for this Ethernet address (as [`Interface`] keeps it), and IPv6 that may be forwarded
     /// as far as the header alone can tell. `room` bytes follow it.
     #[inline]
     fn is_plain(&self, room: usize, mac: u64) -> bool {
-        let for_us = (self.macs.get() ^ mac) << 16 == 0;
+        let for_us = self.macs.get() << 16 == mac;
         let kind = self.kind.get() & KIND_MASK == KIND;
         let whole = usize::from(self.payload_len.get()) <= room;
         let hops = self.hop_limit > 1;

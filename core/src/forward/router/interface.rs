@@ -82,7 +82,7 @@ impl LinkLocal {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Interface {
-    /// The Ethernet address in the low 48 bits, its first byte lowest; the upper bits are set
+    /// The Ethernet address in the upper 48 bits, its first byte lowest; the lower bits are set
     /// while the interface is not configured, so that no frame's destination is equal to it.
     pub(super) key: u64,
     pub(super) config: InterfaceConfig,
@@ -145,7 +145,7 @@ impl Interface {
 
     pub(super) fn configure(&mut self, config: InterfaceConfig) {
         let [a, b, c, d, e, f] = config.mac.0;
-        self.key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+        self.key = u64::from_le_bytes([0, 0, a, b, c, d, e, f]);
         self.config = config;
     }
 
