@@ -75,7 +75,8 @@ fn bench_flows() -> Vec<Flow> {
         let (prefix, _) = routes[number as usize * stride];
         let behind = u32::MAX.checked_shr(prefix.len().into()).unwrap_or(0);
         let host = number.wrapping_mul(2_654_435_761) & behind;
-        core::net::Ipv4Addr::from_bits(prefix.first() | host).into()
+        let address = core::net::Ipv4Addr::from_bits(prefix.first() | host);
+        core::net::SocketAddr::from((address, DISCARD))
     })
 }
 
@@ -289,3 +290,6 @@ fn in_hand<S: Stage<'static> + 'static>(
     };
     through(name, stage, cache, rx, tx)
 }
+
+/// The UDP port of the discard service (RFC 863).
+const DISCARD: u16 = 9;

@@ -18,6 +18,7 @@ mod error;
 #[allow(unsafe_code)]
 pub mod memory;
 pub mod port;
+pub mod replay;
 pub mod runner;
 pub mod signals;
 pub mod stats;

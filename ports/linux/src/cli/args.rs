@@ -28,6 +28,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Forward between ports until told to stop
     Run(RunArgs),
+    /// Send a capture through a forwarder: same in, same out
+    Replay(ReplayArgs),
     /// Say what works on this machine, and what to do about the rest
     Check,
 }
@@ -75,6 +77,33 @@ pub struct RunArgs {
     pub common: CommonArgs,
 }
 
+/// Flags of `linecard replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What is received: pcap or pcapng, by the packets' own clock
+    #[arg(value_name = "IN.pcap")]
+    pub input: PathBuf,
+    /// Where what is sent is written
+    #[arg(value_name = "OUT.pcap")]
+    pub output: PathBuf,
+    /// A TOML file: its first port receives, all ports send to OUT.pcap, their devices are not used
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The longest packet, without its Ethernet header, that a router sends on
+    #[arg(long, value_name = "BYTES", default_value_t = 1500,
+          value_parser = clap::value_parser!(u16).range(1280..))]
+    pub mtu: u16,
+    /// Leave Ethernet destinations as captured; otherwise packets are taken as sent to the router
+    #[arg(long)]
+    pub as_captured: bool,
+    /// What happens to packets.
+    #[command(flatten)]
+    pub forwarder: ForwarderArgs,
+    /// Pool, worker and statistics.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
 /// What happens to packets.
 #[derive(Debug, Default, Args)]
 pub struct ForwarderArgs {
@@ -90,7 +119,7 @@ pub struct ForwarderArgs {
     /// Cross-connect: "NAME NAME", two ports that are wired together
     #[arg(long, value_name = "PAIR")]
     pub connect: Vec<String>,
-    /// UDP forwarder: "[port NAME] [src E] [dst E] to port NAME [src E] [dst E] [dst-mac MAC]"
+    /// UDP forwarder: "[port NAME] [src P] [dst P] to port NAME [src E] [dst E] [dst-mac MAC]"
     #[arg(long, value_name = "RULE")]
     pub udp: Vec<String>,
 }
@@ -147,6 +176,46 @@ impl RunArgs {
     }
 }
 
+impl ReplayArgs {
+    /// The file's settings with the flags laid over them. Where there are no ports, two called
+    /// `in` and `out`, and a forwarder of that kind has something to do between them: routes to a
+    /// gateway for all addresses, a rule for all UDP.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn draft(self) -> Result<Draft, ConfigError> {
+        let mut draft = file(self.config)?;
+        let mut over = self.common.draft();
+        self.forwarder.add_to(&mut over);
+        draft.overlay(over);
+        let default = |text: &str| Setting::flag("replay", text.to_owned());
+        // Large frames, so that whatever was captured is taken.
+        draft
+            .frame_size
+            .get_or_insert(Setting::flag("replay", 32_768));
+        draft.frames.get_or_insert(Setting::flag("replay", 2_048));
+        if !draft.ports.is_empty() {
+            return Ok(draft);
+        }
+        draft.ports = [REPLAY_IN, REPLAY_OUT]
+            .map(|port| DraftPort::new(default(port)))
+            .to_vec();
+        match draft.forwarder.as_ref().map(|name| name.value.as_str()) {
+            Some("router") => {
+                if draft.routes.is_empty() {
+                    draft.routes = REPLAY_ROUTES.map(default).to_vec();
+                }
+                if draft.neighbours.is_empty() {
+                    draft.neighbours = REPLAY_NEIGHBOURS.map(default).to_vec();
+                }
+            }
+            Some("udp") if draft.udp.is_empty() => draft.udp = vec![default(REPLAY_UDP)],
+            _ => {}
+        }
+        Ok(draft)
+    }
+}
+
 impl ForwarderArgs {
     fn add_to(self, draft: &mut Draft) {
         let all = |flag: &'static str, texts: Vec<String>| -> Vec<Setting> {
@@ -193,6 +262,15 @@ impl CommonArgs {
 fn file(path: Option<PathBuf>) -> Result<Draft, ConfigError> {
     path.map_or_else(|| Ok(Draft::default()), |path| Draft::read(&path))
 }
+
+const REPLAY_IN: &str = "null,name=in,addr=192.0.2.1/24,addr=2001:db8:1::1/64";
+const REPLAY_OUT: &str = "null,name=out,addr=198.51.100.1/24,addr=2001:db8:2::1/64";
+const REPLAY_ROUTES: [&str; 2] = ["0.0.0.0/0 via 198.51.100.2", "::/0 via 2001:db8:2::2"];
+const REPLAY_NEIGHBOURS: [&str; 2] = [
+    "198.51.100.2 02:00:00:00:00:02",
+    "2001:db8:2::2 02:00:00:00:00:02",
+];
+const REPLAY_UDP: &str = "port in to port out dst-mac 02:00:00:00:00:02";
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 //! | `linecard` | the same as `linecard demo` |
 //! | `linecard demo` | routes made-up packets in memory and says how fast; no root, no network |
 //! | `linecard run` | forwards between ports until told to stop, by flags or a TOML file |
+//! | `linecard replay IN.pcap OUT.pcap` | sends a capture through a forwarder: same in, same out |
 //! | `linecard check` | says what works on this machine and what to do about the rest |
 //!
 //! Exit codes: 0 for a run that balanced, 1 for what could not be had or done, 2 for what was
@@ -15,6 +16,7 @@ pub mod args;
 pub mod check;
 mod demo;
 mod output;
+mod replay;
 mod run;
 
 use std::io;
@@ -48,6 +50,7 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Demo(cli.demo)) {
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Run(args) => run::run(args, &stop()?),
+        Command::Replay(args) => replay::run(args),
         Command::Check => {
             check::run(&mut io::stdout()).map_err(|source| Error::Output { path: None, source })
         }

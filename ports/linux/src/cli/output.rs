@@ -3,10 +3,12 @@
 //! What goes on goes to standard error, the report to standard output; where the JSON goes to
 //! standard output, the report gives way to standard error.
 
+use core::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
 use crate::error::Error;
+use crate::replay::ReplayReport;
 use crate::runner::Event;
 use crate::stats::Report;
 
@@ -23,11 +25,25 @@ pub(super) fn event(event: &Event) {
 
 /// Prints the report, writes the JSON, and fails if the run did not balance.
 pub(super) fn report(report: &Report, json: Option<&Path>) -> Result<(), Error> {
+    finish(report, report, report.is_balanced(), json)
+}
+
+/// The same for a replay.
+pub(super) fn replay(report: &ReplayReport, json: Option<&Path>) -> Result<(), Error> {
+    finish(report, &report.run, report.is_balanced(), json)
+}
+
+fn finish(
+    text: &dyn fmt::Display,
+    report: &Report,
+    balanced: bool,
+    json: Option<&Path>,
+) -> Result<(), Error> {
     let to_stdout = json == Some(Path::new("-"));
     let printed = if to_stdout {
-        writeln!(io::stderr(), "{report}")
+        writeln!(io::stderr(), "{text}")
     } else {
-        writeln!(io::stdout(), "{report}")
+        writeln!(io::stdout(), "{text}")
     };
     if let Some(path) = json {
         report.write_json(path).map_err(|source| Error::Output {
@@ -35,7 +51,7 @@ pub(super) fn report(report: &Report, json: Option<&Path>) -> Result<(), Error> 
             source,
         })?;
     }
-    if !report.is_balanced() {
+    if !balanced {
         return Err(Error::Unbalanced {
             reason: format!(
                 "{} packets under way, {}",

@@ -326,6 +326,14 @@ fn udp(chosen: &Setting, draft: &Draft, ports: &[Port]) -> Result<Vec<UdpRule>, 
             hint: "give one, as `--udp \"dst 192.0.2.1:53 to port NAME dst 198.51.100.1:53\"`",
         }));
     }
+    if let Some(extra) = draft.udp.get(MAX_RULES) {
+        return Err(extra.error(Problem::OutOfRange {
+            what: "number of UDP rules",
+            value: draft.udp.len() as u64,
+            min: 1,
+            max: MAX_RULES as u64,
+        }));
+    }
     let rules = draft.udp.iter().map(|setting| {
         let text: UdpText = rule(setting)?;
         let from = text.from.as_deref();
@@ -336,8 +344,7 @@ fn udp(chosen: &Setting, draft: &Draft, ports: &[Port]) -> Result<Vec<UdpRule>, 
             to: by_name(setting, ports, &text.to)?,
             new_source: text.new_source,
             new_destination: text.new_destination,
-            source_mac: text.source_mac,
-            destination_mac: text.destination_mac,
+            macs: text.destination_mac.map(|to| (to, text.source_mac)),
         })
     });
     rules.collect()
@@ -482,6 +489,7 @@ fn in_range(
     }
 }
 
+const MAX_RULES: usize = crate::runner::MAX_RULES;
 const MAX_PORTS: usize = crate::runner::MAX_PORTS;
 /// Fewer could not fill one burst on each of two ports.
 const MIN_FRAMES: u64 = 64;

@@ -40,6 +40,7 @@
 mod check;
 mod device;
 mod draft;
+mod endpoint;
 mod error;
 mod file;
 mod rules;
@@ -53,8 +54,8 @@ use linecard::wire::MacAddr;
 
 pub use device::{AfXdp, AfXdpMode, Device, Generator, Pcap, Timing, ZeroCopy};
 pub use draft::{Draft, DraftPort, Setting};
+pub use endpoint::{Endpoint, Pattern};
 pub use error::{ConfigError, Origin, Problem};
-pub use rules::Endpoint;
 pub use values::Cidr;
 
 use crate::memory::PagePolicy;
@@ -149,19 +150,18 @@ pub struct UdpRule {
     /// The port they come in on; none for any.
     pub from: Option<usize>,
     /// Where they come from.
-    pub source: Endpoint,
+    pub source: Pattern,
     /// Where they go to.
-    pub destination: Endpoint,
+    pub destination: Pattern,
     /// The port they leave on.
     pub to: usize,
     /// What becomes of their source; what it does not name stays.
     pub new_source: Endpoint,
     /// What becomes of their destination; what it does not name stays.
     pub new_destination: Endpoint,
-    /// Their new Ethernet source; none for the port's own.
-    pub source_mac: Option<MacAddr>,
-    /// Their new Ethernet destination; none keeps it.
-    pub destination_mac: Option<MacAddr>,
+    /// Their new Ethernet destination, and their new source where it is not the port's own; none
+    /// leaves both.
+    pub macs: Option<(MacAddr, Option<MacAddr>)>,
 }
 
 /// The frames that packets lie in.

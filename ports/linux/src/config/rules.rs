@@ -5,15 +5,17 @@
 //! | route | `PREFIX via ADDRESS [port NAME]` or `PREFIX port NAME` |
 //! | neighbour | `ADDRESS MAC [port NAME]` |
 //! | pair | `NAME NAME` |
-//! | UDP | `[port NAME] [src ENDPOINT] [dst ENDPOINT] to port NAME [src ENDPOINT] [dst ENDPOINT] [src-mac MAC] [dst-mac MAC]` |
+//! | UDP | `[port NAME] [src PATTERN] [dst PATTERN] to port NAME [src ENDPOINT] [dst ENDPOINT] [dst-mac MAC [src-mac MAC]]` |
 //!
-//! An ENDPOINT is `ADDRESS`, `ADDRESS:PORT`, `[ADDRESS]:PORT` or `*:PORT`.
+//! A PATTERN is `ADDRESS[/LENGTH][:PORT]`, `[IPV6[/LENGTH]]:PORT` or `*:PORT`; an ENDPOINT is
+//! `ADDRESS[:PORT]`, `[IPV6]:PORT` or `*:PORT`.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::str::{FromStr, SplitWhitespace};
 
 use linecard::wire::MacAddr;
 
+use super::endpoint::{Endpoint, Pattern};
 use super::error::Problem;
 use super::values::{self, Cidr};
 
@@ -41,61 +43,13 @@ pub(crate) struct PairText(pub(crate) String, pub(crate) String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UdpText {
     pub(crate) from: Option<String>,
-    pub(crate) source: Endpoint,
-    pub(crate) destination: Endpoint,
+    pub(crate) source: Pattern,
+    pub(crate) destination: Pattern,
     pub(crate) to: String,
     pub(crate) new_source: Endpoint,
     pub(crate) new_destination: Endpoint,
     pub(crate) source_mac: Option<MacAddr>,
     pub(crate) destination_mac: Option<MacAddr>,
-}
-
-/// An address, a UDP port, both, or neither.
-///
-/// ```
-/// use linecard_linux::config::Endpoint;
-///
-/// let dns: Endpoint = "*:53".parse().unwrap();
-/// assert_eq!((dns.address, dns.port), (None, Some(53)));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Endpoint {
-    /// The address, if it matters.
-    pub address: Option<IpAddr>,
-    /// The UDP port, if it matters.
-    pub port: Option<u16>,
-}
-
-impl Endpoint {
-    /// Whether it names neither address nor port.
-    #[must_use]
-    pub fn is_any(self) -> bool {
-        self == Self::default()
-    }
-}
-
-impl FromStr for Endpoint {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if let Some(port) = text.strip_prefix("*:") {
-            return Ok(Self {
-                address: None,
-                port: Some(port.parse().map_err(|_| ())?),
-            });
-        }
-        if let Ok(address) = text.parse() {
-            return Ok(Self {
-                address: Some(address),
-                port: None,
-            });
-        }
-        let both: SocketAddr = text.parse().map_err(|_| ())?;
-        Ok(Self {
-            address: Some(both.ip()),
-            port: Some(both.port()),
-        })
-    }
 }
 
 impl FromStr for RouteText {
@@ -172,36 +126,52 @@ impl FromStr for UdpText {
     fn from_str(text: &str) -> Result<Self, Problem> {
         let mut words = Words::of("UDP rule", text);
         let (mut from, mut to) = (None, None);
-        let mut ends = [const { None::<Endpoint> }; 4];
+        let (mut source, mut destination) = (None::<Pattern>, None::<Pattern>);
+        let (mut new_source, mut new_destination) = (None::<Endpoint>, None::<Endpoint>);
         let (mut source_mac, mut destination_mac) = (None, None);
         let mut matching = true;
         while let Some(word) = words.next() {
             // Before `to` a word says what to match, behind it what to write.
-            let side = if matching { 0 } else { 2 };
-            match word {
-                "to" if matching => matching = false,
-                "port" if matching && from.is_none() => from = Some(words.name()?),
-                "port" if !matching && to.is_none() => to = Some(words.name()?),
-                "src" if ends[side].is_none() => ends[side] = Some(words.endpoint()?),
-                "dst" if ends[side + 1].is_none() => ends[side + 1] = Some(words.endpoint()?),
-                "src-mac" if !matching && source_mac.is_none() => source_mac = Some(words.mac()?),
-                "dst-mac" if !matching && destination_mac.is_none() => {
-                    destination_mac = Some(words.mac()?);
-                }
-                _ if matching => {
+            match (matching, word) {
+                (true, "to") => matching = false,
+                (true, "port") if from.is_none() => from = Some(words.name()?),
+                (true, "src") if source.is_none() => source = Some(words.pattern()?),
+                (true, "dst") if destination.is_none() => destination = Some(words.pattern()?),
+                (true, _) => {
                     return Err(words.unexpected(word, &["port", "src", "dst", "to"]));
                 }
-                _ => {
+                (false, "port") if to.is_none() => to = Some(words.name()?),
+                (false, "src") if new_source.is_none() => new_source = Some(words.endpoint()?),
+                (false, "dst") if new_destination.is_none() => {
+                    new_destination = Some(words.endpoint()?);
+                }
+                (false, "src-mac") if source_mac.is_none() => source_mac = Some(words.mac()?),
+                (false, "dst-mac") if destination_mac.is_none() => {
+                    destination_mac = Some(words.mac()?);
+                }
+                (false, _) => {
                     let known = ["port", "src", "dst", "src-mac", "dst-mac"];
                     return Err(words.unexpected(word, &known));
                 }
             }
         }
-        let [source, destination, new_source, new_destination] =
-            ends.map(Option::unwrap_or_default);
+        if source_mac.is_some() && destination_mac.is_none() {
+            return Err(Problem::Missing {
+                what: "the Ethernet destination",
+                hint: "write `dst-mac MAC` beside `src-mac MAC`",
+            });
+        }
+        let [source, destination] = [source, destination].map(Option::unwrap_or_default);
+        let [new_source, new_destination] =
+            [new_source, new_destination].map(Option::unwrap_or_default);
         // An address of the other family cannot be written into the packet that matched.
-        let families = [source, destination, new_source, new_destination]
-            .map(|end| end.address.map(|address| address.is_ipv4()));
+        let families = [
+            source.network.map(|network| network.address),
+            destination.network.map(|network| network.address),
+            new_source.address,
+            new_destination.address,
+        ]
+        .map(|address| address.map(|address| address.is_ipv4()));
         if families.contains(&Some(true)) && families.contains(&Some(false)) {
             return Err(Problem::Misplaced {
                 what: "an IPv6 address",
@@ -270,10 +240,11 @@ impl<'t> Words<'t> {
     }
 
     fn endpoint(&mut self) -> Result<Endpoint, Problem> {
-        self.value(
-            "endpoint",
-            "an ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or *:PORT",
-        )
+        self.value("endpoint", Endpoint::EXPECTED)
+    }
+
+    fn pattern(&mut self) -> Result<Pattern, Problem> {
+        self.value("pattern", Pattern::EXPECTED)
     }
 
     fn name(&mut self) -> Result<String, Problem> {
@@ -377,14 +348,12 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(rule.from.as_deref(), Some("a"));
-        assert!(rule.source.is_any());
+        assert_eq!(rule.source, Pattern::default());
         assert_eq!(rule.destination.port, Some(53));
         assert_eq!(rule.to, "b");
         assert_eq!(rule.new_source.address, Some([198, 51, 100, 1].into()));
         assert_eq!(rule.new_destination, "*:5353".parse().unwrap());
         assert_eq!(rule.destination_mac, Some(MacAddr([2, 0, 0, 0, 0, 2])));
-        let v6: Endpoint = "[2001:db8::1]:53".parse().unwrap();
-        assert_eq!(v6.port, Some(53));
         for (text, message) in [
             (
                 "dst 192.0.2.1",
@@ -401,8 +370,16 @@ mod tests {
             ),
             (
                 "dst 192.0.2.1:x to port b",
-                "`192.0.2.1:x` is no endpoint; \
-                 expected an ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or *:PORT",
+                "`192.0.2.1:x` is no pattern; \
+                 expected ADDRESS[/LENGTH][:PORT], [IPV6[/LENGTH]]:PORT or *:PORT",
+            ),
+            (
+                "to port b dst 192.0.2.0/24",
+                "`192.0.2.0/24` is no endpoint; expected ADDRESS[:PORT], [IPV6]:PORT or *:PORT",
+            ),
+            (
+                "to port b src-mac 02:00:00:00:00:02",
+                "the Ethernet destination is missing; write `dst-mac MAC` beside `src-mac MAC`",
             ),
             (
                 "to port b to port c",

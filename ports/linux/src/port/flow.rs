@@ -153,14 +153,14 @@ impl Stamp {
 /// ```
 /// use linecard_linux::port::flows;
 ///
-/// let flows = flows(100, |n| [192, 0, 2, n as u8].into());
+/// let flows = flows(100, |n| ([192, 0, 2, n as u8], 53).into());
 /// assert_eq!(flows.len(), 100);
 /// ```
 #[must_use]
-pub fn flows(count: u32, mut destination: impl FnMut(u32) -> IpAddr) -> Vec<Flow> {
+pub fn flows(count: u32, mut destination: impl FnMut(u32) -> SocketAddr) -> Vec<Flow> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let flow = |number: u32| {
-        let destination = SocketAddr::new(destination(number), FIRST_PORT);
+        let destination = destination(number);
         // Different by address and, past the network's end, by port.
         let (host, port) = (
             number & 0xffff,
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn frames_that_cannot_be() {
-        let flow = flows(1, |_| [192, 0, 2, 1].into())[0];
+        let flow = flows(1, |_| ([192, 0, 2, 1], 53).into())[0];
         assert_eq!(flow.frame(flow.header_len() - 1, TO, FROM), None);
         assert_eq!(flow.frame(14 + 65_536, TO, FROM), None);
         assert_eq!(Flow::new(flow.source(), "[::1]:1".parse().unwrap()), None);
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn flows_differ_and_are_shuffled() {
-        let flows = flows(70_000, |_| [192, 0, 2, 1].into());
+        let flows = flows(70_000, |_| ([192, 0, 2, 1], 53).into());
         assert_eq!(flows.iter().collect::<HashSet<_>>().len(), 70_000);
         let ascending = flows
             .windows(2)

@@ -29,7 +29,7 @@ use crate::memory::{MemoryError, PagePolicy, Table};
 /// let pool = memory.pool();
 /// let mut cache = Cache::new(&pool, "core 0", 64)?;
 ///
-/// let flows = flows(8, |_| [192, 0, 2, 1].into());
+/// let flows = flows(8, |_| ([192, 0, 2, 1], 53).into());
 /// let mut device = Generator::new("in", &flows, 60, PagePolicy::Prefer)?.count(20);
 /// let (mut rx, _tx) = device.open(0, &mut cache)?;
 /// let mut burst = Burst::<32>::new();
@@ -333,7 +333,7 @@ mod tests {
         let mut memory = memory();
         let pool = memory.pool();
         let mut cache = Cache::new(&pool, "test", 64).unwrap();
-        let flows = flows(10, |n| [192, 0, 2, n as u8].into());
+        let flows = flows(10, |n| ([192, 0, 2, n as u8], 53).into());
         let mut device = Generator::new("test", &flows, 60, PagePolicy::Never)
             .unwrap()
             .count(70)
@@ -371,7 +371,7 @@ mod tests {
         let mut memory = memory();
         let pool = memory.pool();
         let mut cache = Cache::new(&pool, "test", 64).unwrap();
-        let flows = flows(3, |_| [192, 0, 2, 1].into());
+        let flows = flows(3, |_| ([192, 0, 2, 1], 53).into());
         let mut device = Generator::new("test", &flows, 60, PagePolicy::Never)
             .unwrap()
             .count(300)
@@ -400,7 +400,7 @@ mod tests {
         let mut memory = memory();
         let pool = memory.pool();
         let mut cache = Cache::new(&pool, "test", 64).unwrap();
-        let flows = flows(2, |_| [192, 0, 2, 1].into());
+        let flows = flows(2, |_| ([192, 0, 2, 1], 53).into());
         let mut device = Generator::new("test", &flows, 60, PagePolicy::Never).unwrap();
         let error = device.open(1, &mut cache).unwrap_err();
         assert_eq!(error, DeviceError::NoSuchQueue(1));

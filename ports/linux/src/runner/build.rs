@@ -1,7 +1,7 @@
 //! From configuration to ports and stages.
 
 use core::hash::BuildHasher;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::hash::RandomState;
 
 use linecard::device::{Loopback, Null};
@@ -16,6 +16,7 @@ use linecard_af_xdp::{CopyMode, Umem, XdpMode};
 use linecard_pcap::{Capture, Pace, PcapDevice, Repeat};
 
 use super::router::{Facts, with_router};
+use super::udp::udp_forwarder;
 use super::{End, Launch, MAX_PORTS};
 use crate::clock::MonotonicClock;
 use crate::config::{self, AfXdpMode, Config, Device, Forwarder, Timing, ZeroCopy};
@@ -141,10 +142,10 @@ pub(super) fn launch<'r, 'p: 'r>(
                 launch.go(stage)
             })
         }
-        Forwarder::Udp(_) => Err(Error::Forwarder {
-            forwarder: "udp",
-            source: "not in this build".into(),
-        }),
+        Forwarder::Udp(rules) => {
+            let macs: Vec<MacAddr> = ports.iter().map(|port| port.mac).collect();
+            launch.go(udp_forwarder(rules, &macs)?)
+        }
     }
 }
 
@@ -217,27 +218,32 @@ fn pcap(
 /// Flows that the forwarder has something to do with: to its routes, to what its rules match, or
 /// else to the network for benchmarks.
 fn generated_flows(config: &Config, port: usize, count: u32) -> Vec<Flow> {
-    let targets: Vec<IpAddr> = match &config.forwarder {
+    let targets: Vec<SocketAddr> = match &config.forwarder {
         Forwarder::Router(router) => router
             .routes
             .iter()
             .filter(|route| route.port != port)
-            .map(|route| inside(route.prefix))
+            .map(|route| SocketAddr::new(inside(route.prefix), DISCARD))
             .collect(),
         Forwarder::Udp(rules) => rules
             .iter()
             .filter(|rule| rule.from.is_none_or(|from| from == port))
-            .filter_map(|rule| rule.destination.address)
+            .map(|rule| {
+                let address = rule.destination.network.map_or(BENCHMARK, inside);
+                let port = rule.destination.port.unwrap_or(DISCARD);
+                SocketAddr::new(address, port)
+            })
             .collect(),
         Forwarder::CrossConnect(_) => Vec::new(),
     };
-    // A step that visits all targets, however many flows there are, and not in order.
+    // A step that visits all targets, however many flows there are.
     let step = (targets.len() / count.max(1) as usize).max(1);
     flows(count, |flow| {
+        let place = (flow as usize).wrapping_mul(step) % targets.len().max(1);
         targets
-            .get((flow as usize).wrapping_mul(step) % targets.len().max(1))
+            .get(place)
             .copied()
-            .unwrap_or_else(|| [198, 19, (flow >> 8) as u8, flow as u8].into())
+            .unwrap_or(SocketAddr::new(BENCHMARK, DISCARD))
     })
 }
 
@@ -268,3 +274,7 @@ fn describe(device: &Device) -> String {
 
 /// Packets that a loopback holds.
 const LOOPBACK: usize = 1_024;
+/// In the network for benchmarks (RFC 2544), in the half that sources are not from.
+const BENCHMARK: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 19, 0, 1));
+/// The port of the discard service (RFC 863).
+const DISCARD: u16 = 9;

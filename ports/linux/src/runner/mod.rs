@@ -31,6 +31,7 @@
 mod build;
 mod drive;
 mod router;
+mod udp;
 
 use core::sync::atomic::{AtomicBool, AtomicU64};
 use core::time::Duration;
@@ -45,6 +46,10 @@ use linecard::trace::{Meter, Timings};
 
 pub use drive::PortStats;
 
+pub(crate) use self::build::cross_connect;
+pub(crate) use self::router::{Facts, with_router};
+pub(crate) use self::udp::udp_forwarder;
+
 use self::drive::{AnyWorker, Control, Farewell};
 use crate::affinity;
 use crate::clock::MonotonicClock;
@@ -57,6 +62,9 @@ use crate::stats::{Latency, Line, Live, PortReport, Report, Totals, phases};
 
 /// The most ports of one worker.
 pub const MAX_PORTS: usize = 16;
+
+/// The most rules of a UDP forwarder.
+pub const MAX_RULES: usize = 64;
 
 /// What happens while a run is set up and goes on.
 #[derive(Debug, Clone, PartialEq)]

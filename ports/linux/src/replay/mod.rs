@@ -1,0 +1,306 @@
+//! A capture through a forwarder: same in, same out.
+//!
+//! The capture's own timestamps are the time. The clock stands still while packets are worked on,
+//! and jumps to the next one's moment when nothing is left to do; a forwarder that waits (for a
+//! neighbour, say) sees that time pass. So the output depends on the input and the configuration
+//! alone, down to its timestamps, and a day's capture takes seconds.
+//!
+//! ```text
+//!   IN.pcap ─► first port ─┐                ┌─ first port ─┐
+//!                          ├─ forwarder ────┤  ...         ├─► OUT.pcap
+//!              other ports ┘ (nothing)      └─ other ports ┘
+//! ```
+
+mod ports;
+mod report;
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant as WallInstant;
+
+use linecard::device::{Device, RxQueue, TxQueue};
+use linecard::forward::router::RouterConfig;
+use linecard::mempool::{Cache, PoolConfig};
+use linecard::packet::PortId;
+use linecard::pipeline::{Stage, Worker, WorkerStats};
+use linecard::platform::{Clock, ManualClock};
+use linecard::wire::MacAddr;
+use linecard_pcap::{Capture, Pace, PcapDevice, PcapTx};
+
+pub use report::ReplayReport;
+
+use self::ports::{ReplayRx, SharedTx};
+use crate::config::{Config, Forwarder};
+use crate::error::Error;
+use crate::memory::PoolMemory;
+use crate::runner::{Facts, MAX_PORTS, PortStats, cross_connect, udp_forwarder, with_router};
+use crate::stats::{PortReport, Report, Totals};
+
+/// What to replay, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The capture that the first port receives.
+    pub input: PathBuf,
+    /// Where everything that is sent is written, by whichever port.
+    pub output: PathBuf,
+    /// The longest packet, without its Ethernet header, that a router sends on.
+    pub mtu: usize,
+    /// Leave the packets' Ethernet destinations as they were captured. Otherwise a router takes
+    /// them as if they had been sent to it.
+    pub as_captured: bool,
+}
+
+/// Sends the capture through the forwarder of `config`. Its ports lend their names and addresses;
+/// their devices are not used.
+///
+/// # Errors
+/// [`Error`] if a file cannot be read or written, or something cannot be set up.
+///
+/// ```
+/// use linecard_linux::config::{Config, Draft, DraftPort, Setting};
+/// use linecard_linux::replay::{Replay, run};
+/// use linecard_pcap::Writer;
+///
+/// let folder = std::env::temp_dir().join(format!("linecard-doc-{}", std::process::id()));
+/// std::fs::create_dir_all(&folder)?;
+/// let replay = Replay {
+///     input: folder.join("in.pcap"),
+///     output: folder.join("out.pcap"),
+///     mtu: 1500,
+///     as_captured: false,
+/// };
+/// let mut capture = Writer::new(std::fs::File::create(&replay.input)?)?;
+/// capture.write(1_000_000, [&[0x42; 60][..]])?;
+/// capture.flush()?;
+///
+/// let port = || DraftPort::new(Setting::flag("--port", "null".into()));
+/// let config = Config::try_from(Draft {
+///     forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+///     ports: vec![port(), port()],
+///     ..Draft::default()
+/// })?;
+/// let report = run(&config, &replay)?;
+/// assert!(report.is_balanced());
+/// assert_eq!(std::fs::read(&replay.input)?, std::fs::read(&replay.output)?);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run(config: &Config, replay: &Replay) -> Result<ReplayReport, Error> {
+    let name = format!("pcap:{}", replay.input.display());
+    let refused = |error: Box<dyn core::error::Error + Send + Sync>| {
+        let port = config.ports.first().map_or("in", |port| &port.name);
+        Error::port(port, &name, error)
+    };
+    let began = WallInstant::now();
+    let capture = Arc::new(Capture::open(&replay.input).map_err(|error| refused(error.into()))?);
+    let layout = PoolConfig {
+        frame_size: config.pool.frame_size as usize,
+        ..PoolConfig::default()
+    };
+    let pool = &config.pool;
+    let mut memory = PoolMemory::new(
+        pool.frames as usize,
+        layout,
+        pool.huge_pages,
+        pool.reserve_huge_pages,
+    )?;
+    let pages = memory.pages();
+    let pool = memory.pool();
+    let counters = WorkerStats::new();
+    let clock = ManualClock::new();
+    let mut cache = Cache::new(&pool, "worker", CACHE)?;
+
+    let mac = mac_of(config, 0);
+    let mut device = PcapDevice::new(name.clone(), &clock)
+        .mac_address(mac)
+        .max_packet(LONGEST)
+        .epoch(capture.record(0).map_or(0, |first| first.time))
+        .input(Arc::clone(&capture))
+        .pace(Pace::Recorded)
+        .output_file(&replay.output)
+        .map_err(|error| refused(error.into()))?;
+    let (rx, tx) = device
+        .open(0, &mut cache)
+        .map_err(|error| refused(error.into()))?;
+    let routes = matches!(config.forwarder, Forwarder::Router(_));
+    let mut stage = Stand {
+        rx: Some(ReplayRx::Capture {
+            rx,
+            address_to: (routes && !replay.as_captured).then_some(mac),
+        }),
+        tx: Arc::new(Mutex::new(tx)),
+        ports: config.ports.len(),
+        clock: &clock,
+        cache: Some(cache),
+        counters: &counters,
+    };
+    let (ports, held) = match &config.forwarder {
+        Forwarder::CrossConnect(pairs) => stage.play(cross_connect(pairs)?)?,
+        Forwarder::Udp(rules) => {
+            let macs: Vec<MacAddr> = (0..config.ports.len()).map(|p| mac_of(config, p)).collect();
+            stage.play(udp_forwarder(rules, &macs)?)?
+        }
+        Forwarder::Router(router) => {
+            let facts: Vec<Facts> = config
+                .ports
+                .iter()
+                .enumerate()
+                .map(|(index, port)| Facts {
+                    mac: mac_of(config, index),
+                    mtu: replay.mtu,
+                    addresses: port.addresses.clone(),
+                })
+                .collect();
+            // With the seed that it always has: the same in gives the same out.
+            let behaviour = RouterConfig::default();
+            let pages = config.pool.huge_pages;
+            with_router(router, &facts, pages, behaviour, |router, _| {
+                stage.play(router)
+            })?
+        }
+    };
+    // Writes out what is buffered.
+    drop(stage);
+    if let Some(kind) = device.output_failed() {
+        return Err(Error::Cut {
+            port: replay.output.display().to_string(),
+            kind,
+        });
+    }
+    pool.audit().map_err(|error| Error::Unbalanced {
+        reason: error.to_string(),
+    })?;
+    let elapsed = began.elapsed();
+    Ok(ReplayReport {
+        input: replay.input.clone(),
+        output: replay.output.clone(),
+        records: capture.len() as u64,
+        fault: capture.fault().map(|fault| fault.to_string()),
+        span: clock.now() - linecard::platform::Instant::default(),
+        run: Report {
+            forwarder: config.forwarder.name(),
+            elapsed,
+            cpu_time: elapsed,
+            totals: Totals::of(&counters).with_waiting(held),
+            ports: config
+                .ports
+                .iter()
+                .zip(ports)
+                .map(|(port, stats)| PortReport {
+                    name: port.name.clone(),
+                    device: "pcap",
+                    status: None,
+                    stats,
+                })
+                .collect(),
+            phases: Vec::new(),
+            latency: None,
+            pages,
+            cpu: None,
+            ledger: pool.ledger(),
+        },
+    })
+}
+
+/// All that a replay's worker needs but its stage.
+struct Stand<'c, 'p> {
+    rx: Option<ReplayRx<'c>>,
+    tx: Arc<Mutex<PcapTx<&'c ManualClock>>>,
+    ports: usize,
+    clock: &'c ManualClock,
+    cache: Option<Cache<'p>>,
+    counters: &'p WorkerStats,
+}
+
+impl<'c, 'p> Stand<'c, 'p> {
+    /// Plays the capture to its end; what each port counted, and how many frames waited in the
+    /// stage at the end.
+    fn play<S: Stage<'p>>(&mut self, stage: S) -> Result<(Vec<PortStats>, u64), Error> {
+        let (Some(rx), Some(cache)) = (self.rx.take(), self.cache.take()) else {
+            return Ok((Vec::new(), 0));
+        };
+        let mut worker: Worker<'p, _, _, S, _, MAX_PORTS, 32> =
+            Worker::new(stage, self.clock, cache, self.counters);
+        let mut receivers = vec![rx];
+        receivers.resize_with(self.ports, || ReplayRx::Nothing);
+        for rx in receivers {
+            let tx = SharedTx::new(Arc::clone(&self.tx));
+            worker.add_port(rx, tx).map_err(|error| Error::Forwarder {
+                forwarder: "replay",
+                source: error.into(),
+            })?;
+        }
+        let mut waited = Duration::ZERO;
+        let mut stuck = 0;
+        loop {
+            let before = self.clock.now();
+            let received = worker.poll();
+            worker.punted().drain().for_each(drop);
+            if received > 0 {
+                // What came is worked on in the next round, at the same moment.
+                waited = Duration::ZERO;
+                stuck = 0;
+                continue;
+            }
+            let first = worker.port(PortId(0));
+            match first.and_then(|(rx, _)| rx.next_due()) {
+                // There is more for this moment. Nothing comes of it only while records are
+                // skipped, or when there is no frame; the latter would never end.
+                Some(due) if due <= before => {
+                    stuck += 1;
+                    if stuck > PATIENCE {
+                        break;
+                    }
+                }
+                // Timers run at their own pace, until everything that waits has had its time.
+                Some(due) if waited < SETTLED => {
+                    let next = (before + STEP).min(due);
+                    waited += next - before;
+                    self.clock.set(next);
+                }
+                Some(due) => self.clock.set(due),
+                None if waited < SETTLED => {
+                    waited += STEP;
+                    self.clock.advance(STEP);
+                }
+                None => break,
+            }
+        }
+        worker.drain(1);
+        let (stage, cache, ends) = worker.into_parts();
+        let ports = ends
+            .map(|(rx, tx)| PortStats {
+                rx: rx.stats(),
+                tx: tx.stats(),
+            })
+            .collect();
+        drop(stage);
+        let pool = cache.pool();
+        drop(cache);
+        // Nothing of it is lost: an error is found when the file is closed.
+        drop(self.tx.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((ports, pool.ledger().held as u64))
+    }
+}
+
+/// A port's Ethernet address: its own, or one that is the same in every replay.
+fn mac_of(config: &Config, port: usize) -> MacAddr {
+    let given = config.ports.get(port).and_then(|port| port.mac);
+    given.unwrap_or(MacAddr([0x02, b'l', b'c', 0, 0, port as u8]))
+}
+
+/// Frames that the worker keeps at hand.
+const CACHE: usize = 512;
+/// The longest packet that is written: what a frame's length can say, less a header.
+const LONGEST: usize = 65_535 - 22;
+/// How far the clock goes at a time while something may wait.
+const STEP: Duration = Duration::from_millis(100);
+/// When a router has given up on a neighbour that does not answer: three tries of a second, and
+/// some.
+const SETTLED: Duration = Duration::from_secs(5);
+/// Rounds without a packet at one moment before the replay is given up.
+const PATIENCE: usize = 100_000;
+
+#[cfg(test)]
+mod tests;
