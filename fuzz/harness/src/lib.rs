@@ -61,6 +61,7 @@ pub const TARGETS: &[Target] = &[
     target("sctp", headers::sctp),
     target("tcp", headers::tcp),
     target("udp", headers::udp),
+    target("udp_forwarder", forward::udp_forwarder),
     target("vlan", headers::vlan),
     target("vxlan", headers::vxlan),
 ];

@@ -7,8 +7,10 @@
 
 mod rig;
 mod router;
+mod udp;
 
 pub use router::router;
+pub use udp::udp_forwarder;
 
 use linecard::forward::{CrossConnect, MacSwap};
 use linecard::packet::PortId;

@@ -9,7 +9,10 @@ use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
 use linecard::packet::{BurstView, Packet};
 use linecard::pipeline::{Stage, Worker, WorkerStats};
 use linecard::platform::ManualClock;
-use linecard::wire::{EthernetMut, Ipv4Mut, MacAddr};
+use linecard::wire::checksum::PseudoHeader;
+use linecard::wire::{
+    EthernetMut, Icmpv4Mut, Icmpv6Mut, IpProtocol, Ipv4Mut, Ipv6Mut, MacAddr, UdpMut,
+};
 
 use crate::input::Input;
 
@@ -101,7 +104,7 @@ pub(super) fn run<'p>(
     inputs
 }
 
-/// Addresses a packet to the port and mends the header checksum, so that more inputs come further.
+/// Addresses a packet to the port and mends its checksums, so that more inputs come further.
 fn mend(bytes: &mut [u8], mac: MacAddr) {
     let Ok(mut ethernet) = EthernetMut::new(bytes) else {
         return;
@@ -111,6 +114,32 @@ fn mend(bytes: &mut [u8], mac: MacAddr) {
     }
     if let Ok(mut ip) = Ipv4Mut::new(ethernet.payload) {
         ip.fill_checksum();
+        let pseudo = PseudoHeader::ipv4(ip.source(), ip.destination());
+        mend_upper(ip.protocol(), ip.payload, &pseudo);
+    } else if let Ok(ip) = Ipv6Mut::new(ethernet.payload) {
+        let pseudo = PseudoHeader::ipv6(ip.source(), ip.destination());
+        mend_upper(ip.next_header(), ip.payload, &pseudo);
+    }
+}
+
+fn mend_upper(protocol: IpProtocol, bytes: &mut [u8], pseudo: &PseudoHeader) {
+    match protocol {
+        IpProtocol::UDP => {
+            if let Ok(mut udp) = UdpMut::new(bytes) {
+                udp.fill_checksum(pseudo);
+            }
+        }
+        IpProtocol::ICMP => {
+            if let Ok(mut icmp) = Icmpv4Mut::new(bytes) {
+                icmp.fill_checksum();
+            }
+        }
+        IpProtocol::ICMPV6 => {
+            if let Ok(mut icmp) = Icmpv6Mut::new(bytes) {
+                icmp.fill_checksum(pseudo);
+            }
+        }
+        _ => {}
     }
 }
 
