@@ -41,7 +41,13 @@ pub struct Slot {
 }
 
 /// Frames in a full batch: what one slot can name, with its own.
+#[cfg(not(loom))]
 pub(super) const BATCH: usize = 15;
+
+/// Under loom as few as there can be (a chain needs two cells), so that a put of several batches
+/// has few enough steps for every schedule to be tried.
+#[cfg(loom)]
+pub(super) const BATCH: usize = 3;
 
 /// The most frames that a pool can have: indices have 28 bits, and the last one means "none".
 pub(super) const MAX_FRAMES: usize = NIL as usize;
