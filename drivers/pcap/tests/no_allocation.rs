@@ -1,37 +1,16 @@
-//! Nothing is allocated once the queue is open. One test, because the count is the process's.
-#![allow(unsafe_code)]
+//! Nothing is allocated once the queue is open.
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::hint::black_box;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use std::alloc::System;
 
 use linecard::device::{Device, RxQueue, TxQueue};
 use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
 use linecard::packet::Burst;
 use linecard::platform::NoClock;
 use linecard_pcap::{Capture, PcapDevice, Repeat, Writer};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed to `System`, whose contract is the same.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises about `layout` are those that `System` wants.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: `block` came from `System`, by `alloc` above.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
+use linecard_testnet::{CountingAllocator, allocations};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn a_running_port_allocates_nothing() {
@@ -52,17 +31,14 @@ fn a_running_port_allocates_nothing() {
     let (mut rx, mut tx) = device.open(0, &mut cache).unwrap();
     let mut burst = Burst::<32>::new();
 
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     while rx.rx_burst(&mut cache, &mut burst) > 0 {
         tx.tx_burst(&mut cache, &mut burst);
     }
     tx.reclaim(&mut cache);
-    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    let after = allocations();
     assert_eq!(tx.stats().packets, 10_000);
     assert_eq!(after - before, 0);
     drop(black_box(vec![0; 10]));
-    assert!(
-        ALLOCATIONS.load(Ordering::Relaxed) > after,
-        "the counter counts"
-    );
+    assert!(allocations() > after, "the counter counts");
 }

@@ -1,4 +1,4 @@
-//! Network namespaces and veth pairs for tests on the real kernel.
+//! Network namespaces and veth pairs for tests on the real kernel, and an allocator that counts.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
 //! processes inside, so that nothing is left behind by whatever end a test comes to.
@@ -11,10 +11,13 @@
 //! | `LINECARD_REQUIRE_VETH` | a test that cannot run is a failure |
 
 #[allow(unsafe_code)]
+mod allocations;
+#[allow(unsafe_code)]
 mod child;
 #[allow(unsafe_code)]
 mod namespace;
 
+pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
 pub use namespace::Namespace;
 
