@@ -1,12 +1,15 @@
 //! Ports that live in this process, and the one type that stands for any port.
 //!
 //! - [`AnyPort`]: a port of any kind, [`AnyRx`] and [`AnyTx`] its queues;
+//! - [`Checker`]: checks that what a stamping generator made arrives, once and in order;
 //! - [`Generator`]: receives made-up UDP packets of many [`Flow`]s, discards what is sent.
 
 mod any;
+mod checker;
 mod flow;
 mod generator;
 
 pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx};
+pub use checker::{Checker, CheckerTx, Seen};
 pub use flow::{Flow, Stamp, flows};
 pub use generator::{Generator, GeneratorRx};
