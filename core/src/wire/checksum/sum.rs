@@ -109,6 +109,17 @@ impl Sum {
         Self(sum.wrapping_add(carry as u32))
     }
 
+    /// This sum and that of a few 4-byte words, such as IPv4's options.
+    ///
+    /// With carries, so that the compiler does not make vectors of what is ten words at most.
+    #[inline]
+    pub(crate) fn plus_words(self, bytes: &[u8]) -> Self {
+        let (words, _) = bytes.as_chunks::<4>();
+        words
+            .iter()
+            .fold(self, |sum, word| sum.plus(Self(u32::from_le_bytes(*word))))
+    }
+
     /// This sum as it counts when its bytes start at `offset` of the whole: an odd offset swaps the
     /// halves of each word (RFC 1071 section 2B).
     #[inline]

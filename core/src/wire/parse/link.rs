@@ -6,40 +6,89 @@ use crate::wire::{
 };
 
 /// A frame of which `beyond` bytes are not in `frame`.
+///
+/// Untagged, tagged and twice tagged IP each have a path of their own: with the kinds and the offset
+/// known at compile time, what comes out of it is a constant. All else is [`behind`]'s.
 #[inline(always)]
 pub(super) fn ethernet<const CHECKSUM: bool>(frame: &[u8], beyond: usize) -> Parsed {
     let at = At::start(frame, beyond);
     let Some((header, rest)) = frame.split_first_chunk::<14>() else {
         return at.ends(Outcome::Truncated(Layer::Ethernet));
     };
-    let at = at.behind(Kinds::empty(), 14, rest);
-    // The one case that is worth a path without anything else in it: with the kinds and the offset
-    // known at compile time, what comes out of it is a constant.
-    match EtherType(be16(header, 12)) {
+    let (at, ethertype) = (at.behind(Kinds::empty(), 14, rest), be16(header, 12));
+    match EtherType(ethertype) {
         EtherType::IPV4 => network::ipv4::<CHECKSUM>(at),
-        other => behind::<CHECKSUM>(at, other),
+        EtherType::IPV6 => network::ipv6(at),
+        EtherType::VLAN | EtherType::QINQ | EtherType::QINQ_LEGACY => tagged::<CHECKSUM>(at),
+        other => behind::<CHECKSUM>(at.rest, at.beyond, at.layers, other, VlanTags::MAX),
     }
 }
 
-/// What `ethertype` announces.
+/// What is behind the first tag's ethertype.
 #[inline(always)]
-pub(super) fn behind<const CHECKSUM: bool>(mut at: At<'_>, mut ethertype: EtherType) -> Parsed {
-    let mut tags_left = VlanTags::MAX;
+fn tagged<const CHECKSUM: bool>(at: At<'_>) -> Parsed {
+    let Some((at, ethertype)) = tag(at, Kinds::VLAN) else {
+        return at.ends(Outcome::Truncated(Layer::Vlan));
+    };
+    match ethertype {
+        EtherType::IPV4 => network::ipv4::<CHECKSUM>(at),
+        EtherType::IPV6 => network::ipv6(at),
+        EtherType::VLAN | EtherType::QINQ | EtherType::QINQ_LEGACY => {
+            let Some((at, ethertype)) = tag(at, Kinds::QINQ) else {
+                return at.ends(Outcome::Truncated(Layer::Vlan));
+            };
+            match ethertype {
+                EtherType::IPV4 => network::ipv4::<CHECKSUM>(at),
+                EtherType::IPV6 => network::ipv6(at),
+                other => {
+                    let left = VlanTags::MAX - 2;
+                    behind::<CHECKSUM>(at.rest, at.beyond, at.layers, other, left)
+                }
+            }
+        }
+        other => behind::<CHECKSUM>(at.rest, at.beyond, at.layers, other, VlanTags::MAX - 1),
+    }
+}
+
+/// Behind a tag, which is of this kind, and what it announces.
+#[inline(always)]
+fn tag(at: At<'_>, kind: Kinds) -> Option<(At<'_>, EtherType)> {
+    let (tag, rest) = at.rest.split_first_chunk::<4>()?;
+    Some((at.behind(kind, 4, rest), EtherType(be16(tag, 2))))
+}
+
+/// What `ethertype` announces, with so many tags that may still come.
+#[inline(never)]
+pub(super) fn behind<const CHECKSUM: bool>(
+    rest: &[u8],
+    beyond: usize,
+    layers: Layers,
+    mut ethertype: EtherType,
+    mut tags_left: u8,
+) -> Parsed {
+    let mut at = At {
+        rest,
+        beyond,
+        layers,
+    };
     loop {
         match ethertype {
-            EtherType::IPV4 => return network::ipv4::<CHECKSUM>(at),
-            EtherType::IPV6 => return network::ipv6(at),
+            EtherType::IPV4 | EtherType::IPV6 => {
+                return network::announced::<CHECKSUM>(at.rest, at.beyond, at.layers, ethertype);
+            }
             EtherType::VLAN | EtherType::QINQ | EtherType::QINQ_LEGACY => {
                 if tags_left == 0 {
                     return at.ends(Outcome::Malformed(Check::TooManyTags));
                 }
                 tags_left -= 1;
-                let Some((tag, rest)) = at.rest.split_first_chunk::<4>() else {
-                    return at.ends(Outcome::Truncated(Layer::Vlan));
+                let kind = match at.layers.contains(Kinds::VLAN) {
+                    true => Kinds::QINQ,
+                    false => Kinds::VLAN,
                 };
-                let second = at.layers.kinds().intersection(Kinds::VLAN).bits() << 1;
-                let kind = Kinds::VLAN.union(Kinds::from_bits_retain(second));
-                (at, ethertype) = (at.behind(kind, 4, rest), EtherType(be16(tag, 2)));
+                match tag(at, kind) {
+                    Some(next) => (at, ethertype) = next,
+                    None => return at.ends(Outcome::Truncated(Layer::Vlan)),
+                }
             }
             EtherType::ARP => return arp(at.rest, at.layers),
             EtherType::MPLS | EtherType::MPLS_UPSTREAM => {
@@ -55,9 +104,6 @@ pub(super) fn behind<const CHECKSUM: bool>(mut at: At<'_>, mut ethertype: EtherT
         }
     }
 }
-
-// `behind` makes QINQ out of VLAN by a shift.
-const _: () = assert!(Kinds::QINQ.bits() == Kinds::VLAN.bits() << 1);
 
 /// `length` bytes of IEEE 802.2, in which SNAP may announce an ethertype.
 #[cold]

@@ -78,7 +78,6 @@ pub const TRUST: bool = false;
 /// let parsed = parse::parse::<{ parse::VERIFY }>(&[0; 13]);
 /// assert_eq!(parsed.outcome, Outcome::Truncated(Layer::Ethernet));
 /// ```
-#[inline]
 #[must_use]
 pub fn parse<const CHECKSUM: bool>(frame: &[u8]) -> Parsed {
     link::ethernet::<CHECKSUM>(frame, 0)
@@ -101,7 +100,6 @@ pub fn parse<const CHECKSUM: bool>(frame: &[u8]) -> Parsed {
 /// let parsed = parse::parse_first::<{ parse::TRUST }>(&first, 14 + 0x1fff);
 /// assert_eq!(parsed.outcome, Outcome::Truncated(Layer::Payload));
 /// ```
-#[inline]
 #[must_use]
 pub fn parse_first<const CHECKSUM: bool>(first: &[u8], total_len: usize) -> Parsed {
     link::ethernet::<CHECKSUM>(first, total_len.saturating_sub(first.len()))
@@ -118,7 +116,6 @@ pub fn parse_first<const CHECKSUM: bool>(first: &[u8], total_len: usize) -> Pars
 /// let parsed = parse::parse_ip::<{ parse::TRUST }>(&packet);
 /// assert_eq!((parsed.layers.kinds(), parsed.outcome), (Kinds::IPV6, Outcome::Complete));
 /// ```
-#[inline]
 #[must_use]
 pub fn parse_ip<const CHECKSUM: bool>(packet: &[u8]) -> Parsed {
     network::by_version::<CHECKSUM>(packet, 0, Layers::default())
@@ -134,10 +131,10 @@ pub fn parse_ip<const CHECKSUM: bool>(packet: &[u8]) -> Parsed {
 /// let parsed = parse::parse_ethertype::<{ parse::VERIFY }>(EtherType::ARP, &[0; 27]);
 /// assert_eq!(parsed.outcome, Outcome::Truncated(Layer::Arp));
 /// ```
-#[inline]
 #[must_use]
 pub fn parse_ethertype<const CHECKSUM: bool>(ethertype: EtherType, bytes: &[u8]) -> Parsed {
-    link::behind::<CHECKSUM>(At::start(bytes, 0), ethertype)
+    let tags_left = super::VlanTags::MAX;
+    link::behind::<CHECKSUM>(bytes, 0, Layers::default(), ethertype, tags_left)
 }
 
 /// How far the parser has come.

@@ -3,7 +3,7 @@
 use super::transport::{Segment, transport};
 use super::{At, Check, Layer, Outcome, Parsed, be16};
 use crate::wire::checksum::Sum;
-use crate::wire::{IpProtocol, Ipv6Extensions, Kinds, Layers};
+use crate::wire::{EtherType, IpProtocol, Ipv6Extensions, Kinds, Layers};
 
 /// IPv4 or IPv6, by the first nibble.
 pub(super) fn by_version<const CHECKSUM: bool>(
@@ -24,46 +24,51 @@ pub(super) fn by_version<const CHECKSUM: bool>(
     }
 }
 
-/// IPv4 (RFC 791), with the checks that RFC 1812 section 5.2.2 asks of a router.
-#[inline(always)]
-pub(super) fn ipv4<const CHECKSUM: bool>(at: At<'_>) -> Parsed {
-    let Some(header) = at.rest.first_chunk::<20>() else {
-        return at.ends(Outcome::Truncated(Layer::Ipv4));
-    };
-    if header[0] != 0x45 {
-        return ipv4_with_options::<CHECKSUM>(at.rest, at.beyond, at.layers);
-    }
-    if CHECKSUM && !Sum::of_20(header).is_valid() {
-        return at.ends(Outcome::Malformed(Check::Ipv4Checksum));
-    }
-    ipv4_payload(at, Kinds::IPV4, header, 20)
-}
-
-/// IPv4 with options, or with what is wrong in the first byte.
+/// IPv4 or IPv6, by the ethertype.
 #[inline(never)]
-fn ipv4_with_options<const CHECKSUM: bool>(rest: &[u8], beyond: usize, layers: Layers) -> Parsed {
+pub(super) fn announced<const CHECKSUM: bool>(
+    rest: &[u8],
+    beyond: usize,
+    layers: Layers,
+    ethertype: EtherType,
+) -> Parsed {
     let at = At {
         rest,
         beyond,
         layers,
     };
-    let Some(header) = rest.first_chunk::<20>() else {
+    match ethertype {
+        EtherType::IPV4 => ipv4::<CHECKSUM>(at),
+        _ => ipv6(at),
+    }
+}
+
+/// IPv4 (RFC 791), with the checks that RFC 1812 section 5.2.2 asks of a router.
+#[inline(always)]
+pub(super) fn ipv4<const CHECKSUM: bool>(at: At<'_>) -> Parsed {
+    let Some((header, behind)) = at.rest.split_first_chunk::<20>() else {
         return at.ends(Outcome::Truncated(Layer::Ipv4));
     };
+    if header[0] == 0x45 {
+        if CHECKSUM && !Sum::of_20(header).is_valid() {
+            return at.ends(Outcome::Malformed(Check::Ipv4Checksum));
+        }
+        return ipv4_payload(at, Kinds::IPV4, header, 20);
+    }
     // "The IP version number must be 4."
     if header[0] >> 4 != 4 {
         return at.ends(Outcome::Malformed(Check::IpVersion));
     }
     // "The IP header length field must be large enough to hold the minimum length legal IP datagram
     // (20 bytes = 5 words)."
-    let header_len = (header[0] & 0x0f) << 2;
-    if header_len < 20 {
+    let header_len = header[0] << 2 & 0x3c;
+    let Some(options) = usize::from(header_len).checked_sub(20) else {
         return at.ends(Outcome::Malformed(Check::Ipv4HeaderLength));
-    }
-    let Some(whole) = at.rest.get(..header_len.into()) else {
+    };
+    let Some(options) = behind.get(..options) else {
         return at.ends(Outcome::Truncated(Layer::Ipv4));
     };
-    if CHECKSUM && !Sum::of(whole).is_valid() {
+    if CHECKSUM && !Sum::of_20(header).plus_words(options).is_valid() {
         return at.ends(Outcome::Malformed(Check::Ipv4Checksum));
     }
     let kind = Kinds::IPV4.union(Kinds::L3_OPTIONS);
@@ -89,22 +94,29 @@ fn ipv4_payload(at: At<'_>, kind: Kinds, header: &[u8; 20], header_len: u8) -> P
     };
     let segment = Segment::new(rest, len, at, kind, header_len >> 2);
     let protocol = IpProtocol(header[9]);
-    // In memory order, so that the whole packet's case is one test against a constant.
+    // In memory order, so that a whole packet costs one test against a constant.
     let fragment = u16::from_ne_bytes([header[6], header[7]]);
-    if fragment & FRAGMENT_OFFSET.to_be() != 0 {
-        return segment.later_fragment();
-    }
-    if fragment & MORE_FRAGMENTS.to_be() != 0 {
+    if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET).to_be() != 0 {
         let Segment { rest, len, layers } = segment.with(Kinds::FRAGMENT);
-        return first_fragment(rest, len, layers, protocol);
+        return ipv4_fragment(rest, len, layers, protocol, u16::from_be(fragment));
     }
     transport(segment, protocol)
 }
 
-/// The first of several fragments.
+/// One of several fragments.
 #[cold]
-fn first_fragment(rest: &[u8], len: usize, layers: Layers, protocol: IpProtocol) -> Parsed {
-    transport(Segment { rest, len, layers }, protocol)
+fn ipv4_fragment(
+    rest: &[u8],
+    len: usize,
+    layers: Layers,
+    protocol: IpProtocol,
+    field: u16,
+) -> Parsed {
+    let segment = Segment { rest, len, layers };
+    match field & FRAGMENT_OFFSET {
+        0 => transport(segment, protocol),
+        _ => segment.later_fragment(),
+    }
 }
 
 /// IPv6 (RFC 8200).
@@ -169,7 +181,7 @@ fn jumbo_len(options: &[u8]) -> Option<usize> {
     }
 }
 
-/// The extension headers that `next` starts (over IPv4: AH), and what is behind them.
+/// The extension headers that `next` starts, and what is behind them.
 ///
 /// RFC 8200 section 4.1: "IPv6 nodes must accept and attempt to process extension headers in any order
 /// and occurring any number of times in the same packet, except for the Hop-by-Hop Options header,
@@ -177,9 +189,10 @@ fn jumbo_len(options: &[u8]) -> Option<usize> {
 #[inline(never)]
 pub(super) fn extensions(rest: &[u8], len: usize, layers: Layers, mut next: IpProtocol) -> Parsed {
     let mut segment = Segment { rest, len, layers };
-    let is_ipv6 = segment.layers.contains(Kinds::IPV6);
-    let mut followed = 0;
-    while next.is_ipv6_extension() && (is_ipv6 || next == IpProtocol::AH) {
+    for followed in 0.. {
+        if !is_extension(next) {
+            break;
+        }
         if followed == Ipv6Extensions::MAX {
             return segment.ends(Outcome::Malformed(Check::TooManyExtensions));
         }
@@ -189,43 +202,92 @@ pub(super) fn extensions(rest: &[u8], len: usize, layers: Layers, mut next: IpPr
         let Some([after, units, field @ ..]) = segment.rest.first_chunk::<8>() else {
             return segment.ends(Outcome::Truncated(Layer::Extension));
         };
-        let (after, mut kind) = (IpProtocol(*after), Kinds::L3_OPTIONS);
-        let words = match next {
-            IpProtocol::FRAGMENT => {
-                match be16(field, 0) & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS) {
-                    0 => {}
-                    // "A Jumbo Payload option must not be used in a packet that carries a Fragment
-                    // header" (RFC 2675 section 3)
-                    _ if segment.is_jumbogram() => {
-                        return segment.ends(Outcome::Malformed(Check::JumboLength));
-                    }
-                    IPV6_MORE_FRAGMENTS => kind |= Kinds::FRAGMENT,
-                    _ => return segment.with(kind).later_fragment(),
-                }
-                2
-            }
-            // "the length of this Authentication Header in 4-octet units, minus 2", which has three
-            // words before its integrity check value (RFC 4302 section 2.2).
-            IpProtocol::AH if *units == 0 => {
-                return segment.ends(match segment.rest.len() {
-                    ..12 => Outcome::Truncated(Layer::Extension),
-                    _ => Outcome::Malformed(Check::AhLength),
-                });
-            }
-            IpProtocol::AH => u16::from(*units) + 2,
+        let (kind, words) = match next {
+            IpProtocol::FRAGMENT => match fragment(segment.len, segment.layers, be16(field, 0)) {
+                Ok(kind) => (kind, 2),
+                Err(parsed) => return parsed,
+            },
+            IpProtocol::AH => match ah_words(segment.rest.len(), *units) {
+                Ok(words) => (Kinds::L3_OPTIONS, words),
+                Err(outcome) => return segment.ends(outcome),
+            },
             // "in 8-octet units, not including the first 8 octets" (RFC 8200 section 4.3)
-            _ => (u16::from(*units) + 1) * 2,
+            _ => (Kinds::L3_OPTIONS, (u16::from(*units) + 1) * 2),
         };
         segment = match segment.behind(kind, words) {
             Ok(segment) => segment,
             Err(outcome) => return segment.ends(outcome),
         };
-        (next, followed) = (after, followed + 1);
+        next = IpProtocol(*after);
     }
     match next {
         // "The value 59 ... indicates that there is nothing following that header." (section 4.7)
-        IpProtocol::NO_NEXT if is_ipv6 => segment.ends(segment.good()),
+        IpProtocol::NO_NEXT => segment.ends(segment.good()),
         _ => transport(segment, next),
+    }
+}
+
+/// As [`IpProtocol::is_ipv6_extension`], by a test of one bit: a `match` in the loop above would become
+/// a table of jumps, and those are hard to predict.
+#[inline(always)]
+const fn is_extension(next: IpProtocol) -> bool {
+    const BITS: u64 = {
+        let (mut bits, mut number) = (0, 0);
+        while number < 64 {
+            bits |= (IpProtocol(number).is_ipv6_extension() as u64) << number;
+            number += 1;
+        }
+        bits
+    };
+    next.0 < 64 && BITS >> (next.0 & 63) & 1 != 0
+}
+
+/// What IPv6's fragment header with this field makes of a packet; `Err` if no header follows.
+#[cold]
+fn fragment(len: usize, layers: Layers, field: u16) -> Result<Kinds, Parsed> {
+    let rest = &[];
+    let segment = Segment { rest, len, layers };
+    match field & (IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS) {
+        0 => Ok(Kinds::L3_OPTIONS),
+        // "A Jumbo Payload option must not be used in a packet that carries a Fragment header" (RFC
+        // 2675 section 3)
+        _ if segment.is_jumbogram() => Err(segment.ends(Outcome::Malformed(Check::JumboLength))),
+        IPV6_MORE_FRAGMENTS => Ok(Kinds::L3_OPTIONS.union(Kinds::FRAGMENT)),
+        _ => Err(segment.with(Kinds::L3_OPTIONS).later_fragment()),
+    }
+}
+
+/// AH over IPv4, as many times as over IPv6, and what is behind it.
+#[cold]
+pub(super) fn authenticated(rest: &[u8], len: usize, layers: Layers) -> Parsed {
+    let (mut segment, mut next) = (Segment { rest, len, layers }, IpProtocol::AH);
+    let mut left = Ipv6Extensions::MAX;
+    while next == IpProtocol::AH {
+        let Some(&[after, units, ..]) = segment.rest.first_chunk::<8>() else {
+            return segment.ends(Outcome::Truncated(Layer::Extension));
+        };
+        if left == 0 {
+            return segment.ends(Outcome::Malformed(Check::TooManyExtensions));
+        }
+        let behind = ah_words(segment.rest.len(), units)
+            .and_then(|words| segment.behind(Kinds::L3_OPTIONS, words));
+        segment = match behind {
+            Ok(segment) => segment,
+            Err(outcome) => return segment.ends(outcome),
+        };
+        (next, left) = (IpProtocol(after), left - 1);
+    }
+    transport(segment, next)
+}
+
+/// Words of an AH of which `here` bytes are here. Its length is "in 4-octet units, minus 2", and three
+/// of them are in front of the integrity check value (RFC 4302 section 2.2).
+#[cold]
+fn ah_words(here: usize, units: u8) -> Result<u16, Outcome> {
+    match units {
+        _ if here < 12 => Err(Outcome::Truncated(Layer::Extension)),
+        0 => Err(Outcome::Malformed(Check::AhLength)),
+        units => Ok(u16::from(units) + 2),
     }
 }
 
@@ -237,3 +299,16 @@ const IPV6_MORE_FRAGMENTS: u16 = 0x0001;
 const IPV6_FRAGMENT_OFFSET: u16 = 0xfff8;
 /// The jumbo payload option (RFC 2675 section 2).
 const JUMBO_PAYLOAD: u8 = 0xc2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bits_are_the_extension_headers() {
+        for number in 0..=255 {
+            let next = IpProtocol(number);
+            assert_eq!(is_extension(next), next.is_ipv6_extension(), "{next}");
+        }
+    }
+}

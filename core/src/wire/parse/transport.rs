@@ -1,6 +1,6 @@
 //! Layer 4: how far each protocol's header has to be there.
 
-use super::network::extensions;
+use super::network::{authenticated, extensions};
 use super::{At, Check, Layer, Outcome, Parsed, be16};
 use crate::wire::{IpProtocol, Kinds, Layers, vxlan};
 
@@ -44,7 +44,7 @@ impl<'a> Segment<'a> {
 
     /// What is behind `words` of 4 bytes of an extension header.
     #[inline]
-    pub(super) fn behind(self, kind: Kinds, words: u16) -> Result<Self, Outcome> {
+    pub(super) fn behind(&self, kind: Kinds, words: u16) -> Result<Self, Outcome> {
         let bytes = usize::from(words) * 4;
         let Some(rest) = self.rest.get(bytes..) else {
             return Err(Outcome::Truncated(Layer::Extension));
@@ -206,8 +206,8 @@ fn others(rest: &[u8], len: usize, layers: Layers, protocol: IpProtocol) -> Pars
             Ok(needed) => (Kinds::GRE, Layer::Gre, needed),
             Err(outcome) => return segment.ends(outcome),
         },
-        // Not when it comes from `extensions`, which stops at AH only where it is IPv6's.
-        IpProtocol::AH if !is_ipv6 => return segment.extensions(protocol),
+        // IPv6's was followed before it came here.
+        IpProtocol::AH if !is_ipv6 => return authenticated(rest, segment.len, segment.layers),
         _ => return segment.is_with(Kinds::OTHER_L4, Outcome::UnknownProtocol(protocol)),
     };
     if rest.len() < needed {
