@@ -44,47 +44,80 @@ impl Lpm6Reader<'_> {
     }
 
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
+    ///
+    /// Goes down level by level for up to 64 addresses at once: more addresses in a call wait
+    /// for memory less often.
     pub fn lookup_bulk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
-        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks::<CHUNK>();
-        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut::<CHUNK>();
-        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
+        for (addresses, answers) in addresses.chunks(CHUNK).zip(answers.chunks_mut(CHUNK)) {
             self.lookup_chunk(addresses, answers);
-        }
-        for (address, answer) in addresses.iter().zip(answers) {
-            *answer = self.lookup(*address);
         }
         count
     }
 
-    /// Level by level for the whole chunk: the loads of a level do not wait for each other.
-    fn lookup_chunk(&self, addresses: &[u128; CHUNK], answers: &mut [Option<NextHop>; CHUNK]) {
+    /// A level at a time for all addresses, so that the loads of a level do not wait for each
+    /// other; without branches by address, which nothing could predict.
+    fn lookup_chunk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) {
         let generation = self.generation.load(Ordering::Acquire);
-        let mut cells = [0; CHUNK];
-        for (address, cell) in addresses.iter().zip(&mut cells) {
-            *cell = self.load(0, *address, ROOT_BITS);
+        let mut scratch = [[0; CHUNK]; 4];
+        let count = addresses.len().min(answers.len()).min(CHUNK);
+        let [high, low, cells, bits] = scratch.each_mut().map(|array| array.split_at_mut(count).0);
+        // The first 64 bits in two halves: what is done to all of an array is done four or more
+        // at a time.
+        for ((high, low), address) in high.iter_mut().zip(low.iter_mut()).zip(addresses) {
+            *high = (address >> 96) as u32;
+            *low = (address >> 64) as u32;
         }
-        let mut start = ROOT_BITS;
-        let mut bits = WIDE_BITS;
-        while start < 128 && cells.iter().fold(0, |seen, cell| seen | cell) & POINTER != 0 {
-            fence(Ordering::Acquire);
-            for (address, cell) in addresses.iter().zip(&mut cells) {
-                if *cell & POINTER != 0 {
-                    *cell = self.load(*cell, address << start, bits);
-                }
+        for (cell, high) in cells.iter_mut().zip(&*high) {
+            *cell = self.cell(high >> (32 - ROOT_BITS));
+        }
+        if any_pointer(cells) {
+            for (bits, high) in bits.iter_mut().zip(&*high) {
+                *bits = high & 0xfff;
             }
-            start += bits;
-            bits = NODE_BITS;
+            self.step(cells, bits);
+        }
+        for shift in [24, 16, 8, 0] {
+            if !any_pointer(cells) {
+                break;
+            }
+            for (bits, low) in bits.iter_mut().zip(&*low) {
+                *bits = low >> shift & 0xff;
+            }
+            self.step(cells, bits);
+        }
+        for (answer, cell) in answers.iter_mut().zip(&*cells) {
+            *answer = NextHop::from_entry(*cell as u16);
         }
         // A node may have been reused under our hands: see the module `nodes`.
         fence(Ordering::Acquire);
-        let unchanged = self.generation.load(Ordering::Relaxed) == generation;
-        for ((address, cell), answer) in addresses.iter().zip(cells).zip(answers) {
-            *answer = if unchanged {
-                NextHop::from_entry(cell as u16)
-            } else {
-                self.lookup(*address)
-            };
+        let changed = self.generation.load(Ordering::Relaxed) != generation;
+        if changed || any_pointer(cells) {
+            for ((address, answer), cell) in addresses.iter().zip(answers).zip(cells) {
+                if changed || *cell & POINTER != 0 {
+                    *answer = self.descend(*address);
+                }
+            }
+        }
+    }
+
+    /// Follows the pointers among `cells` by the bits of each address for the next level, and
+    /// leaves the answers as they are. What is in `bits` is lost.
+    #[inline]
+    fn step(&self, cells: &mut [u32], bits: &mut [u32]) {
+        // Pairs with the publication of a level: its filling is seen.
+        fence(Ordering::Acquire);
+        for (bits, cell) in bits.iter_mut().zip(&*cells) {
+            // An answer loads the first cell, which is in the cache, for nothing.
+            *bits = (cell & !POINTER).wrapping_add(*bits) & pointer_mask(*cell);
+        }
+        // Loads and nothing else, so that as many as possible are under way.
+        for below in bits.iter_mut() {
+            *below = self.cell(*below);
+        }
+        for (cell, below) in cells.iter_mut().zip(&*bits) {
+            let mask = pointer_mask(*cell);
+            *cell = below & mask | *cell & !mask;
         }
     }
 
@@ -108,13 +141,17 @@ impl Lpm6Reader<'_> {
         }
     }
 
-    /// The cell for the first `bits` of `rest` in the level that `pointer` points to. A pointer
-    /// past the cells is never published, and would be no route.
+    /// The cell for the first `bits` of `rest` in the level that `pointer` points to.
     #[inline]
     fn load(&self, pointer: u32, rest: u128, bits: u32) -> u32 {
-        let index = (pointer & !POINTER) as usize + (rest >> (128 - bits)) as usize;
+        self.cell((pointer & !POINTER).wrapping_add((rest >> (128 - bits)) as u32))
+    }
+
+    /// A cell by its number. One past the last is never pointed to, and would be no route.
+    #[inline]
+    fn cell(&self, index: u32) -> u32 {
         self.cells
-            .get(index)
+            .get(index as usize)
             .map_or(0, |cell| cell.load(Ordering::Relaxed))
     }
 }
@@ -138,10 +175,21 @@ impl fmt::Debug for Lpm6Reader<'_> {
     }
 }
 
+/// All ones for a pointer, all zeroes for an answer.
+#[inline]
+fn pointer_mask(cell: u32) -> u32 {
+    ((cell as i32) >> 31) as u32
+}
+
+#[inline]
+fn any_pointer(cells: &[u32]) -> bool {
+    cells.iter().fold(0, |seen, cell| seen | cell) & POINTER != 0
+}
+
 /// Bits of each level, as `level` has them.
 const ROOT_BITS: u32 = 20;
 const WIDE_BITS: u32 = 12;
 const NODE_BITS: u32 = 8;
 
-/// Look-ups that go down together: a burst.
-const CHUNK: usize = 32;
+/// Look-ups that go down together.
+const CHUNK: usize = 64;
