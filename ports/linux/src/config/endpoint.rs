@@ -115,10 +115,7 @@ impl FromStr for Endpoint {
 /// An address alone is a network of its own.
 fn network(text: &str) -> Result<Cidr, ()> {
     let cidr: Cidr = match text.parse::<IpAddr>() {
-        Ok(address) => Cidr {
-            address,
-            prefix: if address.is_ipv4() { 32 } else { 128 },
-        },
+        Ok(address) => Cidr { address, prefix: 0 }.host(),
         Err(_) => text.parse()?,
     };
     (cidr.network() == cidr).then_some(cidr).ok_or(())

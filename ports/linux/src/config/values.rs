@@ -49,6 +49,15 @@ impl Cidr {
         Self { address, ..self }
     }
 
+    /// The address alone, as a prefix of its whole length.
+    #[must_use]
+    pub fn host(self) -> Self {
+        Self {
+            prefix: if self.address.is_ipv4() { 32 } else { 128 },
+            ..self
+        }
+    }
+
     /// Whether `address` is of this prefix's family and inside it.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {

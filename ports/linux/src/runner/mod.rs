@@ -42,7 +42,7 @@ use linecard::device::{RxStats, TxStats};
 use linecard::mempool::{Cache, PoolConfig};
 use linecard::pipeline::{Stage, Worker, WorkerStats};
 use linecard::platform::Clock;
-use linecard::trace::{Meter, Timings};
+use linecard::trace::{Meter, Snapshot, Timings};
 
 pub use drive::PortStats;
 
@@ -148,6 +148,8 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     pool.audit().map_err(|error| Error::Unbalanced {
         reason: error.to_string(),
     })?;
+    let mut latency = Snapshot::new();
+    latency.add(&timings.latency);
     Ok(Report {
         forwarder: config.forwarder.name(),
         elapsed: end.elapsed,
@@ -155,7 +157,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
         totals: Totals::of(&counters).with_waiting(end.held),
         ports: port_reports,
         phases: phases(&timings),
-        latency: Latency::of(&timings.latency),
+        latency: Latency::of(&latency),
         pages,
         cpu: config.worker.cpu,
         ledger: pool.ledger(),

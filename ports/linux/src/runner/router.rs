@@ -1,15 +1,14 @@
 //! A router as configured: its tables filled, its memory sized, its interfaces set up.
 
 use core::net::IpAddr;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use linecard::forward::router::{
-    Hop, Interface, InterfaceConfig, Neighbour, Parked, Router, RouterConfig, RouterMemory,
-    RouterStats, Target,
+    ChangeError, Hop, Interface, InterfaceConfig, IpPrefix, Neighbour, Parked, Router,
+    RouterConfig, RouterMemory, RouterStats, Routes, Target,
 };
 use linecard::lookup::{
-    CacheLine, Lpm4, Lpm4Config, Lpm4Reader, Lpm6, Lpm6Config, Lpm6Reader, NextHop, Prefix4,
-    Prefix6,
+    CacheLine, Lpm4, Lpm4Config, Lpm4Reader, Lpm6, Lpm6Config, Lpm6Reader, NextHop,
 };
 use linecard::packet::PortId;
 use linecard::wire::MacAddr;
@@ -44,8 +43,11 @@ pub(crate) fn with_router<'p, T>(
     let size = Size::of(config, facts);
     let mut lines4 = table("IPv4 routes", size.ipv4.lines(), pages)?;
     let mut lines6 = table("IPv6 routes", size.ipv6.lines(), pages)?;
-    let mut ipv4 = Lpm4::new(size.ipv4, &mut lines4).map_err(|error| failed(error.into()))?;
-    let mut ipv6 = Lpm6::new(size.ipv6, &mut lines6).map_err(|error| failed(error.into()))?;
+    let mut routes = Routes::new(
+        Lpm4::new(size.ipv4, &mut lines4).map_err(|error| failed(error.into()))?,
+        Lpm6::new(size.ipv6, &mut lines6).map_err(|error| failed(error.into()))?,
+    );
+    let (ipv4, ipv6) = routes.readers();
 
     let mut interfaces = vec![Interface::NONE; facts.len()];
     let mut hops = vec![Hop::NONE; size.entries];
@@ -61,65 +63,38 @@ pub(crate) fn with_router<'p, T>(
         parked: &mut parked,
         stats: &stats,
     };
-    let mut router = Router::new(memory, ipv4.reader(), ipv6.reader(), behaviour)
-        .map_err(|error| failed(error.into()))?;
-    fill(&mut router, config, facts, &mut |cidr, hop| {
-        match cidr.address {
-            IpAddr::V4(address) => {
-                let prefix = Prefix4::new(address.to_bits(), cidr.prefix)?;
-                ipv4.insert(prefix, hop)?;
-            }
-            IpAddr::V6(address) => {
-                let prefix = Prefix6::new(address.to_bits(), cidr.prefix)?;
-                ipv6.insert(prefix, hop)?;
-            }
-        }
-        Ok(())
-    })
-    .map_err(failed)?;
+    let mut router =
+        Router::new(memory, ipv4, ipv6, behaviour).map_err(|error| failed(error.into()))?;
+    fill(&mut router, &mut routes, config, facts).map_err(failed)?;
     run(router, &stats)
 }
 
-type Failure = Box<dyn core::error::Error + Send + Sync>;
-
-/// Interfaces, addresses, routes and neighbours; `insert` puts a route into its table.
+/// Interfaces, addresses, routes and neighbours.
 fn fill(
     router: &mut TableRouter<'_, '_>,
+    routes: &mut Routes<'_>,
     config: &config::Router,
     facts: &[Facts],
-    insert: &mut dyn FnMut(Cidr, NextHop) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<(), Box<dyn core::error::Error + Send + Sync>> {
     for (port, facts) in (0..).map(PortId).zip(facts) {
         let mtu = u16::try_from(facts.mtu).unwrap_or(u16::MAX);
         router.set_interface(port, InterfaceConfig::new(facts.mac, mtu))?;
         for own in &facts.addresses {
-            let hop = match own.address {
-                IpAddr::V4(address) => router.add_ipv4(port, address, own.prefix),
-                IpAddr::V6(address) => router.add_ipv6(port, address, own.prefix),
-            };
-            let hop = hop.map_err(|error| format!("address {own}: {error}"))?;
-            insert(own.network(), hop)?;
+            routes
+                .add_address(router, port, own.address, own.prefix)
+                .map_err(|error| format!("address {own}: {error}"))?;
         }
     }
-    // Many routes, few next hops.
-    let mut known: HashMap<(usize, Option<IpAddr>), NextHop> = HashMap::new();
     for route in &config.routes {
-        let hop = match known.get(&(route.port, route.via)) {
-            Some(hop) => *hop,
-            None => {
-                let port = PortId(route.port as u16);
-                let target = match route.via {
-                    Some(address) => Target::Gateway(port, address),
-                    None => Target::Connected(port),
-                };
-                let hop = router
-                    .next_hop(target)
-                    .map_err(|error| format!("route to {}: {error}", route.prefix))?;
-                known.insert((route.port, route.via), hop);
-                hop
-            }
+        let port = PortId(route.port as u16);
+        let target = match route.via {
+            Some(address) => Target::Gateway(port, address),
+            None => Target::Connected(port),
         };
-        insert(route.prefix, hop).map_err(|error| format!("route to {}: {error}", route.prefix))?;
+        IpPrefix::new(route.prefix.address, route.prefix.prefix)
+            .map_err(ChangeError::from)
+            .and_then(|prefix| routes.add(router, prefix, target))
+            .map_err(|error| format!("route to {}: {error}", route.prefix))?;
     }
     for neighbour in &config.neighbours {
         let port = PortId(neighbour.port as u16);
@@ -140,8 +115,9 @@ struct Size {
 impl Size {
     fn of(config: &config::Router, facts: &[Facts]) -> Self {
         let own = facts.iter().flat_map(|facts| &facts.addresses);
+        // An address may need a route of its own, beside that of its link.
         let prefixes = own
-            .map(|own| own.network())
+            .flat_map(|own| [own.network(), own.host()])
             .chain(config.routes.iter().map(|route| route.prefix));
         let (mut routes4, mut routes6) = (0, 0);
         // Where the tables branch: after 24 bits, and after 20, 32, 40, 48 and so on.
@@ -209,6 +185,8 @@ const SPARE: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use linecard::lookup::Prefix6;
+
     use super::*;
     use crate::config::Route;
 
@@ -229,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn many_routes_share_their_next_hops_and_all_are_found() {
+    fn there_is_room_for_all_that_is_configured() {
         let mut routes = vec![
             route("0.0.0.0/0", 1, Some("198.51.100.2")),
             route("2001:db8:ffff::/48", 0, Some("fe80::1")),
@@ -237,7 +215,10 @@ mod tests {
             route("2001:db8:5::1/128", 1, None),
         ];
         for a in 0..=255 {
-            routes.push(route(&format!("10.{a}.0.0/16"), 1, Some("198.51.100.3")));
+            routes.push(route(&format!("10.{a}.0.0/30"), 1, Some("198.51.100.3")));
+            routes.push(route(&format!("2001:{a:x}00:0:1::/64"), 1, Some("fe80::2")));
+            // Past the router's own addresses, which keep routes of their own.
+            routes.push(route(&format!("192.0.2.{a}/32"), 0, None));
         }
         let config = config::Router {
             routes,
@@ -252,10 +233,12 @@ mod tests {
             &ports,
             PagePolicy::Never,
             RouterConfig::default(),
-            |router, _| Ok(format!("{router:?}")),
+            |router, _| {
+                let own = router.interface(PortId(0)).map(|port| port.ipv4().count());
+                Ok((router.interface(PortId(2)).is_some(), own))
+            },
         );
-        // Ports' links, addresses with their broadcasts, link-local addresses, gateways.
-        assert!(found.unwrap().contains("entries"));
+        assert_eq!(found.unwrap(), (false, Some(1)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use linecard::device::{RxStats, TxStats};
-use linecard::trace::Histogram;
+use linecard::trace::{Histogram, Snapshot};
 
 use super::sample::{Latency, Totals, rate};
 
@@ -20,7 +20,7 @@ pub struct Line {
     /// Packets that devices or the kernel dropped before they came to the worker, or after they
     /// left it, since the line before.
     pub device_drops: u64,
-    /// Latencies since the run began.
+    /// Latencies since the line before.
     pub latency: Option<Latency>,
 }
 
@@ -30,6 +30,8 @@ pub struct Live {
     elapsed: Duration,
     totals: Totals,
     device_drops: u64,
+    /// Boxed: 15 KiB each.
+    latency: Box<Snapshot>,
 }
 
 impl Live {
@@ -38,7 +40,7 @@ impl Live {
     /// ```
     /// use core::time::Duration;
     /// use linecard_linux::stats::{Live, Totals};
-    /// use linecard::trace::Histogram;
+    /// use linecard::trace::{Histogram, Snapshot};
     ///
     /// let mut live = Live::default();
     /// let totals = Totals { received: 2_000_000, sent: 2_000_000, ..Totals::default() };
@@ -56,18 +58,23 @@ impl Live {
             .iter()
             .map(|(rx, tx)| rx.dropped() + tx.dropped())
             .sum::<u64>();
+        let mut now = Box::new(Snapshot::new());
+        now.add(latency);
+        let mut since = now.clone();
+        since.take_off(&self.latency);
         let line = Line {
             elapsed,
             interval: elapsed.saturating_sub(self.elapsed),
             since: difference(&totals, &self.totals),
             // A queue that was reset counts from zero again.
             device_drops: device_drops.saturating_sub(self.device_drops),
-            latency: Latency::of(latency),
+            latency: Latency::of(&since),
         };
         *self = Self {
             elapsed,
             totals,
             device_drops,
+            latency: now,
         };
         line
     }
@@ -163,6 +170,8 @@ mod tests {
             drops: vec![(DropReason::NO_ROUTE, 100_000)],
             ..Totals::default()
         };
+        live.line(Duration::from_secs(1), totals.clone(), &[], &latency);
+        latency.record(900_000, 5);
         live.line(Duration::from_secs(1), totals.clone(), &[], &latency);
         totals.received += 500_000;
         totals.sent += 499_990;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use linecard::pipeline::{DropReason, WorkerStats};
-use linecard::trace::{Histogram, Phase, Quantile, Timings};
+use linecard::trace::{Phase, Quantile, Snapshot, Timings};
 
 /// A worker's counters at one moment.
 ///
@@ -105,16 +105,16 @@ impl Totals {
 }
 
 impl Latency {
-    /// What a histogram of nanoseconds says now; `None` if it is empty.
+    /// What these nanoseconds come to; `None` if there are none.
     #[must_use]
-    pub fn of(histogram: &Histogram) -> Option<Self> {
+    pub fn of(values: &Snapshot) -> Option<Self> {
         Some(Self {
-            count: histogram.count(),
-            mean: histogram.mean()?,
-            p50: histogram.quantile(Quantile::P50)?,
-            p99: histogram.quantile(Quantile::P99)?,
-            p99_9: histogram.quantile(Quantile::P99_9)?,
-            max: histogram.max(),
+            count: values.count(),
+            mean: values.mean()?,
+            p50: values.quantile(Quantile::P50)?,
+            p99: values.quantile(Quantile::P99)?,
+            p99_9: values.quantile(Quantile::P99_9)?,
+            max: values.max(),
         })
     }
 }
@@ -136,6 +136,8 @@ pub(crate) fn rate(packets: u64, time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use linecard::trace::Histogram;
+
     use super::*;
 
     #[test]
@@ -174,10 +176,12 @@ mod tests {
     #[test]
     fn latencies_of_nothing_and_of_something() {
         let histogram = Histogram::new();
-        assert_eq!(Latency::of(&histogram), None);
+        let mut values = Snapshot::new();
+        assert_eq!(Latency::of(&values), None);
         histogram.record(100, 9);
         histogram.record(1_000, 1);
-        let latency = Latency::of(&histogram).unwrap();
+        values.add(&histogram);
+        let latency = Latency::of(&values).unwrap();
         assert_eq!((latency.count, latency.mean, latency.max), (10, 190, 1_000));
         assert!(latency.p50 <= latency.p99 && latency.p99 <= latency.max);
     }
