@@ -408,10 +408,13 @@ fn worker(draft: &Draft) -> Result<Worker, ConfigError> {
             other => other
                 .strip_prefix("sleep:")
                 .and_then(values::duration)
-                .filter(|time| !time.is_zero())
+                .filter(|time| !time.is_zero() && *time <= LONGEST_SLEEP)
                 .map(Idle::Sleep),
         }
-        .ok_or_else(|| invalid(setting, "idle strategy", "spin, yield, or sleep:50us"))
+        .ok_or_else(|| {
+            let expected = "spin, yield, or sleep:50us (100ms at most)";
+            invalid(setting, "idle strategy", expected)
+        })
     });
     Ok(Worker {
         cpu: match &draft.cpu {
@@ -489,6 +492,8 @@ fn in_range(
     }
 }
 
+/// So long it may take a worker to notice that it is to end.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 const MAX_RULES: usize = crate::runner::MAX_RULES;
 const MAX_PORTS: usize = crate::runner::MAX_PORTS;
 /// Fewer could not fill one burst on each of two ports.

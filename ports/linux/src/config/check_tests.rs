@@ -159,7 +159,7 @@ fn every_mistake_is_named_and_placed() {
         (
             "forwarder = \"router\"\nworker.idle = \"sleep:0us\"",
             "f.toml:2:15: worker.idle: `sleep:0us` is no idle strategy; \
-             expected spin, yield, or sleep:50us",
+             expected spin, yield, or sleep:50us (100ms at most)",
         ),
         (
             "forwarder = \"router\"\nworker.burst = 65",

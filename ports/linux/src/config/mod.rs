@@ -223,7 +223,8 @@ pub enum Idle {
     /// Lets another thread run first, if one waits.
     #[default]
     Yield,
-    /// Sleeps that long after it found nothing for a while: spares the CPU, adds to the latency.
+    /// Sleeps that long, at most 100 ms, after it found nothing for a while: spares the CPU, adds to
+    /// the latency.
     Sleep(Duration),
 }
 
