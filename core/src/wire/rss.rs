@@ -255,12 +255,18 @@ impl ToeplitzSmall {
 impl RssHash for ToeplitzSmall {
     #[inline]
     fn hash<const N: usize>(&self, input: &[u8; N]) -> u32 {
-        input
-            .iter()
-            .zip(&self.tables)
-            .fold(0, |hash, (&byte, [upper, lower])| {
-                hash ^ upper[usize::from(byte >> 4)] ^ lower[usize::from(byte & 0x0f)]
-            })
+        // Two sums, so that the look-ups of one need not wait for those of the other.
+        let (upper, lower) =
+            input
+                .iter()
+                .zip(&self.tables)
+                .fold((0, 0), |(high, low), (&byte, [upper, lower])| {
+                    (
+                        high ^ upper[usize::from(byte >> 4)],
+                        low ^ lower[usize::from(byte & 0x0f)],
+                    )
+                });
+        upper ^ lower
     }
 }
 

@@ -34,6 +34,14 @@
 //! - *AH* is followed over IPv4 as well; *ESP* hides what it carries and is an unknown protocol.
 //! - *Port 4789* alone does not make VXLAN: without its I flag (RFC 7348 section 5) it is plain UDP.
 //!
+//! # Cost
+//!
+//! A whole, unfragmented TCP or UDP packet over IP, with up to two VLAN tags, goes straight through to a
+//! constant: 48 instructions for Ethernet, IPv4 and UDP, 67 with the header checksum verified (x86-64,
+//! counted by callgrind). What kinds of packets alternate, the processor has to guess: a random mix costs
+//! one to two mispredicted branches per packet. A version without such branches was tried; its chain
+//! of loads that wait for each other took as long on the mix and three times as long on anything else.
+//!
 //! ```
 //! use linecard::wire::{Kinds, parse::{self, Outcome}};
 //!
