@@ -31,7 +31,7 @@ pub enum Command {
     /// Send a capture through a forwarder: same in, same out
     Replay(ReplayArgs),
     /// Say what works on this machine, and what to do about the rest
-    Check,
+    Check(CheckArgs),
 }
 
 /// Flags of `linecard demo`.
@@ -55,6 +55,14 @@ pub struct DemoArgs {
     /// Pool, worker and statistics.
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+/// Flags of `linecard check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Interfaces to look at; without any, all Ethernet interfaces
+    #[arg(value_name = "INTERFACE")]
+    pub interfaces: Vec<String>,
 }
 
 /// Flags of `linecard run`.

@@ -6,7 +6,7 @@
 //! | `linecard demo` | routes made-up packets in memory and says how fast; no root, no network |
 //! | `linecard run` | forwards between ports until told to stop, by flags or a TOML file |
 //! | `linecard replay IN.pcap OUT.pcap` | sends a capture through a forwarder: same in, same out |
-//! | `linecard check` | says what works on this machine and what to do about the rest |
+//! | `linecard check [INTERFACE...]` | says what works on this machine and what to do about the rest |
 //!
 //! Exit codes: 0 for a run that balanced, 1 for what could not be had or done, 2 for what was
 //! asked wrongly, 3 for a bug: a ledger that does not balance, a worker that panicked. A second
@@ -51,8 +51,7 @@ fn dispatch(cli: Cli) -> Result<(), Error> {
         Command::Demo(args) => demo::run(args, &stop()?),
         Command::Run(args) => run::run(args, &stop()?),
         Command::Replay(args) => replay::run(args),
-        Command::Check => {
-            check::run(&mut io::stdout()).map_err(|source| Error::Output { path: None, source })
-        }
+        Command::Check(args) => check::run(&args.interfaces, &mut io::stdout())
+            .map_err(|source| Error::Output { path: None, source }),
     }
 }

@@ -58,6 +58,19 @@ fn a_whole_router() {
 }
 
 #[test]
+fn the_example_is_what_it_says_of_itself() {
+    let config = check(include_str!("../../examples/router.toml")).unwrap();
+    // What it calls defaults are the defaults.
+    assert_eq!(config.pool, Pool::default());
+    let worker = Worker {
+        cpu: Some(1),
+        ..Worker::default()
+    };
+    assert_eq!(config.worker, worker);
+    assert_eq!(config.stats.interval, Stats::default().interval);
+}
+
+#[test]
 fn defaults_when_only_the_needful_is_said() {
     let config = check(&format!("forwarder = \"cross-connect\"\n{TWO_PORTS}")).unwrap();
     assert_eq!(config.forwarder, Forwarder::CrossConnect(vec![(0, 1)]));

@@ -6,6 +6,8 @@
 //!   flags ─► Draft ─┘
 //! ```
 //!
+//! Every setting is in `examples/router.toml`, with what it may be.
+//!
 //! A [`Draft`] holds what was written, each value with its [`Origin`]; a [`Config`] holds what is
 //! meant, with every name resolved and every number in range. What stands between the two is a
 //! [`ConfigError`] that points at the value: a line and column, or a flag.

@@ -156,7 +156,7 @@ impl Mapping {
             };
             // Pages that the kernel promised but cannot give (a cgroup's limit, a node's) would
             // kill the process by SIGBUS on first touch. Asked this way, it says so instead.
-            if mapping.touch().is_ok() {
+            if mapping.touch(len).is_ok() {
                 return Some(mapping);
             }
         }
@@ -209,12 +209,18 @@ impl Mapping {
             PagePolicy::Prefer | PagePolicy::Require => Advice::LinuxHugepage,
         };
         // A kernel without transparent huge pages answers EINVAL; `transparent` then counts none.
-        let _ = mapping.advise(advice);
-        mapping.touch().map_err(|e| refused("madvise", e.into()))?;
+        let _ = mapping.advise(len, advice);
+        if policy == PagePolicy::Require && mapping.first_page_is_small() {
+            // Before gigabytes are touched for nothing.
+            return Ok(mapping);
+        }
+        mapping
+            .touch(len)
+            .map_err(|e| refused("madvise", e.into()))?;
         if policy != PagePolicy::Never {
             mapping.pages = mapping.transparent();
             if !mapping.pages.is_huge() {
-                mapping.collapse();
+                mapping.collapse(len);
                 mapping.pages = mapping.transparent();
             }
         }
@@ -223,13 +229,14 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Makes every page present and writable, so that no access faults later.
-    fn touch(&self) -> Result<(), Errno> {
-        match self.advise(Advice::LinuxPopulateWrite) {
+    /// Makes every page of the first `len` bytes present and writable, so that no access faults
+    /// later.
+    fn touch(&self, len: usize) -> Result<(), Errno> {
+        match self.advise(len, Advice::LinuxPopulateWrite) {
             // Before Linux 5.14.
             Err(Errno::INVAL) => {
-                for offset in (0..self.len).step_by(4096) {
-                    // SAFETY: `offset` is below `len`.
+                for offset in (0..len).step_by(4096) {
+                    // SAFETY: `offset` is below `len`, which callers take from this mapping.
                     let byte = unsafe { self.base.add(offset) };
                     // SAFETY: mapped readable and writable, no reference to it exists yet; it is
                     // zero, so that writing zero changes nothing.
@@ -241,22 +248,29 @@ impl Mapping {
         }
     }
 
-    fn advise(&self, advice: Advice) -> Result<(), Errno> {
+    fn advise(&self, len: usize, advice: Advice) -> Result<(), Errno> {
+        let len = len.min(self.len);
         // SAFETY: the range is this mapping's own, and the advices used here (huge pages or not,
         // populate) keep its contents.
-        unsafe { mm::madvise(self.base.as_ptr().cast(), self.len, advice) }
+        unsafe { mm::madvise(self.base.as_ptr().cast(), len, advice) }
     }
 
     /// Asks the kernel to move what lies on small pages onto huge ones now (Linux 6.1).
-    fn collapse(&self) {
+    fn collapse(&self, len: usize) {
+        let (base, len) = (self.base.as_ptr().cast::<c_void>(), len.min(self.len));
         // SAFETY: the range is this mapping's own, and collapsing keeps its contents.
-        let _ = unsafe {
-            libc::madvise(
-                self.base.as_ptr().cast::<c_void>(),
-                self.len,
-                libc::MADV_COLLAPSE,
-            )
-        };
+        let _ = unsafe { libc::madvise(base, len, libc::MADV_COLLAPSE) };
+    }
+
+    /// Whether not even the first page can be a transparent huge one.
+    fn first_page_is_small(&self) -> bool {
+        if self.touch(HugePages::SIZE_2M).is_err() {
+            return false;
+        }
+        if self.transparent() == Pages::Small {
+            self.collapse(HugePages::SIZE_2M);
+        }
+        self.transparent() == Pages::Small
     }
 
     fn transparent(&self) -> Pages {

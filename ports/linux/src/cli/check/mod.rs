@@ -3,7 +3,10 @@
 //! Every line is something tried or read now, never guessed from a version number, and comes with
 //! advice where it is not as it should be.
 
+mod interfaces;
+
 use core::fmt;
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
 
@@ -21,7 +24,7 @@ use crate::memory::{HugePages, Mapping, PagePolicy, Pages};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What was looked at.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// How it stands.
     pub state: State,
     /// What was found.
@@ -78,19 +81,23 @@ pub fn findings() -> Vec<Finding> {
     ]
 }
 
-/// Prints the findings and what they come to.
+/// Prints the findings, those of the named interfaces or of all, and what they come to.
 ///
 /// # Errors
 /// What `out` answers.
-pub fn run(out: &mut impl Write) -> io::Result<()> {
+pub fn run(interfaces: &[String], out: &mut impl Write) -> io::Result<()> {
     let findings = findings();
     for finding in &findings {
+        writeln!(out, "{finding}")?;
+    }
+    writeln!(out)?;
+    for finding in interfaces::findings(interfaces) {
         writeln!(out, "{finding}")?;
     }
     let works = |names: &[&str]| {
         findings
             .iter()
-            .all(|finding| finding.state != State::Bad || !names.contains(&finding.what))
+            .all(|finding| finding.state != State::Bad || !names.contains(&&*finding.what))
     };
     writeln!(out)?;
     writeln!(
@@ -124,7 +131,7 @@ fn kernel() -> Finding {
         ),
     };
     Finding {
-        what: "kernel",
+        what: "kernel".into(),
         state,
         found: format!("Linux {release}"),
         advice,
@@ -134,7 +141,7 @@ fn kernel() -> Finding {
 fn cpus() -> Finding {
     match affinity::allowed() {
         Ok(cpus) => Finding {
-            what: "CPUs",
+            what: "CPUs".into(),
             state: if cpus.len() > 1 {
                 State::Good
             } else {
@@ -148,7 +155,7 @@ fn cpus() -> Finding {
             }),
         },
         Err(error) => Finding {
-            what: "CPUs",
+            what: "CPUs".into(),
             state: State::Bad,
             found: format!("sched_getaffinity: {error}"),
             advice: None,
@@ -160,7 +167,7 @@ fn nodes() -> Finding {
     let nodes = affinity::nodes();
     let one = nodes.len() == 1;
     Finding {
-        what: "NUMA nodes",
+        what: "NUMA nodes".into(),
         state: State::Good,
         found: if one {
             "one: all memory is equally far".into()
@@ -174,14 +181,14 @@ fn nodes() -> Finding {
 fn clock() -> Finding {
     if MonotonicClock::new().reads_counter() {
         return Finding {
-            what: "clock",
+            what: "clock".into(),
             state: State::Good,
             found: "the CPU's time-stamp counter".into(),
             advice: None,
         };
     }
     Finding {
-        what: "clock",
+        what: "clock".into(),
         state: State::Fair,
         found: "CLOCK_MONOTONIC, asked of the kernel every time".into(),
         advice: Some("the kernel does not trust this CPU's counter: nothing to be done".into()),
@@ -195,7 +202,7 @@ fn huge_pages() -> Finding {
     );
     let enough = big.free > 0 || small.free >= DEFAULT_POOL_PAGES;
     Finding {
-        what: "huge pages",
+        what: "huge pages".into(),
         state: if enough { State::Good } else { State::Fair },
         found: format!(
             "{} of {} of 2 MiB free, {} of {} of 1 GiB",
@@ -225,7 +232,7 @@ fn transparent_pages() -> Finding {
         Err(error) => (State::Bad, error.to_string()),
     };
     Finding {
-        what: "transparent pages",
+        what: "transparent pages".into(),
         state,
         found,
         advice: (state != State::Good).then(|| {
@@ -238,7 +245,7 @@ fn locked_memory() -> Finding {
     let limit = getrlimit(Resource::Memlock).current;
     let free = limit.is_none() || has(CapabilitySet::IPC_LOCK);
     Finding {
-        what: "locked memory",
+        what: "locked memory".into(),
         state: if free { State::Good } else { State::Fair },
         found: match limit {
             _ if has(CapabilitySet::IPC_LOCK) => "no limit (CAP_IPC_LOCK)".into(),
@@ -271,7 +278,7 @@ fn af_xdp_socket() -> Finding {
         Err(errno) => (State::Bad, errno.to_string(), None),
     };
     Finding {
-        what: SOCKET,
+        what: SOCKET.into(),
         state,
         found,
         advice,
@@ -281,7 +288,7 @@ fn af_xdp_socket() -> Finding {
 fn bpf() -> Finding {
     let may = has(CapabilitySet::BPF) || has(CapabilitySet::SYS_ADMIN);
     Finding {
-        what: BPF,
+        what: BPF.into(),
         state: if may { State::Good } else { State::Bad },
         found: if may { "permitted" } else { "not permitted" }.into(),
         advice: (!may).then(|| "run as root, or give CAP_BPF and CAP_NET_ADMIN".into()),
@@ -291,7 +298,7 @@ fn bpf() -> Finding {
 fn net_admin() -> Finding {
     let may = has(CapabilitySet::NET_ADMIN);
     Finding {
-        what: NET_ADMIN,
+        what: NET_ADMIN.into(),
         state: if may { State::Good } else { State::Bad },
         found: if may { "permitted" } else { "not permitted" }.into(),
         advice: (!may).then(|| "run as root, or give CAP_NET_ADMIN".into()),
@@ -326,7 +333,7 @@ mod tests {
     #[test]
     fn report_ends_with_what_works() {
         let mut out = Vec::new();
-        run(&mut out).unwrap();
+        run(&[], &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("work as any user"), "{text}");
         assert!(text.contains("af_xdp ports: "), "{text}");
