@@ -6,6 +6,7 @@
 //! (`tests/replay.rs`). Whoever builds on the core can run them in a fuzzer of their own.
 //!
 //! - [`headers`]: a view of any bytes, and what can be read from and written to it;
+//! - [`mod@parse`]: all layers in one pass, against the views and against etherparse;
 //! - [`checksums`]: the fast sums against a slow one, and incremental against full;
 //! - [`rewriting`]: changing addresses and ports in place;
 //! - [`mempool`]: frames and their windows against a model, ending with an audit;
@@ -25,6 +26,7 @@ pub mod forward;
 pub mod headers;
 mod input;
 pub mod mempool;
+pub mod parse;
 pub mod rewriting;
 pub mod rings;
 
@@ -54,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     target("mempool", mempool::operations),
     target("mpls", headers::mpls),
     target("ndp", headers::ndp),
+    target("parse", parse::parse),
     target("rewrite", rewriting::rewrite),
     target("ring_mpmc", rings::mpmc),
     target("ring_spsc", rings::spsc),

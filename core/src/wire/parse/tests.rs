@@ -1,5 +1,5 @@
 //! Each decision of the parser by an example of its own. What holds for all packets is in
-//! `core/tests/parse.rs`, agreement with another parser in `core/tests/oracle_etherparse.rs`.
+//! `fuzz/harness/tests/parse.rs`, agreement with another parser in `oracle_etherparse` beside it.
 
 use std::vec::Vec;
 
