@@ -13,6 +13,11 @@ use std::io;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Why a thread could not be pinned.
+///
+/// ```
+/// let error = linecard_linux::affinity::pin(100_000).unwrap_err();
+/// assert!(matches!(error, linecard_linux::affinity::PinError::NotAllowed { cpu: 100_000, .. }));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PinError {
@@ -117,6 +122,16 @@ pub fn nodes() -> Vec<usize> {
 }
 
 /// The NUMA node of a CPU, if the kernel says.
+///
+/// ```
+/// use linecard_linux::affinity;
+///
+/// let cpu = affinity::allowed()?[0];
+/// if let Some(node) = affinity::node_of_cpu(cpu) {
+///     assert!(affinity::nodes().contains(&node));
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use]
 pub fn node_of_cpu(cpu: usize) -> Option<usize> {
     nodes().into_iter().find(|node| {
@@ -129,6 +144,10 @@ pub fn node_of_cpu(cpu: usize) -> Option<usize> {
 
 /// The NUMA node that an interface's card is attached to; none for a virtual interface, or where
 /// the firmware does not say.
+///
+/// ```
+/// assert_eq!(linecard_linux::affinity::interface_node("lo"), None, "it is on no card");
+/// ```
 #[must_use]
 pub fn interface_node(interface: &str) -> Option<usize> {
     // A name with a slash is no interface, and must not lead out of the directory.

@@ -12,18 +12,18 @@ use crate::config::{ConfigError, Draft, DraftPort, Setting};
 /// generator, for five seconds. That needs neither root nor network.
 #[derive(Debug, Parser)]
 #[command(name = "linecard", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do; nothing means `demo`.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// Flags of `demo`, which may be left out.
     #[command(flatten)]
-    pub demo: DemoArgs,
+    pub(crate) demo: DemoArgs,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Route made-up packets in memory and say how fast
     Demo(DemoArgs),
     /// Forward between ports until told to stop
@@ -36,132 +36,132 @@ pub enum Command {
 
 /// Flags of `linecard demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// How long to run
     #[arg(long, value_name = "TIME", default_value = "5s")]
-    pub duration: String,
+    pub(crate) duration: String,
     /// Routes in the table
     #[arg(long, value_name = "N", default_value_t = 500_000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub routes: u32,
+    pub(crate) routes: u32,
     /// Different flows, in random order
     #[arg(long, value_name = "N", default_value_t = 8_192,
           value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
-    pub flows: u32,
+    pub(crate) flows: u32,
     /// Bytes of a frame in memory, without its checksum
     #[arg(long, value_name = "BYTES", default_value_t = 60,
           value_parser = clap::value_parser!(u16).range(60..=1514))]
-    pub size: u16,
+    pub(crate) size: u16,
     /// Pool, worker and statistics.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
 }
 
 /// Flags of `linecard check`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Interfaces to look at; without any, all Ethernet interfaces
     #[arg(value_name = "INTERFACE")]
-    pub interfaces: Vec<String>,
+    pub(crate) interfaces: Vec<String>,
 }
 
 /// Flags of `linecard run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// A TOML file; flags are laid over it
     #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// End after this time, as 10s; without it, on SIGINT or SIGTERM
     #[arg(long, value_name = "TIME")]
-    pub duration: Option<String>,
+    pub(crate) duration: Option<String>,
     /// A port: af_xdp:IF, pcap:FILE, generator, loopback or null, each with ,OPTION=VALUE...
     #[arg(short, long = "port", value_name = "PORT")]
-    pub ports: Vec<String>,
+    pub(crate) ports: Vec<String>,
     /// What happens to packets.
     #[command(flatten)]
-    pub forwarder: ForwarderArgs,
+    pub(crate) forwarder: ForwarderArgs,
     /// Pool, worker and statistics.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
 }
 
 /// Flags of `linecard replay`.
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// What is received: pcap or pcapng, by the packets' own clock
     #[arg(value_name = "IN.pcap")]
-    pub input: PathBuf,
+    pub(crate) input: PathBuf,
     /// Where what is sent is written
     #[arg(value_name = "OUT.pcap")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
     /// A TOML file: its first port receives, all ports send to OUT.pcap, their devices are not used
     #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// The longest packet, without its Ethernet header, that a router sends on
     #[arg(long, value_name = "BYTES", default_value_t = 1500,
           value_parser = clap::value_parser!(u16).range(1280..))]
-    pub mtu: u16,
+    pub(crate) mtu: u16,
     /// Leave Ethernet destinations as captured; otherwise packets are taken as sent to the router
     #[arg(long)]
-    pub as_captured: bool,
+    pub(crate) as_captured: bool,
     /// What happens to packets.
     #[command(flatten)]
-    pub forwarder: ForwarderArgs,
+    pub(crate) forwarder: ForwarderArgs,
     /// Pool, worker and statistics.
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub(crate) common: CommonArgs,
 }
 
 /// What happens to packets.
 #[derive(Debug, Default, Args)]
-pub struct ForwarderArgs {
+pub(crate) struct ForwarderArgs {
     /// router, cross-connect or udp
     #[arg(short, long, value_name = "NAME")]
-    pub forwarder: Option<String>,
+    pub(crate) forwarder: Option<String>,
     /// Router: "PREFIX via ADDRESS [port NAME]" or "PREFIX port NAME"
     #[arg(long = "route", value_name = "ROUTE")]
-    pub routes: Vec<String>,
+    pub(crate) routes: Vec<String>,
     /// Router: "ADDRESS MAC [port NAME]", a station that need not be asked for
     #[arg(long = "neighbour", value_name = "NEIGHBOUR")]
-    pub neighbours: Vec<String>,
+    pub(crate) neighbours: Vec<String>,
     /// Cross-connect: "NAME NAME", two ports that are wired together
     #[arg(long, value_name = "PAIR")]
-    pub connect: Vec<String>,
+    pub(crate) connect: Vec<String>,
     /// UDP forwarder: "[port NAME] [src P] [dst P] to port NAME [src E] [dst E] [dst-mac MAC]"
     #[arg(long, value_name = "RULE")]
-    pub udp: Vec<String>,
+    pub(crate) udp: Vec<String>,
 }
 
 /// Pool, worker and statistics.
 #[derive(Debug, Default, Args)]
-pub struct CommonArgs {
+pub(crate) struct CommonArgs {
     /// Frames of the pool
     #[arg(long, value_name = "N")]
-    pub frames: Option<u64>,
+    pub(crate) frames: Option<u64>,
     /// Bytes of a frame, a power of two
     #[arg(long, value_name = "BYTES")]
-    pub frame_size: Option<u64>,
+    pub(crate) frame_size: Option<u64>,
     /// prefer, require or never
     #[arg(long, value_name = "CHOICE")]
-    pub huge_pages: Option<String>,
+    pub(crate) huge_pages: Option<String>,
     /// Reserve huge pages that are missing, and give them back at the end; wants root
     #[arg(long)]
-    pub reserve_huge_pages: bool,
+    pub(crate) reserve_huge_pages: bool,
     /// The worker's CPU
     #[arg(long, value_name = "N")]
-    pub cpu: Option<u64>,
+    pub(crate) cpu: Option<u64>,
     /// Most packets of a burst: 16, 32 or 64
     #[arg(long, value_name = "N")]
-    pub burst: Option<u64>,
+    pub(crate) burst: Option<u64>,
     /// What a worker does when nothing comes: spin, yield or sleep:TIME
     #[arg(long, value_name = "STRATEGY")]
-    pub idle: Option<String>,
+    pub(crate) idle: Option<String>,
     /// Time between two lines of statistics, or never
     #[arg(long, value_name = "TIME")]
-    pub stats_interval: Option<String>,
+    pub(crate) stats_interval: Option<String>,
     /// Write the final figures as JSON to this file, or - for standard output
     #[arg(long, value_name = "FILE")]
-    pub stats_json: Option<PathBuf>,
+    pub(crate) stats_json: Option<PathBuf>,
 }
 
 impl RunArgs {
@@ -169,7 +169,7 @@ impl RunArgs {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn draft(self) -> Result<Draft, ConfigError> {
+    pub(crate) fn draft(self) -> Result<Draft, ConfigError> {
         let mut draft = file(self.config)?;
         let mut over = self.common.draft();
         self.forwarder.add_to(&mut over);
@@ -191,7 +191,7 @@ impl ReplayArgs {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn draft(self) -> Result<Draft, ConfigError> {
+    pub(crate) fn draft(self) -> Result<Draft, ConfigError> {
         let mut draft = file(self.config)?;
         let mut over = self.common.draft();
         self.forwarder.add_to(&mut over);
@@ -245,7 +245,7 @@ impl ForwarderArgs {
 impl CommonArgs {
     /// These flags alone.
     #[must_use]
-    pub fn draft(self) -> Draft {
+    pub(crate) fn draft(self) -> Draft {
         fn flag<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
             value.map(|value| Setting::flag(name, value))
         }

@@ -12,7 +12,7 @@
 //! asked wrongly, 3 for a bug: a ledger that does not balance, a worker that panicked. A second
 //! SIGINT or SIGTERM ends at once with 128 and the signal's number.
 
-pub mod args;
+mod args;
 pub mod check;
 mod demo;
 mod output;
@@ -29,6 +29,12 @@ use crate::error::Error;
 use crate::signals::Stop;
 
 /// Does what the command line says.
+///
+/// ```
+/// fn main() -> std::process::ExitCode {
+///     linecard_linux::cli::main()
+/// }
+/// ```
 #[must_use]
 pub fn main() -> ExitCode {
     match dispatch(Cli::parse()) {

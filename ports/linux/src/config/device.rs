@@ -41,6 +41,14 @@ pub enum Device {
 }
 
 /// A queue of a network interface, by AF_XDP.
+///
+/// ```
+/// use linecard_linux::config::Device;
+///
+/// let Device::AfXdp(xdp) = "af_xdp:eth1,ring=512".parse()? else { panic!() };
+/// assert_eq!((xdp.queue, xdp.ring), (0, 512));
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AfXdp {
     /// The interface's name.
@@ -56,6 +64,14 @@ pub struct AfXdp {
 }
 
 /// Where the redirect program runs.
+///
+/// ```
+/// use linecard_linux::config::{AfXdpMode, Device};
+///
+/// let Device::AfXdp(xdp) = "af_xdp:eth1,mode=generic".parse()? else { panic!() };
+/// assert_eq!(xdp.mode, AfXdpMode::Generic);
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AfXdpMode {
     /// In the driver if it can, otherwise behind it.
@@ -68,6 +84,14 @@ pub enum AfXdpMode {
 }
 
 /// Whether the device reads and writes the pool's memory itself.
+///
+/// ```
+/// use linecard_linux::config::{Device, ZeroCopy};
+///
+/// let Device::AfXdp(xdp) = "af_xdp:eth1,zero-copy=yes".parse()? else { panic!() };
+/// assert_eq!(xdp.zero_copy, ZeroCopy::Yes);
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZeroCopy {
     /// If it can.
@@ -80,6 +104,14 @@ pub enum ZeroCopy {
 }
 
 /// Capture files as a port.
+///
+/// ```
+/// use linecard_linux::config::Device;
+///
+/// let Device::Pcap(pcap) = "pcap:in.pcap,loop=endless".parse()? else { panic!() };
+/// assert_eq!((pcap.output, pcap.rounds), (None, None));
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pcap {
     /// What is received; none receives nothing.
@@ -93,6 +125,14 @@ pub struct Pcap {
 }
 
 /// When the packets of a capture are received.
+///
+/// ```
+/// use linecard_linux::config::{Device, Timing};
+///
+/// let Device::Pcap(pcap) = "pcap:in.pcap,timing=original".parse()? else { panic!() };
+/// assert_eq!(pcap.timing, Timing::Original);
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Timing {
     /// As fast as the forwarder takes them.
@@ -103,6 +143,14 @@ pub enum Timing {
 }
 
 /// A source of made-up UDP packets.
+///
+/// ```
+/// use linecard_linux::config::{Device, Generator};
+///
+/// let device: Device = "generator,flows=16".parse()?;
+/// assert_eq!(device, Device::Generator(Generator { flows: 16, ..Generator::default() }));
+/// # Ok::<(), linecard_linux::config::Problem>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generator {
     /// Different flows, received in random order.

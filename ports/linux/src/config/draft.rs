@@ -41,6 +41,15 @@ impl<T> Setting<T> {
 ///
 /// Fill one from a file by [`Draft::read`](super::Draft::read), lay flags over it by
 /// [`Draft::overlay`], and make it a [`Config`](super::Config) by `Config::try_from`.
+///
+/// ```
+/// use linecard_linux::config::{Draft, Setting};
+///
+/// let mut draft = Draft::default();
+/// draft.burst = Some(Setting::flag("--burst", 16));
+/// draft.overlay(Draft { burst: Some(Setting::flag("--burst", 64)), ..Draft::default() });
+/// assert_eq!(draft.burst.unwrap().value, 64);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Draft {
     /// `router`, `cross-connect` or `udp`.
@@ -78,6 +87,13 @@ pub struct Draft {
 }
 
 /// A port as it was written.
+///
+/// ```
+/// use linecard_linux::config::{DraftPort, Setting};
+///
+/// let mut port = DraftPort::new(Setting::flag("--port", "loopback".into()));
+/// port.addresses.push(Setting::flag("--address", "192.0.2.1/24".into()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftPort {
     /// Its device, with options.

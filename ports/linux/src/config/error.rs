@@ -97,6 +97,13 @@ impl fmt::Display for ConfigError {
 impl core::error::Error for ConfigError {}
 
 /// What is wrong with a setting.
+///
+/// ```
+/// use linecard_linux::config::{Device, Problem};
+///
+/// let problem = "af_xdp:eth0,queue=9999".parse::<Device>().unwrap_err();
+/// assert!(matches!(problem, Problem::OutOfRange { value: 9999, max: 4095, .. }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {

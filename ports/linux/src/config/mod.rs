@@ -63,6 +63,19 @@ pub use values::Cidr;
 use crate::memory::PagePolicy;
 
 /// A configuration that can be run. Ports are meant by their index in `ports`.
+///
+/// ```
+/// use linecard_linux::config::{Config, Draft, DraftPort, Forwarder, Setting};
+///
+/// let port = |text: &str| DraftPort::new(Setting::flag("--port", text.into()));
+/// let config = Config::try_from(Draft {
+///     forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+///     ports: vec![port("generator"), port("null")],
+///     ..Draft::default()
+/// })?;
+/// assert_eq!(config.forwarder, Forwarder::CrossConnect(vec![(0, 1)]));
+/// # Ok::<(), linecard_linux::config::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The ports, in order.
@@ -80,6 +93,18 @@ pub struct Config {
 }
 
 /// One port.
+///
+/// ```
+/// use linecard_linux::config::{Device, Port};
+///
+/// let port = Port {
+///     name: "lan".into(),
+///     device: Device::Loopback,
+///     addresses: vec!["192.0.2.1/24".parse().unwrap()],
+///     mac: None,
+/// };
+/// assert_eq!(port.device.kind(), "loopback");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
     /// Its name, unique.
@@ -93,6 +118,12 @@ pub struct Port {
 }
 
 /// What happens to packets.
+///
+/// ```
+/// use linecard_linux::config::{Forwarder, Router};
+///
+/// assert_eq!(Forwarder::Router(Router::default()).name(), "router");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forwarder {
     /// IPv4 and IPv6 routing.
@@ -116,6 +147,13 @@ impl Forwarder {
 }
 
 /// What a router knows besides its ports' own networks.
+///
+/// ```
+/// use linecard_linux::config::{Route, Router};
+///
+/// let mut router = Router::default();
+/// router.routes.push(Route { prefix: "::/0".parse().unwrap(), port: 1, via: None });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Router {
     /// Routes, in the order written.
@@ -125,6 +163,17 @@ pub struct Router {
 }
 
 /// Where packets for a prefix go.
+///
+/// ```
+/// use linecard_linux::config::Route;
+///
+/// let default = Route {
+///     prefix: "0.0.0.0/0".parse().unwrap(),
+///     port: 1,
+///     via: Some([192, 0, 2, 1].into()),
+/// };
+/// assert!(default.prefix.contains([203, 0, 113, 9].into()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// The prefix, no bits set behind its length.
@@ -136,6 +185,15 @@ pub struct Route {
 }
 
 /// The station that has an address.
+///
+/// ```
+/// use linecard::wire::MacAddr;
+/// use linecard_linux::config::Neighbour;
+///
+/// let mac = MacAddr([2, 0, 0, 0, 0, 1]);
+/// let gateway = Neighbour { address: [192, 0, 2, 1].into(), mac, port: 0 };
+/// assert!(gateway.mac.is_unicast());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Neighbour {
     /// The address.
@@ -147,6 +205,21 @@ pub struct Neighbour {
 }
 
 /// Which UDP packets are rewritten, and into what.
+///
+/// ```
+/// use linecard_linux::config::{Endpoint, Pattern, UdpRule};
+///
+/// let dns = UdpRule {
+///     from: None,
+///     source: Pattern::default(),
+///     destination: "*:53".parse().unwrap(),
+///     to: 1,
+///     new_source: Endpoint::default(),
+///     new_destination: "192.0.2.53:5353".parse().unwrap(),
+///     macs: None,
+/// };
+/// assert_eq!(dns.new_destination.port, Some(5353));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UdpRule {
     /// The port they come in on; none for any.
@@ -167,6 +240,13 @@ pub struct UdpRule {
 }
 
 /// The frames that packets lie in.
+///
+/// ```
+/// use linecard_linux::config::Pool;
+///
+/// let pool = Pool::default();
+/// assert_eq!(pool.frames * pool.frame_size, 32 << 20);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
     /// How many.
@@ -192,6 +272,12 @@ impl Default for Pool {
 }
 
 /// The thread that moves packets.
+///
+/// ```
+/// use linecard_linux::config::Worker;
+///
+/// assert!(Worker::BURSTS.contains(&Worker::default().burst));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Worker {
     /// The CPU it is kept on; none lets the kernel move it.
@@ -218,6 +304,13 @@ impl Default for Worker {
 }
 
 /// What a worker does when nothing comes.
+///
+/// ```
+/// use linecard_linux::config::{Idle, Worker};
+///
+/// let thrifty = Worker { idle: Idle::Sleep(core::time::Duration::from_micros(50)), ..Worker::default() };
+/// assert_ne!(thrifty, Worker::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Idle {
     /// Looks again at once: lowest latency, a whole CPU.
@@ -231,6 +324,13 @@ pub enum Idle {
 }
 
 /// What is said of a run.
+///
+/// ```
+/// use linecard_linux::config::Stats;
+///
+/// let silent = Stats { interval: None, ..Stats::default() };
+/// assert_eq!(silent.json, None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
     /// Time between two lines; none for a silent run.

@@ -17,6 +17,27 @@ use crate::clock::MonotonicClock;
 use crate::error::Error;
 
 /// A port of any kind, and the name it goes by.
+///
+/// ```
+/// use linecard::device::{Device, Null, RxQueue};
+/// use linecard::mempool::{Cache, PoolConfig};
+/// use linecard::wire::MacAddr;
+/// use linecard_linux::memory::{PagePolicy, PoolMemory};
+/// use linecard_linux::port::{AnyDevice, AnyPort};
+///
+/// let mut memory = PoolMemory::new(64, PoolConfig::default(), PagePolicy::Prefer, false)?;
+/// let pool = memory.pool();
+/// let mut cache = Cache::new(&pool, "core 0", 32)?;
+/// let mut port = AnyPort {
+///     name: "nowhere".into(),
+///     mac: MacAddr([2, 0, 0, 0, 0, 1]),
+///     device: AnyDevice::Null(Null::sink()),
+/// };
+/// let (rx, _tx) = port.open(&mut cache)?;
+/// assert!(rx.is_done());
+/// assert_eq!(rx.stats().packets, 0);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct AnyPort<'r, 'p> {
     /// Its name in the configuration.
@@ -28,6 +49,14 @@ pub struct AnyPort<'r, 'p> {
 }
 
 /// What a port is made of.
+///
+/// ```
+/// use linecard::device::Null;
+/// use linecard_linux::port::AnyDevice;
+///
+/// let device = AnyDevice::Null(Null::source(60));
+/// assert!(matches!(device, AnyDevice::Null(_)));
+/// ```
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a handful of them, made once")]
 pub enum AnyDevice<'r, 'p> {
@@ -44,6 +73,15 @@ pub enum AnyDevice<'r, 'p> {
 }
 
 /// The receiving side of an [`AnyPort`].
+///
+/// ```
+/// use linecard::device::RxQueue;
+/// use linecard_linux::port::AnyRx;
+///
+/// fn received(queue: &AnyRx<'_, '_>) -> u64 {
+///     queue.stats().packets
+/// }
+/// ```
 #[derive(Debug)]
 pub enum AnyRx<'r, 'p> {
     /// Of a network interface.
@@ -59,6 +97,15 @@ pub enum AnyRx<'r, 'p> {
 }
 
 /// The sending side of an [`AnyPort`].
+///
+/// ```
+/// use linecard::device::TxQueue;
+/// use linecard_linux::port::AnyTx;
+///
+/// fn sent(queue: &AnyTx<'_, '_>) -> u64 {
+///     queue.stats().packets
+/// }
+/// ```
 #[derive(Debug)]
 pub enum AnyTx<'r, 'p> {
     /// Of a network interface.

@@ -211,6 +211,15 @@ impl fmt::Debug for Generator {
 }
 
 /// The receiving side of a [`Generator`].
+///
+/// ```
+/// use linecard::device::RxQueue;
+/// use linecard_linux::port::GeneratorRx;
+///
+/// fn progress(queue: &GeneratorRx) -> (u64, bool) {
+///     (queue.stats().packets, queue.is_done())
+/// }
+/// ```
 pub struct GeneratorRx {
     frames: Arc<Frames>,
     /// The flow whose turn it is.

@@ -38,6 +38,18 @@ use crate::runner::{Facts, MAX_PORTS, PortStats, cross_connect, udp_forwarder, w
 use crate::stats::{PortReport, Report, Totals};
 
 /// What to replay, and how.
+///
+/// ```
+/// use linecard_linux::replay::Replay;
+///
+/// let replay = Replay {
+///     input: "in.pcap".into(),
+///     output: "out.pcap".into(),
+///     mtu: 1500,
+///     as_captured: false,
+/// };
+/// assert_ne!(replay.input, replay.output);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// The capture that the first port receives.

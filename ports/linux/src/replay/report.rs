@@ -9,6 +9,14 @@ use linecard::device::{RxStats, TxStats};
 use crate::stats::Report;
 
 /// What became of every record of a capture.
+///
+/// ```
+/// use linecard_linux::replay::ReplayReport;
+///
+/// fn lost(report: &ReplayReport) -> u64 {
+///     report.records - report.run.totals.received
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ReplayReport {
     /// The capture.

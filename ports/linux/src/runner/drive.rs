@@ -41,6 +41,13 @@ pub(super) struct Control<'a> {
 }
 
 /// What a port's two queues counted.
+///
+/// ```
+/// use linecard_linux::runner::PortStats;
+///
+/// let stats = PortStats::default();
+/// assert_eq!((stats.rx.packets, stats.tx.packets), (0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PortStats {
     /// Receiving.

@@ -67,6 +67,19 @@ pub const MAX_PORTS: usize = 16;
 pub const MAX_RULES: usize = 64;
 
 /// What happens while a run is set up and goes on.
+///
+/// ```
+/// use linecard_linux::runner::Event;
+///
+/// fn tell(event: Event) {
+///     match event {
+///         Event::Note(note) => println!("{note}"),
+///         Event::Line(line) => println!("{line}"),
+///         _ => {}
+///     }
+/// }
+/// tell(Event::Started);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -87,6 +100,17 @@ pub enum Event {
 /// # Errors
 /// [`Error`] if something could not be set up; then nothing stays behind. A run that went on to
 /// its end gives a report even if that is not balanced: ask [`Report::is_balanced`].
+///
+/// ```
+/// use linecard_linux::config::Config;
+/// use linecard_linux::{Error, runner, signals::Stop};
+///
+/// fn forward(config: &Config) -> Result<bool, Error> {
+///     let report = runner::run(config, &Stop::new(), &mut |_| {})?;
+///     println!("{report}");
+///     Ok(report.is_balanced())
+/// }
+/// ```
 pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<Report, Error> {
     build::check_pool(config)?;
     let clock = MonotonicClock::new();

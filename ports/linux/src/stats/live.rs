@@ -9,6 +9,14 @@ use linecard::trace::{Histogram, Snapshot};
 use super::sample::{Latency, Totals, rate};
 
 /// What is told while a run goes on, once an interval.
+///
+/// ```
+/// use linecard_linux::stats::Line;
+///
+/// fn is_losing(line: &Line) -> bool {
+///     line.device_drops + line.since.dropped() > 0
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Since the run began.
@@ -25,6 +33,16 @@ pub struct Line {
 }
 
 /// Keeps the figures of the line before, to tell the difference.
+///
+/// ```
+/// use linecard_linux::stats::{Live, Totals};
+/// use linecard::trace::Histogram;
+///
+/// let mut live = Live::default();
+/// let second = core::time::Duration::from_secs(1);
+/// let line = live.line(second, Totals::default(), &[], &Histogram::new());
+/// assert_eq!(line.interval, second);
+/// ```
 #[derive(Debug, Default)]
 pub struct Live {
     elapsed: Duration,

@@ -12,6 +12,14 @@ use crate::memory::Pages;
 use crate::runner::PortStats;
 
 /// All that is known of a run when it has ended. `Display` is what the command prints.
+///
+/// ```
+/// use linecard_linux::stats::Report;
+///
+/// fn summary(report: &Report) -> String {
+///     format!("{}: {:.1} Mpps", report.forwarder, report.received_per_second() / 1e6)
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Report {
     /// What was done with packets.
@@ -38,6 +46,14 @@ pub struct Report {
 }
 
 /// What one port counted.
+///
+/// ```
+/// use linecard_linux::stats::PortReport;
+///
+/// fn lost(port: &PortReport) -> u64 {
+///     port.stats.rx.dropped() + port.stats.tx.dropped()
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct PortReport {
     /// Its name.

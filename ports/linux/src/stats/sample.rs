@@ -37,6 +37,17 @@ pub struct Totals {
 }
 
 /// How long packets stayed, in nanoseconds.
+///
+/// ```
+/// use linecard::trace::{Histogram, Snapshot};
+/// use linecard_linux::stats::Latency;
+///
+/// let histogram = Histogram::new();
+/// histogram.record(250, 10);
+/// let mut values = Snapshot::new();
+/// values.add(&histogram);
+/// assert_eq!(Latency::of(&values).map(|latency| latency.max), Some(250));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Latency {
     /// Packets that were measured.
@@ -120,6 +131,12 @@ impl Latency {
 }
 
 /// The phases that were measured, each with its picoseconds a packet.
+///
+/// ```
+/// use linecard::trace::Timings;
+///
+/// assert!(linecard_linux::stats::phases(&Timings::new()).is_empty());
+/// ```
 #[must_use]
 pub fn phases(timings: &Timings) -> Vec<(Phase, u64)> {
     timings.phases().collect()

@@ -21,6 +21,18 @@ use crate::clock::MonotonicClock;
 use crate::memory::{HugePages, Mapping, PagePolicy, Pages};
 
 /// How one thing stands.
+///
+/// ```
+/// use linecard_linux::cli::check::{Finding, State};
+///
+/// let finding = Finding {
+///     what: "clock".into(),
+///     state: State::Good,
+///     found: "there".into(),
+///     advice: None,
+/// };
+/// assert_eq!(finding.to_string(), "ok   clock              there");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What was looked at.
@@ -34,6 +46,13 @@ pub struct Finding {
 }
 
 /// How good a [`Finding`] is.
+///
+/// ```
+/// use linecard_linux::cli::check::{State, findings};
+///
+/// let bad = findings().into_iter().filter(|finding| finding.state == State::Bad);
+/// bad.for_each(|finding| println!("{finding}"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// As it should be.
@@ -85,6 +104,13 @@ pub fn findings() -> Vec<Finding> {
 ///
 /// # Errors
 /// What `out` answers.
+///
+/// ```
+/// let mut out = Vec::new();
+/// linecard_linux::cli::check::run(&["lo".to_owned()], &mut out)?;
+/// assert!(String::from_utf8_lossy(&out).contains("kernel"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn run(interfaces: &[String], out: &mut impl Write) -> io::Result<()> {
     let findings = findings();
     for finding in &findings {
