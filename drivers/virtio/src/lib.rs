@@ -1,0 +1,21 @@
+//! VIRTIO network devices as ports of [`linecard`]: `no_std`, without an allocator, on whatever bus.
+//!
+//! - [`transport`]: how a device is reached, and what another bus implements;
+//! - [`queue`]: the rings.
+//!
+//! The sections named are those of the [specification], version 1.2.
+//!
+//! [specification]: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(any(test, feature = "test-utils"))]
+extern crate std;
+
+mod features;
+pub mod queue;
+#[allow(unsafe_code)]
+pub mod transport;
+
+pub use features::{Features, Status};
+pub use transport::{Doorbell, QueueMemory, Transport, TransportError};
