@@ -5,7 +5,8 @@ use core::fmt;
 use crate::packet::PortId;
 use crate::pipeline::{DropReason, Lot, Stage, Verdict};
 
-/// Sends what comes in by a port out by its peer, unseen and unchanged.
+/// Sends what comes in by a port out by its peer, unseen and unchanged: malformed packets too, as
+/// a wire does. [`WellFormed`](super::WellFormed) before it keeps those out.
 ///
 /// Up to `PORTS` ports. What comes in by a port that is not connected is dropped as
 /// [`DropReason::NO_MATCH`].

@@ -29,7 +29,9 @@ pub const fn reason_of(outcome: Outcome) -> DropReason {
                 DropReason::MALFORMED_L2
             }
             Check::Ipv4Checksum => DropReason::L3_CHECKSUM,
-            Check::UdpLength | Check::TcpDataOffset => DropReason::MALFORMED_L4,
+            Check::UdpLength | Check::TcpDataOffset | Check::GreFlags | Check::GreVersion => {
+                DropReason::MALFORMED_L4
+            }
             _ => DropReason::MALFORMED_L3,
         },
         Outcome::UnknownEtherType(_)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use etherparse::err::packet::SliceError;
-use linecard::wire::MacAddr;
+use linecard::wire::{MacAddr, parse};
 use linecard_linux::port::Flow;
 use linecard_pcap::{Capture, LinkType, Writer};
 
@@ -198,12 +198,48 @@ fn through_the_udp_forwarder() {
 
 #[test]
 fn through_the_cross_connect() {
+    let mut kept_out = 0;
     Captures::new("cross").each(&["-f", "cross-connect"], |file, before, after| {
-        // It passes on what it gets, malformed or not: each Ethernet frame comes out as it was.
-        if !before
+        assert_well_formed(file, after);
+        let faulty = before
             .records()
-            .all(|record| record.link == LinkType::ETHERNET)
-        {
+            .filter(|record| malformed(record.data).is_some());
+        kept_out += faulty.count();
+        // What comes out came in, in this order and unchanged; what did not come out was refused
+        // by the port, or is malformed in our eyes.
+        if !is_ethernet(before) {
+            return;
+        }
+        let mut came = before.records();
+        for left in after.records() {
+            let mut skipped = came.by_ref().take_while(|record| record.data != left.data);
+            assert!(
+                skipped.all(|record| !passes(record.data)),
+                "{}",
+                file.display()
+            );
+        }
+        assert!(
+            came.all(|record| !passes(record.data)),
+            "{}",
+            file.display()
+        );
+    });
+    assert!(kept_out > 0, "there is something to keep out");
+}
+
+/// Whether a frame fits the pool's frames, is long enough for Ethernet, and is well formed.
+fn passes(data: &[u8]) -> bool {
+    let parsed = parse::parse::<{ parse::VERIFY }>(data);
+    data.len() <= 16_000 && parsed.outcome.is_well_formed()
+}
+
+#[test]
+fn over_a_plain_wire() {
+    let wire = ["-f", "cross-connect", "--malformed", "pass"];
+    Captures::new("wire").each(&wire, |file, before, after| {
+        // It passes on what it gets, malformed or not: each Ethernet frame comes out as it was.
+        if !is_ethernet(before) {
             return;
         }
         let (before, after): (Vec<&[u8]>, Vec<&[u8]>) = (
@@ -215,4 +251,9 @@ fn through_the_cross_connect() {
             assert!(before == after, "{}", file.display());
         }
     });
+}
+
+fn is_ethernet(capture: &Capture) -> bool {
+    let mut links = capture.records().map(|record| record.link);
+    links.all(|link| link == LinkType::ETHERNET)
 }

@@ -12,15 +12,16 @@ mod udp;
 pub use router::router;
 pub use udp::udp_forwarder;
 
-use linecard::forward::{CrossConnect, MacSwap};
+use linecard::forward::{CrossConnect, MacSwap, WellFormed};
 use linecard::packet::PortId;
 use linecard::pipeline::Stage;
+use linecard::wire::parse::{VERIFY, parse};
 
 use crate::input::Input;
 use rig::{Sent, run, with_pool};
 
-/// What comes in by a port leaves by the other, unchanged and in order; with the addresses
-/// swapped, by the same one.
+/// What comes in by a port leaves by the other, unchanged and in order; with a guard, if it is well
+/// formed; with the addresses swapped, by the same one.
 pub fn cross_connect(bytes: &[u8]) {
     with_pool(|pool, stats| {
         let mut wires: CrossConnect = CrossConnect::new();
@@ -32,6 +33,22 @@ pub fn cross_connect(bytes: &[u8]) {
             let left = outputs.iter().filter(|sent| sent.port == port);
             assert!(
                 came.map(|sent| &sent.bytes)
+                    .eq(left.map(|sent| &sent.bytes))
+            );
+        }
+    });
+    with_pool(|pool, stats| {
+        let mut wires: CrossConnect = CrossConnect::new();
+        wires.pair(PortId(0), PortId(1)).expect("there are 16");
+        let stage = WellFormed.and_then(wires);
+        let mut outputs = Vec::new();
+        let inputs = run(pool, stats, stage, &mut Input::new(bytes), &mut outputs);
+        for port in [0, 1] {
+            let came = inputs.iter().filter(|sent| sent.port != port);
+            let good = came.filter(|sent| parse::<VERIFY>(&sent.bytes).outcome.is_well_formed());
+            let left = outputs.iter().filter(|sent| sent.port == port);
+            assert!(
+                good.map(|sent| &sent.bytes)
                     .eq(left.map(|sent| &sent.bytes))
             );
         }

@@ -127,6 +127,9 @@ pub(crate) struct ForwarderArgs {
     /// Cross-connect: "NAME NAME", two ports that are wired together
     #[arg(long, value_name = "PAIR")]
     pub(crate) connect: Vec<String>,
+    /// Cross-connect: pass or drop malformed packets; `run` passes them, `replay` drops them
+    #[arg(long, value_name = "CHOICE")]
+    pub(crate) malformed: Option<String>,
     /// UDP forwarder: "[port NAME] [src P] [dst P] to port NAME [src E] [dst E] [dst-mac MAC]"
     #[arg(long, value_name = "RULE")]
     pub(crate) udp: Vec<String>,
@@ -202,6 +205,11 @@ impl ReplayArgs {
             .frame_size
             .get_or_insert(Setting::flag("replay", 32_768));
         draft.frames.get_or_insert(Setting::flag("replay", 2_048));
+        // What comes out is read by other programs: all of it is well formed unless asked for.
+        let forwarder = draft.forwarder.as_ref().map(|name| name.value.as_str());
+        if forwarder == Some("cross-connect") {
+            draft.malformed.get_or_insert(default("drop"));
+        }
         if !draft.ports.is_empty() {
             return Ok(draft);
         }
@@ -238,6 +246,9 @@ impl ForwarderArgs {
         draft.routes = all("--route", self.routes);
         draft.neighbours = all("--neighbour", self.neighbours);
         draft.connect = all("--connect", self.connect);
+        draft.malformed = self
+            .malformed
+            .map(|what| Setting::flag("--malformed", what));
         draft.udp = all("--udp", self.udp);
     }
 }

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::config::{CrossConnect, Forwarder, Malformed};
 
 fn check(text: &str) -> Result<Config, String> {
     Draft::parse(Path::new("f.toml"), text)
@@ -73,7 +74,11 @@ fn the_example_is_what_it_says_of_itself() {
 #[test]
 fn defaults_when_only_the_needful_is_said() {
     let config = check(&format!("forwarder = \"cross-connect\"\n{TWO_PORTS}")).unwrap();
-    assert_eq!(config.forwarder, Forwarder::CrossConnect(vec![(0, 1)]));
+    let wire = CrossConnect {
+        pairs: vec![(0, 1)],
+        malformed: Malformed::Pass,
+    };
+    assert_eq!(config.forwarder, Forwarder::CrossConnect(wire));
     assert_eq!(config.pool, Pool::default());
     assert_eq!(config.worker, Worker::default());
     assert_eq!(config.stats, Stats::default());
@@ -143,6 +148,16 @@ fn every_mistake_is_named_and_placed() {
         (
             "forwarder = \"cross-connect\"\nconnect = [\"a b\", \"b b\"]",
             "f.toml:2:19: connect[1]: connected port `b` is there twice",
+        ),
+        (
+            "forwarder = \"router\"\nmalformed = \"pass\"",
+            "f.toml:2:13: malformed: what becomes of malformed packets has no use here: \
+             only the cross-connect can pass them; the others drop them in any case",
+        ),
+        (
+            "forwarder = \"cross-connect\"\nmalformed = \"droop\"",
+            "f.toml:2:13: malformed: unknown choice for malformed packets `droop`; \
+             did you mean `drop`?",
         ),
         (
             "forwarder = \"router\"\nduration = \"5\"",
@@ -262,7 +277,10 @@ fn flags_win_over_the_file_and_ports_add_up() {
         ..Draft::default()
     });
     let config = Config::try_from(draft.clone()).unwrap();
-    assert_eq!(config.forwarder, Forwarder::CrossConnect(vec![(0, 2)]));
+    let Forwarder::CrossConnect(wires) = &config.forwarder else {
+        panic!("{config:?}");
+    };
+    assert_eq!(wires.pairs, [(0, 2)]);
     assert_eq!(config.pool.frames, 128);
     draft.burst = Some(Setting::flag("--burst", 0));
     assert_eq!(

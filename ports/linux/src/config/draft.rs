@@ -62,6 +62,8 @@ pub struct Draft {
     pub neighbours: Vec<Setting>,
     /// Pairs of port names.
     pub connect: Vec<Setting>,
+    /// `pass` or `drop`: what a cross-connect does with malformed packets.
+    pub malformed: Option<Setting>,
     /// Rules by the grammar of UDP rules.
     pub udp: Vec<Setting>,
     /// Frames of the pool.
@@ -132,6 +134,7 @@ impl Draft {
         self.routes.extend(over.routes);
         self.neighbours.extend(over.neighbours);
         self.connect.extend(over.connect);
+        replace(&mut self.malformed, over.malformed);
         self.udp.extend(over.udp);
         replace(&mut self.frames, over.frames);
         replace(&mut self.frame_size, over.frame_size);

@@ -23,6 +23,7 @@ struct File {
     neighbours: Vec<Spanned<String>>,
     #[serde(default)]
     connect: Vec<Spanned<String>>,
+    malformed: Option<Spanned<String>>,
     #[serde(default)]
     udp: Vec<Spanned<String>>,
     #[serde(default)]
@@ -119,6 +120,7 @@ impl Draft {
             routes: source.list("routes", file.routes),
             neighbours: source.list("neighbours", file.neighbours),
             connect: source.list("connect", file.connect),
+            malformed: source.one("malformed", file.malformed),
             udp: source.list("udp", file.udp),
             frames: source.one("pool.frames", file.pool.frames),
             frame_size: source.one("pool.frame-size", file.pool.frame_size),

@@ -45,6 +45,7 @@ mod draft;
 mod endpoint;
 mod error;
 mod file;
+mod forwarder;
 mod rules;
 mod values;
 
@@ -73,7 +74,8 @@ use crate::memory::PagePolicy;
 ///     ports: vec![port("generator"), port("null")],
 ///     ..Draft::default()
 /// })?;
-/// assert_eq!(config.forwarder, Forwarder::CrossConnect(vec![(0, 1)]));
+/// let Forwarder::CrossConnect(wires) = &config.forwarder else { panic!() };
+/// assert_eq!(wires.pairs, [(0, 1)]);
 /// # Ok::<(), linecard_linux::config::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +131,7 @@ pub enum Forwarder {
     /// IPv4 and IPv6 routing.
     Router(Router),
     /// What comes in on one port of a pair leaves on the other.
-    CrossConnect(Vec<(usize, usize)>),
+    CrossConnect(CrossConnect),
     /// UDP flows are rewritten; the first rule that matches wins.
     Udp(Vec<UdpRule>),
 }
@@ -144,6 +146,41 @@ impl Forwarder {
             Self::Udp(_) => "udp",
         }
     }
+}
+
+/// Which ports are wired together.
+///
+/// ```
+/// use linecard_linux::config::{CrossConnect, Malformed};
+///
+/// let wire = CrossConnect { pairs: vec![(0, 1)], ..CrossConnect::default() };
+/// assert_eq!(wire.malformed, Malformed::Pass);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CrossConnect {
+    /// The pairs; a port may be its own.
+    pub pairs: Vec<(usize, usize)>,
+    /// What becomes of malformed packets.
+    pub malformed: Malformed,
+}
+
+/// What a cross-connect does with packets that are not well formed. Router and UDP forwarder drop
+/// them in any case.
+///
+/// ```
+/// use linecard_linux::config::Malformed;
+///
+/// assert_eq!("drop".parse(), Ok(Malformed::Drop));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Malformed {
+    /// They pass like others: a wire looks at nothing, whatever two stations speak over it. The
+    /// default of `run`.
+    #[default]
+    Pass,
+    /// They are dropped, with the reason counted; see [`WellFormed`](linecard::forward::WellFormed).
+    /// The default of `replay`, whose output is for other programs to read.
+    Drop,
 }
 
 /// What a router knows besides its ports' own networks.

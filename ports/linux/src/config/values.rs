@@ -5,8 +5,27 @@ use core::net::IpAddr;
 use core::str::FromStr;
 use core::time::Duration;
 
+use super::Malformed;
+
 /// What a message says an Ethernet address looks like.
 pub(crate) const MAC: &str = "a unicast address of six bytes in hexadecimal, as 02:00:00:00:00:01";
+
+impl Malformed {
+    /// The names that it is chosen by.
+    pub const NAMES: [&'static str; 2] = ["pass", "drop"];
+}
+
+impl FromStr for Malformed {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "pass" => Ok(Self::Pass),
+            "drop" => Ok(Self::Drop),
+            _ => Err(()),
+        }
+    }
+}
 
 /// An address with the length of its network's prefix, written `192.0.2.1/24`.
 ///

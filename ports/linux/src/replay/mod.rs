@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant as WallInstant;
 
 use linecard::device::{Device, RxQueue, TxQueue};
+use linecard::forward::WellFormed;
 use linecard::forward::router::RouterConfig;
 use linecard::mempool::{Cache, PoolConfig};
 use linecard::packet::PortId;
@@ -31,7 +32,7 @@ use linecard_pcap::{Capture, Pace, PcapDevice, PcapTx};
 pub use report::ReplayReport;
 
 use self::ports::{ReplayRx, SharedTx};
-use crate::config::{Config, Forwarder};
+use crate::config::{Config, Forwarder, Malformed};
 use crate::error::Error;
 use crate::memory::PoolMemory;
 use crate::runner::{Facts, MAX_PORTS, PortStats, cross_connect, udp_forwarder, with_router};
@@ -148,7 +149,10 @@ pub fn run(config: &Config, replay: &Replay) -> Result<ReplayReport, Error> {
         counters: &counters,
     };
     let (ports, held) = match &config.forwarder {
-        Forwarder::CrossConnect(pairs) => stage.play(cross_connect(pairs)?)?,
+        Forwarder::CrossConnect(wires) => match wires.malformed {
+            Malformed::Pass => stage.play(cross_connect(&wires.pairs)?)?,
+            Malformed::Drop => stage.play(WellFormed.and_then(cross_connect(&wires.pairs)?))?,
+        },
         Forwarder::Udp(rules) => {
             let macs: Vec<MacAddr> = (0..config.ports.len()).map(|p| mac_of(config, p)).collect();
             stage.play(udp_forwarder(rules, &macs)?)?

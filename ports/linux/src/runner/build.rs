@@ -5,10 +5,11 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::hash::RandomState;
 
 use linecard::device::{Loopback, Null};
-use linecard::forward::CrossConnect;
 use linecard::forward::router::RouterConfig;
+use linecard::forward::{CrossConnect, WellFormed};
 use linecard::mempool::Pool;
 use linecard::packet::{Packet, PortId};
+use linecard::pipeline::Stage;
 use linecard::ring::Inline;
 use linecard::ring::spsc::Ring;
 use linecard::wire::MacAddr;
@@ -19,7 +20,7 @@ use super::router::{Facts, with_router};
 use super::udp::udp_forwarder;
 use super::{End, Launch, MAX_PORTS};
 use crate::clock::MonotonicClock;
-use crate::config::{self, AfXdpMode, Config, Device, Forwarder, Timing, ZeroCopy};
+use crate::config::{self, AfXdpMode, Config, Device, Forwarder, Malformed, Timing, ZeroCopy};
 use crate::error::Error;
 use crate::port::{AnyDevice, AnyPort, Flow, Generator, flows};
 
@@ -121,7 +122,10 @@ pub(super) fn launch<'r, 'p: 'r>(
     ports: &[AnyPort<'r, 'p>],
 ) -> Result<End, Error> {
     match &launch.config.forwarder {
-        Forwarder::CrossConnect(pairs) => launch.go(cross_connect(pairs)?),
+        Forwarder::CrossConnect(wires) => match wires.malformed {
+            Malformed::Pass => launch.go(cross_connect(&wires.pairs)?),
+            Malformed::Drop => launch.go(WellFormed.and_then(cross_connect(&wires.pairs)?)),
+        },
         Forwarder::Router(router) => {
             let facts: Vec<Facts> = ports
                 .iter()

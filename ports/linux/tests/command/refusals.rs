@@ -2,35 +2,10 @@
 
 use core::time::Duration;
 use std::fs;
-use std::path::PathBuf;
 
 use linecard_testnet::{Child, Namespace, available};
 
-use super::{ends, linecard, refuses};
-
-/// A folder that goes away with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let name = format!("linecard-command-{test}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).expect("a file");
-        path.to_str().expect("a name").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use super::{Folder, ends, linecard, refuses};
 
 /// Two namespaces with a veth pair, `lc0` in the first.
 fn veth() -> Option<(Namespace, Namespace)> {
