@@ -1,0 +1,385 @@
+//! The device's side of a packed virtqueue (VIRTIO 1.2, 2.8).
+
+use core::sync::atomic::{Ordering, fence};
+
+use super::chain::Builder;
+use super::ring::{DeviceQueue, Position, RingAddresses, RingConfig};
+use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, NEXT, Table, WRITE};
+use super::window::Window;
+use super::{Chain, GuestFault, GuestMemory, Segments};
+use crate::queue::layout::{
+    DescFlags, EventSuppress, MAX_SIZE, SUPPRESS_DESC, SUPPRESS_DISABLE, SUPPRESS_ENABLE,
+    need_event,
+};
+
+/// A packed virtqueue, seen from the device. See the [module](super) for an example.
+///
+/// One ring serves both directions: the guest marks a descriptor available, the device overwrites
+/// it with a used one. The mark is two bits that are compared with a wrap counter on either side.
+#[derive(Debug)]
+pub struct PackedQueue<M> {
+    // The rings go before the memory that they are in: fields are dropped in this order.
+    ring: Window,
+    driver: Window,
+    device: Window,
+    memory: M,
+    size: u16,
+    event_idx: bool,
+    indirect: bool,
+    in_order: bool,
+    /// The next descriptor to be popped.
+    next: Cursor,
+    /// The next used descriptor to be written.
+    done: Cursor,
+    /// Where the guest was last told that the used ones end.
+    told: Cursor,
+    /// The flags of the first used descriptor since then, which are written last.
+    first: Option<u16>,
+    /// With `in_order`: the last buffer that was only read, which speaks for all since `done`.
+    last_read: Option<u16>,
+    /// Slots that `last_read` speaks for.
+    read_slots: u16,
+    /// Descriptors that are popped and not put back.
+    out: u16,
+    fault: Option<GuestFault>,
+}
+
+/// A place in the ring, and the wrap counter that goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor {
+    index: u16,
+    wrap: bool,
+}
+
+impl Cursor {
+    /// `by` is at most the ring's size.
+    #[inline(always)]
+    const fn forward(self, by: u16, size: u16) -> Self {
+        let index = self.index.wrapping_add(by);
+        if index >= size {
+            Self {
+                index: index.wrapping_sub(size),
+                wrap: !self.wrap,
+            }
+        } else {
+            Self {
+                index,
+                wrap: self.wrap,
+            }
+        }
+    }
+
+    #[inline(always)]
+    const fn back(self, by: u16, size: u16) -> Self {
+        if self.index < by {
+            Self {
+                index: self.index.wrapping_add(size).wrapping_sub(by),
+                wrap: !self.wrap,
+            }
+        } else {
+            Self {
+                index: self.index.wrapping_sub(by),
+                wrap: self.wrap,
+            }
+        }
+    }
+
+    /// Whether a descriptor with these flags was made available in this round.
+    #[inline(always)]
+    const fn available(self, flags: u16) -> bool {
+        (flags & AVAILABLE != 0) == self.wrap && (flags & USED != 0) != self.wrap
+    }
+
+    /// The flags of a descriptor that is used in this round.
+    #[inline(always)]
+    const fn used(self) -> u16 {
+        if self.wrap { AVAILABLE | USED } else { 0 }
+    }
+
+    #[inline(always)]
+    const fn offset(self) -> usize {
+        self.index as usize * DESCRIPTOR
+    }
+}
+
+impl<M: GuestMemory> PackedQueue<M> {
+    /// A queue in a guest's memory, of which everything before `config.start` is used.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestFault::Size`], [`GuestFault::Ring`] or [`GuestFault::Position`].
+    pub fn new(memory: M, rings: RingAddresses, config: RingConfig) -> Result<Self, GuestFault> {
+        let size = config.size;
+        if size == 0 || size > MAX_SIZE {
+            return Err(GuestFault::Size(size));
+        }
+        let Position { index, wrap } = config.start;
+        if index >= size {
+            return Err(GuestFault::Position);
+        }
+        // VIRTIO 1.2, 2.8: sizes and alignments of the three parts.
+        let bytes = usize::from(size) * DESCRIPTOR;
+        // SAFETY: `memory` is moved into the queue beside its windows, and dropped after them.
+        let ring = unsafe { Window::new(&memory, rings.descriptors, bytes, 16) }?;
+        // SAFETY: as above.
+        let driver = unsafe { Window::new(&memory, rings.driver, SUPPRESSION, 4) }?;
+        // SAFETY: as above.
+        let device = unsafe { Window::new(&memory, rings.device, SUPPRESSION, 4) }?;
+        let start = Cursor { index, wrap };
+        Ok(Self {
+            ring,
+            driver,
+            device,
+            memory,
+            size,
+            event_idx: config.event_idx,
+            indirect: config.indirect,
+            in_order: config.in_order,
+            next: start,
+            done: start,
+            told: start,
+            first: None,
+            last_read: None,
+            read_slots: 0,
+            out: 0,
+            fault: None,
+        })
+    }
+
+    /// The guest's memory.
+    pub const fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// A descriptor whose flags were read already, and its buffer's id.
+    #[inline(always)]
+    fn descriptor(&self, at: usize, flags: u16) -> (Descriptor, u16) {
+        let descriptor = Descriptor {
+            address: self.ring.read64(at),
+            len: self.ring.read32(at.wrapping_add(8)),
+            flags,
+            next: 0,
+        };
+        let id = self.ring.read16(at.wrapping_add(12), Ordering::Relaxed);
+        (descriptor, id)
+    }
+
+    /// Walks the chain that begins at the cursor, whose first flags are these.
+    #[inline(always)]
+    fn walk<const N: usize>(
+        &self,
+        mut flags: u16,
+        builder: &mut Builder,
+        segments: &mut Segments<N>,
+    ) -> Result<(), GuestFault> {
+        // The ring less what is popped already: that much a chain can take up.
+        let most = self.size.wrapping_sub(self.out);
+        let mut at = self.next;
+        let mut slots = 0;
+        while slots < most {
+            let (descriptor, id) = self.descriptor(at.offset(), flags);
+            slots = slots.wrapping_add(1);
+            builder.chain.slots = slots;
+            builder.chain.id = id;
+            if flags & INDIRECT != 0 {
+                // A table is a chain by itself (VIRTIO 1.2, 2.8.19).
+                if !self.indirect || flags & NEXT != 0 || slots > 1 {
+                    return Err(GuestFault::Indirect);
+                }
+                return walk::table(&self.memory, descriptor, Table::Sequence, builder, segments);
+            }
+            walk::add(&self.memory, descriptor, builder, segments)?;
+            if flags & NEXT == 0 {
+                return Ok(());
+            }
+            at = at.forward(1, self.size);
+            // Written before the first descriptor's flags, which were read with acquire.
+            flags = self
+                .ring
+                .read16(at.offset().wrapping_add(FLAGS), Ordering::Relaxed);
+        }
+        Err(GuestFault::Loop)
+    }
+
+    /// Writes a used descriptor at `done`, but not its flags if it is the first to be published.
+    #[inline(always)]
+    fn write_used(&mut self, id: u16, written: u32, slots: u16) {
+        let at = self.done.offset();
+        self.ring.write32(at.wrapping_add(8), written);
+        self.ring
+            .write16(at.wrapping_add(12), id, Ordering::Relaxed);
+        let flags = self.done.used() | if written > 0 { WRITE } else { 0 };
+        if self.first.is_none() {
+            self.first = Some(flags);
+        } else {
+            // The guest reads in order: it does not come here before it has seen the first.
+            self.ring
+                .write16(at.wrapping_add(FLAGS), flags, Ordering::Relaxed);
+        }
+        self.done = self.done.forward(slots, self.size);
+    }
+
+    /// Writes the used descriptor that speaks for all buffers read since the last one.
+    #[inline]
+    fn write_read(&mut self) {
+        if let Some(id) = self.last_read.take() {
+            let slots = core::mem::take(&mut self.read_slots);
+            self.write_used(id, 0, slots);
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, fault: GuestFault) -> GuestFault {
+        *self.fault.get_or_insert(fault)
+    }
+
+    #[inline]
+    fn look(&self) -> u16 {
+        // The rest of the chain is read after the flags that make it available.
+        self.ring
+            .read16(self.next.offset().wrapping_add(FLAGS), Ordering::Acquire)
+    }
+
+    /// Whether the guest wants to be called for what was used since `old` (VIRTIO 1.2, 2.8.10).
+    #[inline]
+    fn wants_call(&self, old: Cursor) -> bool {
+        // The used descriptors must be visible before it is looked whether anybody waits for
+        // them: the guest does the opposite.
+        fence(Ordering::SeqCst);
+        match self.driver.read16(EVENT_FLAGS, Ordering::Acquire) & 3 {
+            SUPPRESS_ENABLE => true,
+            SUPPRESS_DISABLE => false,
+            SUPPRESS_DESC if self.event_idx => {
+                let event = self.driver.read16(EVENT_OFFSET, Ordering::Relaxed);
+                let wrap = event & 0x8000 != 0;
+                let mut offset = event & 0x7fff;
+                // Places of the round before this one, counted back from its start.
+                if wrap != self.done.wrap {
+                    offset = offset.wrapping_sub(self.size);
+                }
+                let new = self.done.index;
+                let old = if old.wrap == self.done.wrap {
+                    old.index
+                } else {
+                    old.index.wrapping_sub(self.size)
+                };
+                need_event(offset, new, old)
+            }
+            // Reserved, or not negotiated: an interrupt too many harms nobody.
+            _ => true,
+        }
+    }
+}
+
+impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
+    #[inline]
+    fn pop<const N: usize>(
+        &mut self,
+        segments: &mut Segments<N>,
+    ) -> Result<Option<Chain>, GuestFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        // The whole ring is out: what looks available is what was popped a round ago.
+        if self.out >= self.size {
+            return Ok(None);
+        }
+        let flags = self.look();
+        if !self.next.available(flags) {
+            return Ok(None);
+        }
+        let mut builder = Builder::new(segments);
+        if let Err(fault) = self.walk(flags, &mut builder, segments) {
+            builder.undo(segments);
+            return Err(self.fail(fault));
+        }
+        let slots = builder.chain.slots;
+        self.next = self.next.forward(slots, self.size);
+        self.out = self.out.wrapping_add(slots);
+        Ok(Some(builder.chain))
+    }
+
+    #[inline]
+    fn unpop(&mut self, chain: Chain) {
+        self.next = self.next.back(chain.slots, self.size);
+        self.out = self.out.saturating_sub(chain.slots);
+    }
+
+    #[inline]
+    fn put(&mut self, chain: Chain, written: u32) {
+        if self.fault.is_some() {
+            return;
+        }
+        self.out = self.out.saturating_sub(chain.slots);
+        // Buffers that were only read need no length, so that the last one speaks for all before
+        // it (VIRTIO 1.2, 2.8.9).
+        if self.in_order && written == 0 && chain.writable == 0 {
+            self.last_read = Some(chain.id);
+            self.read_slots = self.read_slots.wrapping_add(chain.slots);
+            return;
+        }
+        self.write_read();
+        self.write_used(chain.id, written, chain.slots);
+    }
+
+    #[inline]
+    fn publish(&mut self) -> bool {
+        if self.fault.is_some() {
+            return false;
+        }
+        self.write_read();
+        let Some(flags) = self.first.take() else {
+            return false;
+        };
+        let old = self.told;
+        // The other used descriptors, and the bytes of the buffers, come before the first's flags.
+        self.ring
+            .write16(old.offset().wrapping_add(FLAGS), flags, Ordering::Release);
+        self.told = self.done;
+        self.wants_call(old)
+    }
+
+    fn set_notify(&mut self, wanted: bool) -> bool {
+        if self.fault.is_some() {
+            return false;
+        }
+        let flags = match (wanted, self.event_idx) {
+            (false, _) => SUPPRESS_DISABLE,
+            (true, false) => SUPPRESS_ENABLE,
+            (true, true) => {
+                let offset = self.next.index | u16::from(self.next.wrap) << 15;
+                self.device.write16(EVENT_OFFSET, offset, Ordering::Relaxed);
+                SUPPRESS_DESC
+            }
+        };
+        self.device.write16(EVENT_FLAGS, flags, Ordering::Release);
+        // The wish must be visible before it is looked whether it came too late.
+        fence(Ordering::SeqCst);
+        self.out < self.size && self.next.available(self.look())
+    }
+
+    #[inline]
+    fn fault(&self) -> Option<GuestFault> {
+        self.fault
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            index: self.next.index,
+            wrap: self.next.wrap,
+        }
+    }
+
+    fn size(&self) -> u16 {
+        self.size
+    }
+}
+
+const AVAILABLE: u16 = DescFlags::AVAIL.bits();
+const USED: u16 = DescFlags::USED.bits();
+/// Where a descriptor's flags are: behind address, length and id.
+const FLAGS: usize = 14;
+/// Event suppression: offset and wrap counter, then flags.
+const SUPPRESSION: usize = size_of::<EventSuppress>();
+const EVENT_OFFSET: usize = 0;
+const EVENT_FLAGS: usize = 2;
