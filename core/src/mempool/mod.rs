@@ -45,7 +45,6 @@ mod free_list;
 mod ledger;
 mod limbo;
 mod pool;
-mod region;
 
 pub use account::{Account, FrameIndex};
 pub use cache::Cache;
@@ -55,7 +54,9 @@ pub use free_list::Slot;
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};
-pub use region::{DeviceAddress, DmaMap, Region};
+
+// What a region is, and what devices call its bytes, is for drivers without a pool as well.
+pub use crate::platform::{DeviceAddress, DmaMap, Region};
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,9 @@ use core::ptr::NonNull;
 use super::account::{ACCOUNTS, AccountCell};
 use super::free_list::{BATCH, FreeList, MAX_FRAMES, Slot};
 use super::ledger::{Place, Violations};
-use super::region::{DeviceAddress, DmaMap, REGION_ALIGN, Region};
+use super::{DeviceAddress, DmaMap, Region};
 use super::{Frame, FrameIndex};
+use crate::platform::REGION_ALIGN;
 
 /// How a region is cut.
 ///

@@ -1,10 +1,24 @@
-//! What a port implements: clock, device memory, prefetch.
+//! What a port implements: clock, device memory, barriers, prefetch.
 //!
-//! The core never asks an operating system for anything. A port gives it a [`Clock`]; a region's
-//! [`DmaMap`](crate::mempool::DmaMap) says how devices address it.
+//! The core never asks an operating system for anything. A port gives it a [`Clock`]; a
+//! [`DmaMap`] says how devices address a region, and a [`Dma`] gives drivers memory for their
+//! rings and keeps frames in step with devices that do not see the caches:
+//!
+//! - [`Arena`] cuts rings from memory that the caller provides; its frames are coherent and cost
+//!   nothing to hand over;
+//! - [`NonCoherent`] around it does real [`CacheMaintenance`] for every frame;
+//! - [`barrier`] orders what a device must see in order.
 
+pub mod barrier;
+mod cache;
 mod clock;
+mod dma;
 mod prefetch;
 
+pub use cache::{CacheInstruction, CacheMaintenance};
 pub use clock::{Clock, Instant, ManualClock, NoClock};
+pub(crate) use dma::REGION_ALIGN;
+pub use dma::{
+    Arena, DeviceAddress, Dma, DmaBuffer, DmaError, DmaMap, NonCoherent, Region, Window,
+};
 pub use prefetch::{prefetch_read, prefetch_write};
