@@ -53,6 +53,7 @@ impl<'p> Device<'p> for Null {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            features: super::Features::TX_CHAINED,
             queues: u16::MAX,
             max_frame: usize::from(u16::MAX),
             ..Capabilities::default()

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use linecard::device::{Capabilities, Device, DeviceError, Link};
+use linecard::device::{Capabilities, Device, DeviceError, Features, Link};
 use linecard::mempool::Cache;
 use linecard::platform::Clock;
 use linecard::wire::MacAddr;
@@ -204,6 +204,7 @@ impl<'p, C: Clock + Clone + Send> Device<'p> for PcapDevice<C> {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            features: Features::TX_CHAINED,
             max_frame: self.mtu + LINK_HEADERS,
             ..Capabilities::default()
         }

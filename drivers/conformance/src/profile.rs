@@ -1,0 +1,183 @@
+//! What a driver can do and what it cannot, as data: the same tests assert what holds for each.
+
+use core::time::Duration;
+
+/// What the far side and the wire between carry.
+///
+/// ```
+/// use linecard_conformance::Limits;
+/// let jumbo = Limits { mtu: 9000, ..Limits::default() };
+/// assert_eq!(jumbo.longest(), 9014);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The shortest frame in bytes that the port sends; shorter ones are counted as undersize.
+    pub shortest: usize,
+    /// The longest layer-3 packet in bytes, as [`Device::mtu`](linecard::device::Device::mtu) says.
+    /// Every frame up to this and an Ethernet header arrives, in both directions.
+    pub mtu: usize,
+    /// Shorter frames may arrive with zeros up to this length; 0 where nothing pads.
+    pub pads_to: usize,
+    /// Frames that the far side may have under way to a port that does not poll, and none is lost.
+    pub window: usize,
+    /// Frames of each long test.
+    pub packets: u64,
+    /// How long nothing may happen before what is outstanding is held to be lost.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    /// Any length up to an MTU of 1,500, 32 frames under way, a million in all, a second of patience.
+    fn default() -> Self {
+        Self {
+            shortest: 0,
+            mtu: 1500,
+            pads_to: 0,
+            window: 32,
+            packets: 1_000_000,
+            patience: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Limits {
+    /// The longest frame in bytes that certainly arrives.
+    pub const fn longest(&self) -> usize {
+        self.mtu + ETHERNET_HEADER
+    }
+}
+
+/// What a driver can do beyond the contract of [`linecard::device`], and what its far side can.
+///
+/// The default is the driver of which everything can be asked: on an ideal wire, with a far side
+/// that injects and collects, and that stands still between two steps.
+///
+/// ```
+/// use linecard_conformance::{Fills, Profile};
+/// let writes_files = Profile { fills: Fills::Never, posts: false, ..Profile::default() };
+/// # let _ = writes_files;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// What the wire carries.
+    pub limits: Limits,
+    /// How frames come to the port.
+    pub inject: Inject,
+    /// Whether the far side sees what the port sends.
+    pub collects: bool,
+    /// When the transmit queue is full.
+    pub fills: Fills,
+    /// What becomes of frames that a port which does not poll has no place for.
+    pub overflow: Overflow,
+    /// Whether received frames are allocated from the cache that the queue is polled with, so that
+    /// an empty pool shows as `no_frames`.
+    pub posts: bool,
+    /// Whether an open queue cannot be opened a second time.
+    pub exclusive: bool,
+    /// Whether the port can be opened again after its queue was dropped.
+    pub reopens: bool,
+    /// What becomes of packets of another pool.
+    pub foreign: Foreign,
+    /// Bytes of headroom without which the driver may refuse a packet as unsupported.
+    pub headroom: usize,
+    /// Where the driver's counters can be made to start ([`Setup::start`]): shortly before they
+    /// wrap. Empty if they always start at zero.
+    pub starts: &'static [u64],
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            inject: Inject::Live,
+            collects: true,
+            fills: Fills::BetweenSteps,
+            overflow: Overflow::Waits,
+            posts: true,
+            exclusive: true,
+            reopens: true,
+            foreign: Foreign::Sent,
+            headroom: 0,
+            starts: &[],
+        }
+    }
+}
+
+/// How frames come to a port.
+///
+/// ```
+/// use linecard_conformance::{Inject, Profile};
+/// assert_eq!(Profile::default().inject, Inject::Live);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inject {
+    /// The far side sends at any time.
+    Live,
+    /// All frames are known before the port is opened, as in a capture; a reset starts over.
+    Prepared,
+    /// The port makes frames of this length itself, holding anything, without end.
+    Endless(usize),
+}
+
+/// When a transmit queue is full.
+///
+/// ```
+/// use linecard_conformance::{Fills, Profile};
+/// assert_eq!(Profile::default().fills, Fills::BetweenSteps);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fills {
+    /// Never: it takes everything at once.
+    Never,
+    /// When as many packets as its depth were sent since the far side's last
+    /// [`step`](crate::Wire::step).
+    BetweenSteps,
+    /// The far side never stands still, so only in a burst that is longer than the queue.
+    WithinABurst,
+}
+
+/// What becomes of frames that a port which does not poll has no place for.
+///
+/// ```
+/// use linecard_conformance::{Overflow, Profile};
+/// assert_eq!(Profile::default().overflow, Overflow::Waits);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// They wait at the far side, which answers that it is busy.
+    Waits,
+    /// They are lost, and every one of them is in [`RxStats::dropped`].
+    ///
+    /// [`RxStats::dropped`]: linecard::device::RxStats::dropped
+    Counted,
+}
+
+/// What becomes of packets of another pool than the port's.
+///
+/// ```
+/// use linecard_conformance::{Foreign, Profile};
+/// assert_eq!(Profile::default().foreign, Foreign::Sent);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// They are sent, as they are or as copies.
+    Sent,
+    /// They are taken, freed, and counted as unsupported.
+    Refused,
+}
+
+/// What a test asks of the port that is made for it.
+///
+/// ```
+/// use linecard_conformance::Setup;
+/// assert_eq!(Setup::default().start, 0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Setup {
+    /// Where the driver's ring counters start: 0, or one of [`Profile::starts`].
+    pub start: u64,
+}
+
+/// Bytes of an Ethernet header without tags.
+pub(crate) const ETHERNET_HEADER: usize = 14;
