@@ -1,7 +1,6 @@
 //! The port: what it reads, what it writes, and its one queue.
 
 use core::fmt;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +10,9 @@ use linecard::mempool::Cache;
 use linecard::platform::Clock;
 use linecard::wire::MacAddr;
 
+use crate::output::Output;
 use crate::rx::Input;
-use crate::{Capture, OpenError, PcapRx, PcapTx, Writer};
+use crate::{Capture, OpenError, PcapRx, PcapTx};
 
 /// When the packets of a capture come in.
 ///
@@ -87,9 +87,6 @@ pub struct PcapDevice<C> {
     mtu: usize,
 }
 
-/// What is written to, if anything is.
-pub(crate) type Output = Option<Writer<Box<dyn Write + Send>>>;
-
 impl<C: Clock + Clone + Send> PcapDevice<C> {
     /// A port under this name that neither receives nor writes yet. `clock` paces the input and
     /// stamps the output.
@@ -98,7 +95,7 @@ impl<C: Clock + Clone + Send> PcapDevice<C> {
             name: name.into(),
             clock,
             input: None,
-            output: Arc::new(Mutex::new(Some(None))),
+            output: Arc::new(Mutex::new(Some(Output::default()))),
             epoch: 0,
             mac: DEFAULT_MAC,
             mtu: DEFAULT_MTU,
@@ -135,29 +132,32 @@ impl<C: Clock + Clone + Send> PcapDevice<C> {
         self
     }
 
-    /// Writes what is sent to `sink`, as [`Writer`] does.
+    /// Writes what is sent to `sink`, as [`Writer`](crate::Writer) does.
     ///
     /// # Errors
     ///
     /// Those of `sink` while the file's header is written.
     pub fn output(mut self, sink: impl Write + Send + 'static) -> io::Result<Self> {
-        let sink: Box<dyn Write + Send> = Box::new(sink);
-        self.output = Arc::new(Mutex::new(Some(Some(Writer::new(sink)?))));
+        self.output = Arc::new(Mutex::new(Some(Output::to(Box::new(sink))?)));
         Ok(self)
     }
 
-    /// Writes what is sent to a new file, or in place of the one that is there.
+    /// Writes what is sent to a new file, or in place of the one that is there. That begins with
+    /// the queue's first [`tx_burst`](linecard::device::TxQueue::tx_burst) or
+    /// [`reclaim`](linecard::device::TxQueue::reclaim); if neither comes, because the program could
+    /// not be set up, an old file is as it was and a new one is removed.
     ///
     /// # Errors
     ///
     /// [`OpenError::Create`].
-    pub fn output_file(self, path: impl AsRef<Path>) -> Result<Self, OpenError> {
+    pub fn output_file(mut self, path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        let written = File::create(path).and_then(|file| self.output(file));
-        written.map_err(|source| OpenError::Create {
+        let output = Output::to_file(path).map_err(|source| OpenError::Create {
             path: path.to_owned(),
             source,
-        })
+        })?;
+        self.output = Arc::new(Mutex::new(Some(output)));
+        Ok(self)
     }
 
     /// The time in nanoseconds since 1970 at which the clock stands at zero: added to the clock
@@ -190,7 +190,7 @@ impl<C: Clock + Clone + Send> PcapDevice<C> {
     #[must_use]
     pub fn output_failed(&self) -> Option<io::ErrorKind> {
         let slot = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.as_ref()?.as_ref()?.failed()
+        slot.as_ref()?.failed()
     }
 }
 

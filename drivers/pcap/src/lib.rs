@@ -38,6 +38,7 @@ mod capture;
 mod device;
 mod error;
 mod link;
+mod output;
 mod rx;
 mod tx;
 mod writer;

@@ -8,7 +8,7 @@ use linecard::mempool::Cache;
 use linecard::packet::BurstView;
 use linecard::platform::Clock;
 
-use crate::device::Output;
+use crate::output::Output;
 
 /// The transmit queue of a [`PcapDevice`](crate::PcapDevice).
 ///
@@ -68,8 +68,7 @@ impl<C> PcapTx<C> {
 
     /// Hands what is buffered to the system.
     fn flush(&mut self) {
-        let flushed = self.output.as_mut().is_none_or(|out| out.flush().is_ok());
-        if flushed {
+        if self.output.flush() {
             self.stats.completed = self.stats.packets;
         }
     }
@@ -84,7 +83,7 @@ impl<'p, C: Clock + Send> TxQueue<'p> for PcapTx<C> {
                 self.stats.undersize += 1;
             } else if length > self.max_frame {
                 self.stats.oversize += 1;
-            } else if self.write(time, packet.frame().segments()) {
+            } else if self.output.write(time, packet.frame().segments()) {
                 self.stats.packets += 1;
                 self.stats.bytes += length as u64;
             } else {
@@ -95,7 +94,7 @@ impl<'p, C: Clock + Send> TxQueue<'p> for PcapTx<C> {
     }
 
     fn reclaim(&mut self, _cache: &mut Cache<'p>) -> usize {
-        if self.stats.completed != self.stats.packets {
+        if self.stats.completed != self.stats.packets || !self.output.has_begun() {
             self.flush();
         }
         0
@@ -106,19 +105,13 @@ impl<'p, C: Clock + Send> TxQueue<'p> for PcapTx<C> {
     }
 }
 
-impl<C> PcapTx<C> {
-    fn write<'a>(&mut self, time: u64, parts: impl Iterator<Item = &'a [u8]> + Clone) -> bool {
-        self.output
-            .as_mut()
-            .is_none_or(|out| out.write(time, parts).is_ok())
-    }
-}
-
 impl<C> Drop for PcapTx<C> {
     fn drop(&mut self) {
-        self.flush();
+        if self.output.has_begun() {
+            self.flush();
+        }
         let mut home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-        *home = Some(self.output.take());
+        *home = Some(core::mem::take(&mut self.output));
     }
 }
 

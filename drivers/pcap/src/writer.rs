@@ -100,6 +100,11 @@ impl<W: Write> Writer<W> {
             .map_err(io::IntoInnerError::into_error)
     }
 
+    /// Gives back what it was written to, without what is still in the buffer.
+    pub(crate) fn abandon(self) -> W {
+        self.inner.into_parts().0
+    }
+
     /// The error that ended the file, if one did.
     #[must_use]
     pub fn failed(&self) -> Option<io::ErrorKind> {

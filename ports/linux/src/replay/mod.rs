@@ -16,7 +16,7 @@ mod report;
 
 use core::time::Duration;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant as WallInstant;
 
 use linecard::device::{Device, RxQueue, TxQueue};
@@ -230,12 +230,18 @@ struct Stand<'c, 'p> {
 }
 
 impl<'c, 'p> Stand<'c, 'p> {
+    fn file(&self) -> MutexGuard<'_, PcapTx<&'c ManualClock>> {
+        self.tx.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Plays the capture to its end; what each port counted, and how many frames waited in the
     /// stage at the end.
     fn play<S: Stage<'p>>(&mut self, stage: S) -> Result<(Vec<PortStats>, u64), Error> {
-        let (Some(rx), Some(cache)) = (self.rx.take(), self.cache.take()) else {
+        let (Some(rx), Some(mut cache)) = (self.rx.take(), self.cache.take()) else {
             return Ok((Vec::new(), 0));
         };
+        // All is set up: from now on the output is a capture, even if nothing is sent.
+        self.file().reclaim(&mut cache);
         let mut worker: Worker<'p, _, _, S, _, MAX_PORTS, 32> =
             Worker::new(stage, self.clock, cache, self.counters);
         let mut receivers = vec![rx];
@@ -294,8 +300,6 @@ impl<'c, 'p> Stand<'c, 'p> {
         drop(stage);
         let pool = cache.pool();
         drop(cache);
-        // Nothing of it is lost: an error is found when the file is closed.
-        drop(self.tx.lock().unwrap_or_else(PoisonError::into_inner));
         Ok((ports, pool.ledger().held as u64))
     }
 }
