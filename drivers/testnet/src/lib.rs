@@ -1,4 +1,5 @@
-//! Network namespaces and veth pairs for tests on the real kernel, and an allocator that counts.
+//! Network namespaces, veth pairs and taken queues for tests on the real kernel, and an allocator
+//! that counts.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
 //! processes inside, so that nothing is left behind by whatever end a test comes to.
@@ -16,10 +17,13 @@ mod allocations;
 mod child;
 #[allow(unsafe_code)]
 mod namespace;
+#[allow(unsafe_code)]
+mod taken;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
 pub use namespace::Namespace;
+pub use taken::TakenQueue;
 
 /// Whether tests with namespaces can run here; where not, a line that says why.
 ///

@@ -5,18 +5,34 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// An AF_XDP socket bound to queue 0 of an interface, without a program: the least that takes a
-/// queue.
+/// queue, for as long as it lives.
+///
+/// ```no_run
+/// use linecard_testnet::{Namespace, TakenQueue};
+///
+/// let here = Namespace::current().expect("the thread's");
+/// let taken = here.inside(|| TakenQueue::on("eth0"));
+/// // Whoever wants that queue now is refused.
+/// drop(taken);
+/// ```
+#[derive(Debug)]
 pub struct TakenQueue {
     _fd: OwnedFd,
     _memory: Box<Memory>,
 }
 
+#[derive(Debug)]
 #[repr(align(4096))]
 struct Memory {
     _bytes: [u8; 8192],
 }
 
 impl TakenQueue {
+    /// Takes the queue of an interface of the calling thread's namespace.
+    ///
+    /// # Panics
+    /// If there is no such interface, its queue is taken, or the kernel refuses otherwise.
+    #[must_use]
     pub fn on(interface: &str) -> Self {
         // SAFETY: no pointers are passed.
         let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW, 0) };
@@ -40,7 +56,7 @@ impl TakenQueue {
         ] {
             set(&fd, ring, &64u32);
         }
-        let name = CString::new(interface).unwrap();
+        let name = CString::new(interface).expect("a name without a zero");
         let address = libc::sockaddr_xdp {
             sxdp_family: libc::AF_XDP as u16,
             sxdp_flags: libc::XDP_COPY,

@@ -9,10 +9,10 @@ use std::time::Instant;
 use linecard::device::{Device, DeviceError};
 use linecard::mempool::Cache;
 use linecard_af_xdp::{Config, CopyMode, Errno, Error, Interface, Port, Umem, XdpMode};
+use linecard_testnet::TakenQueue;
 
 use crate::net::{Net, frame};
 use crate::rig::{Rig, pool, small};
-use crate::taken::TakenQueue;
 
 /// The error of a port that cannot be made on `interface`.
 fn refusal(interface: &str, config: Config) -> Error {

@@ -11,5 +11,4 @@ mod net;
 mod rig;
 mod sharing;
 mod sockets;
-mod taken;
 mod trouble;

@@ -4,6 +4,7 @@
 mod ending;
 mod malformed;
 mod refusals;
+mod scene;
 
 use std::fs;
 use std::path::PathBuf;

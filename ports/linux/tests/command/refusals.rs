@@ -2,29 +2,18 @@
 
 use core::time::Duration;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
-use linecard_testnet::{Child, Namespace, available};
+use linecard_testnet::{Child, Namespace, TakenQueue};
 
+use super::scene::Scene;
 use super::{Folder, ends, linecard, refuses};
 
-/// Two namespaces with a veth pair, `lc0` in the first.
-fn veth() -> Option<(Namespace, Namespace)> {
-    if !available(&["ip", "setpriv"]) {
-        return None;
-    }
-    let (here, there) = (
-        Namespace::new().expect("a namespace"),
-        Namespace::new().expect("a namespace"),
-    );
-    here.pair("lc0", &there, "lc1");
-    Some((here, there))
-}
+const CROSS: [&str; 5] = ["run", "-f", "cross-connect", "--port", "null"];
 
 fn has_program(namespace: &Namespace) -> bool {
     namespace.ip("-details link show dev lc0").contains("xdp")
 }
-
-const CROSS: [&str; 5] = ["run", "-f", "cross-connect", "--port", "null"];
 
 #[test]
 fn bad_configurations_say_where_and_what() {
@@ -75,25 +64,42 @@ fn a_wrong_command_line_ends_with_two_as_well() {
 }
 
 #[test]
-fn an_interface_that_is_not_there() {
-    // Without root the privilege may be missed first.
-    if !available(&[]) {
-        return;
-    }
-    let mut command = linecard(&CROSS);
-    refuses(
-        command.args(["--port", "af_xdp:lcnowhere0"]),
-        1,
-        "port port1 (af_xdp:lcnowhere0): there is no interface lcnowhere0 in this network \
-         namespace: `ip link` lists those that are",
+fn a_bad_configuration_leaves_nothing() {
+    let scene = Scene::new("nothing");
+    scene.refuses(
+        &mut scene.linecard(&["generator,cuont=5"]),
+        2,
+        "--port: unknown option `cuont`; did you mean `count`?",
     );
 }
 
 #[test]
+fn an_interface_that_is_not_there() {
+    // Without root the privilege may be missed first.
+    let Some(scene) = Scene::with_veth("interface") else {
+        return;
+    };
+    // What comes before it is set up by then: an interface with its program, huge pages. In
+    // generic mode an offload of the interface is switched off as well.
+    for mode in ["native", "generic"] {
+        let lan = format!("af_xdp:lc0,mode={mode}");
+        let mut command = scene.linecard(&[&lan, "af_xdp:lcnowhere0"]);
+        command.arg("--reserve-huge-pages");
+        scene.refuses(
+            &mut command,
+            1,
+            "port port2 (af_xdp:lcnowhere0): there is no interface lcnowhere0 in this network \
+             namespace: `ip link` lists those that are",
+        );
+    }
+}
+
+#[test]
 fn a_pool_too_small() {
-    let mut command = linecard(&CROSS);
-    refuses(
-        command.args(["--port", "af_xdp:lo", "--frames", "1000"]),
+    let scene = Scene::new("pool");
+    let mut command = scene.linecard(&["af_xdp:lo"]);
+    scene.refuses(
+        command.args(["--frames", "1000"]),
         1,
         "the pool is too small: 1000 frames, and the ports need 4224 to begin; \
          make it larger with `--frames 8192`",
@@ -113,10 +119,10 @@ fn a_cpu_that_is_not_there() {
 #[allow(unsafe_code)]
 fn huge_pages_that_are_required_and_not_there() {
     use std::os::unix::process::CommandExt;
-    let mut command = linecard(&CROSS);
+    let scene = Scene::new("pages");
+    let mut command = scene.linecard(&["null"]);
     // More than other tests set aside for a moment.
-    command.args(["--port", "null", "--frames", "65536"]);
-    command.args(["--huge-pages", "require"]);
+    command.args(["--frames", "65536", "--huge-pages", "require"]);
     let no_transparent_pages = || {
         // SAFETY: PR_SET_THP_DISABLE takes integers alone.
         match unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) } {
@@ -126,7 +132,7 @@ fn huge_pages_that_are_required_and_not_there() {
     };
     // SAFETY: between fork and exec prctl(2) takes no lock and touches no memory.
     unsafe { command.pre_exec(no_transparent_pages) };
-    refuses(
+    scene.refuses(
         &mut command,
         1,
         "packet pool: huge pages are required and there are too few: 128 MiB wanted",
@@ -135,37 +141,58 @@ fn huge_pages_that_are_required_and_not_there() {
 
 #[test]
 fn without_permission() {
-    let Some((here, _there)) = veth() else {
+    let Some(scene) = Scene::with_veth("nobody") else {
         return;
     };
-    // Somebody else must be able to read the program.
-    let folder = Folder::new("nobody");
-    let copy = folder.0.join("linecard");
+    // Somebody else must be able to read the program, and to write where it is told to.
+    let copy = scene.folder.0.join("linecard");
     fs::copy(env!("CARGO_BIN_EXE_linecard"), &copy).expect("a copy");
-    let mut command = here.command("setpriv");
+    let all = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(&scene.folder.0, all).expect("our own folder");
+    let as_root = scene.linecard(&["af_xdp:lc0"]);
+    let mut command = scene.command("setpriv");
     command
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .args(["--inh-caps=-all", "--bounding-set=-all"])
         .arg(&copy)
-        .args(CROSS)
-        .args(["--port", "af_xdp:lc0,name=lan"]);
-    refuses(&mut command, 1, "port lan (af_xdp:lc0): no permission to ");
-    assert!(!has_program(&here));
+        .args(as_root.get_args());
+    scene.refuses(
+        &mut command,
+        1,
+        "port port1 (af_xdp:lc0): no permission to ",
+    );
 }
 
 #[test]
 fn a_queue_that_is_taken() {
-    let Some((here, _there)) = veth() else {
+    let Some(scene) = Scene::with_veth("queue") else {
         return;
     };
-    let start = || {
-        let mut command = here.command(env!("CARGO_BIN_EXE_linecard"));
-        command.args(CROSS).args(["--port", "af_xdp:lc0"]);
-        command
+    let taken = scene.here().inside(|| TakenQueue::on("lc0"));
+    for mode in ["native", "generic"] {
+        scene.refuses(
+            &mut scene.linecard(&[&format!("af_xdp:lc0,mode={mode}")]),
+            1,
+            "queue 0 of lc0 belongs to another AF_XDP socket",
+        );
+    }
+    // Whose it was, has it still; and when that lets go, the queue can be had.
+    drop(taken);
+    let mut command = scene.linecard(&["af_xdp:lc0"]);
+    let (status, _, stderr) = ends(command.args(["--duration", "50ms"]));
+    assert_eq!(status, Some(0), "{stderr}");
+}
+
+#[test]
+fn an_interface_that_another_linecard_has() {
+    let Some(scene) = Scene::with_veth("second") else {
+        return;
     };
-    let mut first = Child::start(&mut start());
+    let here = scene.here();
+    let mut first = here.command(env!("CARGO_BIN_EXE_linecard"));
+    let mut first = Child::start(first.args(CROSS).args(["--port", "af_xdp:lc0"]));
     let began = std::time::Instant::now();
-    while !has_program(&here) {
+    while !first.printed().contains("port port1: ") {
         assert!(!first.has_ended(), "{}", first.printed());
         assert!(
             began.elapsed() < Duration::from_secs(10),
@@ -174,8 +201,8 @@ fn a_queue_that_is_taken() {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
-    refuses(
-        &mut start(),
+    scene.refuses(
+        &mut scene.linecard(&["af_xdp:lc0"]),
         1,
         "another XDP program is attached to lc0: stop the program that holds it",
     );
@@ -184,7 +211,7 @@ fn a_queue_that_is_taken() {
     first.signal(libc::SIGTERM);
     let status = first.wait(Duration::from_secs(10));
     assert!(status.success(), "{}", first.printed());
-    assert!(!has_program(&here));
+    assert!(!has_program(here));
 }
 
 #[test]
