@@ -9,10 +9,20 @@
 //! A [`Transport`] is the device as its driver sees it while it sets it up (VIRTIO 1.2, section 3.1);
 //! enabling a queue gives its [`Doorbell`], which moves to the thread that polls the queue. The
 //! rings themselves are memory ([`QueueMemory`]) and no matter of the transport's.
+//!
+//! [`Pci`] and [`Mmio`] are those of bare metal, over registers that a [`Window`] reaches.
+
+mod mmio;
+mod pci;
+mod window;
 
 use core::fmt;
 
 use linecard::mempool::DeviceAddress;
+
+pub use mmio::{Mmio, MmioDoorbell};
+pub use pci::{Pci, PciDoorbell, PciFunction};
+pub use window::{Mapped, Window};
 
 use crate::Status;
 
