@@ -23,7 +23,7 @@ struct Bytes {
 
 impl Bytes {
     fn get<const N: usize>(&self, at: usize) -> [u8; N] {
-        assert!(at % N == 0, "not aligned: {N} bytes at {at}");
+        assert!(at.is_multiple_of(N), "not aligned: {N} bytes at {at}");
         if at + N > self.len {
             return [0xff; N];
         }
@@ -32,7 +32,7 @@ impl Bytes {
     }
 
     fn put(&self, at: usize, bytes: &[u8]) {
-        assert!(at % bytes.len() == 0, "not aligned: {at}");
+        assert!(at.is_multiple_of(bytes.len()), "not aligned: {at}");
         if at + bytes.len() <= self.len {
             let mut all = self.all.lock().unwrap();
             all[self.start + at..][..bytes.len()].copy_from_slice(bytes);
