@@ -20,6 +20,8 @@ pub struct Limits {
     pub pads_to: usize,
     /// Frames that the far side may have under way to a port that does not poll, and none is lost.
     pub window: usize,
+    /// Frames that the port may have sent and the far side not collected, and none is lost.
+    pub unheard: usize,
     /// Frames of each long test.
     pub packets: u64,
     /// How long nothing may happen before what is outstanding is held to be lost.
@@ -34,6 +36,7 @@ impl Default for Limits {
             mtu: 1500,
             pads_to: 0,
             window: 32,
+            unheard: usize::MAX,
             packets: 1_000_000,
             patience: Duration::from_secs(1),
         }

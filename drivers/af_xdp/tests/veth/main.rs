@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, unreachable_pub)]
 
+mod conformance;
 mod exchange;
 mod lifecycle;
 mod net;
@@ -12,3 +13,6 @@ mod rig;
 mod sharing;
 mod sockets;
 mod trouble;
+
+#[global_allocator]
+static ALLOCATOR: linecard_conformance::CountingAllocator = linecard_conformance::CountingAllocator;

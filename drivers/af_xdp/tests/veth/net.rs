@@ -158,6 +158,22 @@ impl RawSocket {
         self.try_send(frame).expect("the raw socket sends");
     }
 
+    /// The next frame in place of what `buffer` held, if there is one already.
+    pub fn receive_now(&self, buffer: &mut Vec<u8>) -> bool {
+        buffer.resize(2048, 0);
+        // SAFETY: pointer and length of a live buffer.
+        let len = unsafe {
+            libc::recv(
+                self.0.as_raw_fd(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                libc::MSG_DONTWAIT,
+            )
+        };
+        buffer.truncate(len.max(0) as usize);
+        len >= 0
+    }
+
     /// The next frame, or nothing when none comes in time.
     pub fn receive(&self) -> Option<Vec<u8>> {
         let mut buffer = vec![0; 70_000];
@@ -187,6 +203,20 @@ impl RawSocket {
         };
         assert_eq!(result, 0, "option {name}: {}", io::Error::last_os_error());
     }
+}
+
+/// Keeps the calling thread on the CPU that it is on: what one CPU puts on a veth stays in order,
+/// while the kernel has a queue for each.
+pub fn stay_on_this_cpu() {
+    // SAFETY: a set of CPUs is plain numbers, and no CPU is in it when all are zero.
+    let mut set: libc::cpu_set_t = unsafe { core::mem::zeroed() };
+    // SAFETY: no pointers are passed.
+    let cpu = unsafe { libc::sched_getcpu() };
+    // SAFETY: the number of a CPU, which `CPU_SET` checks against the set's size.
+    unsafe { libc::CPU_SET(cpu as usize, &mut set) };
+    // SAFETY: pointer and size of a live set; 0 is the calling thread.
+    let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
+    assert_eq!(result, 0, "affinity: {}", io::Error::last_os_error());
 }
 
 /// Switches GRO of an interface on or off.

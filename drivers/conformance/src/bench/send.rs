@@ -138,7 +138,10 @@ impl<H: Harness> Bench<H> {
         let mut burst: Burst<'static, N> = Burst::new();
         while !plan.is_done() || !burst.is_empty() || !self.outgoing.is_complete() {
             self.fill(&mut burst, &mut plan);
-            let taken = self.send(&mut burst);
+            let taken = match self.may_send() {
+                true => self.send(&mut burst),
+                false => 0,
+            };
             self.harness.step();
             let heard = self.listen();
             if taken == 0 {
@@ -152,6 +155,11 @@ impl<H: Harness> Bench<H> {
                 self.shortage()
             );
         }
+    }
+
+    /// Whether the far side is sure to have room for another burst.
+    pub(crate) fn may_send(&self) -> bool {
+        self.outgoing.len() < self.profile.limits.unheard
     }
 
     /// For a message: where the frames are, if there are none.

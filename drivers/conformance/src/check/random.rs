@@ -86,7 +86,9 @@ impl<H: Harness> Walk<H> {
     }
 
     fn offer(&mut self, mut burst: Burst<'static>) {
-        self.bench.send(&mut burst);
+        if self.bench.may_send() {
+            self.bench.send(&mut burst);
+        }
         burst.free(&mut self.bench.cache);
     }
 
