@@ -1,7 +1,8 @@
 //! VIRTIO network devices as ports of [`linecard`]: `no_std`, without an allocator, on whatever bus.
 //!
 //! - [`transport`]: how a device is reached, and what another bus implements;
-//! - [`queue`]: the rings.
+//! - [`queue`]: the rings;
+//! - `vhost_user` (Linux, feature `vhost-user`): rings shared with another process.
 //!
 //! The sections named are those of the [specification], version 1.2.
 //!
@@ -9,13 +10,16 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(any(test, feature = "test-utils"))]
+#[cfg(any(test, feature = "test-utils", feature = "vhost-user"))]
 extern crate std;
 
 mod features;
 pub mod queue;
 #[allow(unsafe_code)]
 pub mod transport;
+#[cfg(all(feature = "vhost-user", target_os = "linux"))]
+#[allow(unsafe_code)]
+pub mod vhost_user;
 
 pub use features::{Features, Status};
 pub use transport::{Doorbell, QueueMemory, Transport, TransportError};

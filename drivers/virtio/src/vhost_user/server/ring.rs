@@ -1,0 +1,182 @@
+//! One virtqueue of a guest: what its front end said of it, and the queue when it runs.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::Features;
+use crate::queue::device::{
+    DeviceQueue, GuestFault, PackedQueue, Position, RingAddresses, RingConfig, SplitQueue,
+};
+use crate::vhost_user::memory::GuestMap;
+
+/// A virtqueue, shared by the thread that polls it and the one that listens to the front end.
+///
+/// The poller never waits: it tries the lock once a burst. The listener takes it for as long as a
+/// message lasts, and says so before, so that it is let in.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    wanted: AtomicBool,
+    ring: Mutex<Ring>,
+}
+
+impl Slot {
+    /// The ring, unless the listener has it or wants it.
+    #[inline]
+    pub(super) fn poll(&self) -> Option<MutexGuard<'_, Ring>> {
+        if self.wanted.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.ring.try_lock() {
+            Ok(ring) => Some(ring),
+            Err(TryLockError::Poisoned(ring)) => Some(ring.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The ring, for the listener.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Ring> {
+        self.wanted.store(true, Ordering::Relaxed);
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wanted.store(false, Ordering::Relaxed);
+        ring
+    }
+}
+
+/// What is known of a virtqueue, and the queue itself while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    /// Entries, or 0 if not said yet.
+    pub(super) size: u32,
+    /// The front end's own addresses of the three parts.
+    pub(super) rings: Option<RingAddresses>,
+    /// Where to begin, as vhost-user writes it.
+    pub(super) base: u32,
+    /// The front end has given, or declined, a file to be kicked by.
+    pub(super) started: bool,
+    pub(super) enabled: bool,
+    /// Tells the guest.
+    pub(super) call: Option<File>,
+    /// Tells the front end of a fault.
+    pub(super) err: Option<File>,
+    pub(super) queue: Option<Queue>,
+    /// What was agreed on, while the queue runs.
+    pub(super) features: Features,
+    /// By which rule of its own it was taken out of service.
+    pub(super) fault: Option<GuestFault>,
+}
+
+/// A queue of either form.
+#[derive(Debug)]
+pub(super) enum Queue {
+    Split(SplitQueue<Arc<GuestMap>>),
+    Packed(PackedQueue<Arc<GuestMap>>),
+}
+
+impl Ring {
+    /// Starts the queue, if everything that it needs has been said and it is not running.
+    pub(super) fn start(&mut self, map: &Arc<GuestMap>, features: Features) {
+        // Without the protocol's features there is no message that enables a ring.
+        let enabled = self.enabled || !features.contains(Features::VHOST_USER_PROTOCOL);
+        if self.queue.is_some() || !self.started || !enabled || self.fault.is_some() {
+            return;
+        }
+        let Some(rings) = self.rings else { return };
+        if self.size == 0 {
+            return;
+        }
+        match self.make(map, rings, features) {
+            Ok(queue) => {
+                self.queue = Some(queue);
+                self.features = features;
+            }
+            Err(fault) => self.fail(fault),
+        }
+    }
+
+    fn make(
+        &self,
+        map: &Arc<GuestMap>,
+        rings: RingAddresses,
+        features: Features,
+    ) -> Result<Queue, GuestFault> {
+        let guest = |user| map.guest_address(user).ok_or(GuestFault::Ring);
+        let rings = RingAddresses {
+            descriptors: guest(rings.descriptors)?,
+            driver: guest(rings.driver)?,
+            device: guest(rings.device)?,
+        };
+        let packed = features.contains(Features::RING_PACKED);
+        let start = match packed {
+            true => Position::packed(self.base),
+            false => Position {
+                index: self.base as u16,
+                wrap: true,
+            },
+        };
+        let config = RingConfig {
+            size: u16::try_from(self.size).map_err(|_| GuestFault::Size(u16::MAX))?,
+            event_idx: features.contains(Features::EVENT_IDX),
+            indirect: features.contains(Features::INDIRECT_DESC),
+            in_order: features.contains(Features::IN_ORDER),
+            start,
+        };
+        let map = Arc::clone(map);
+        // It is polled: the guest need not say anything.
+        Ok(match packed {
+            true => {
+                let mut queue = PackedQueue::new(map, rings, config)?;
+                queue.set_notify(false);
+                Queue::Packed(queue)
+            }
+            false => {
+                let mut queue = SplitQueue::new(map, rings, config)?;
+                queue.set_notify(false);
+                Queue::Split(queue)
+            }
+        })
+    }
+
+    /// Stops the queue, and keeps where it stands.
+    pub(super) fn stop(&mut self) {
+        match self.queue.take() {
+            Some(Queue::Split(queue)) => self.base = u32::from(queue.position().index),
+            Some(Queue::Packed(queue)) => self.base = queue.position().to_packed(),
+            None => {}
+        }
+    }
+
+    /// Takes the queue out of service, and tells the front end.
+    #[cold]
+    pub(super) fn fail(&mut self, fault: GuestFault) {
+        self.stop();
+        self.fault = Some(fault);
+        signal(self.err.as_ref());
+    }
+
+    /// Forgets everything, as when the front end is gone.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Adds one to an eventfd.
+#[inline]
+pub(super) fn signal(file: Option<&File>) {
+    if let Some(mut file) = file {
+        // Full, or closed at the other end: nobody is waiting.
+        let _ = file.write(&1_u64.to_ne_bytes());
+    }
+}
+
+/// Makes writing to a front end's file never wait: `O_NONBLOCK` on the open file.
+pub(super) fn unblock(file: &File) {
+    // SAFETY: reads the file's status flags.
+    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    if flags >= 0 {
+        // SAFETY: sets the file's status flags to what they were and one more.
+        let _ = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) };
+    }
+}

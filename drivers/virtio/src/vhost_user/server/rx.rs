@@ -1,0 +1,249 @@
+//! From the guest's transmit queue: what a guest sends, a port receives.
+
+use std::sync::Arc;
+
+use linecard::device::{RxQueue, RxStats};
+use linecard::mempool::{Cache, Frame};
+use linecard::packet::{BurstView, Offloads, Packet};
+use linecard::platform::prefetch_read;
+
+use super::Opened;
+use super::header::{GSO_NONE, HEADER_MAX, NEEDS_CSUM, header_len};
+use super::ring::{Queue, Ring, signal};
+use super::shared::Shared;
+use crate::Features;
+use crate::queue::device::{Chain, DeviceQueue, Segment, Segments};
+
+/// Receives what a guest sends by one queue pair.
+///
+/// Each packet is copied, once, into a frame of the pool's, and looked at there: the guest may go
+/// on writing its own memory as it likes. A pool that has run dry leaves packets with the guest.
+///
+/// ```no_run
+/// use linecard::device::{Device, RxQueue};
+/// use linecard::mempool::Cache;
+/// use linecard::packet::Burst;
+///
+/// # fn example(pool: &linecard::mempool::Pool<'_>) -> Result<(), Box<dyn std::error::Error>> {
+/// use linecard_virtio::vhost_user::{Server, ServerConfig};
+/// let mut server = Server::new(ServerConfig::new("/run/vm0.sock"))?;
+/// let mut cache = Cache::new(pool, "core 0", 256)?;
+/// let (mut rx, _tx) = server.open(0, &mut cache)?;
+/// let mut burst = Burst::<'_, 32>::new();
+/// while rx.rx_burst(&mut cache, &mut burst) == 0 {}
+/// println!("{:02x?}", burst.as_slice()[0].data());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ServerRx {
+    opened: Arc<Opened>,
+    segments: Segments<SEGMENTS>,
+    stats: RxStats,
+}
+
+impl ServerRx {
+    pub(super) fn new(opened: Arc<Opened>) -> Self {
+        Self {
+            opened,
+            segments: Segments::new(),
+            stats: RxStats::default(),
+        }
+    }
+
+    pub(super) fn queue(&self) -> u16 {
+        self.opened.queue
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.opened.shared
+    }
+}
+
+impl<'p> RxQueue<'p> for ServerRx {
+    #[inline]
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        let Some(slot) = self.opened.guest_sends() else {
+            return 0;
+        };
+        let Some(mut ring) = slot.poll() else {
+            return 0;
+        };
+        let Ring {
+            queue,
+            call,
+            features,
+            ..
+        } = &mut *ring;
+        let before = out.len();
+        let mut burst = Receive {
+            features: *features,
+            segments: &mut self.segments,
+            stats: &mut self.stats,
+        };
+        let called = match queue {
+            Some(Queue::Split(queue)) => burst.run(queue, cache, out),
+            Some(Queue::Packed(queue)) => burst.run(queue, cache, out),
+            None => return 0,
+        };
+        let fault = match queue {
+            Some(Queue::Split(queue)) => queue.fault(),
+            Some(Queue::Packed(queue)) => queue.fault(),
+            None => None,
+        };
+        if called {
+            signal(call.as_ref());
+            self.stats.kicks = self.stats.kicks.wrapping_add(1);
+        }
+        if let Some(fault) = fault {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            self.opened.shared.fault(&mut ring, fault);
+        }
+        out.len().wrapping_sub(before)
+    }
+
+    fn stats(&self) -> RxStats {
+        self.stats
+    }
+}
+
+/// One burst.
+struct Receive<'a> {
+    features: Features,
+    segments: &'a mut Segments<SEGMENTS>,
+    stats: &'a mut RxStats,
+}
+
+impl Receive<'_> {
+    /// Takes what fits; gives whether the guest wants to be called.
+    #[inline]
+    fn run<'p, Q: DeviceQueue>(
+        &mut self,
+        queue: &mut Q,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+    ) -> bool {
+        self.segments.clear();
+        let room = out.room().min(BURST);
+        let mut chains = heapless::Vec::<Chain, BURST>::new();
+        while chains.len() < room && self.segments.room() >= CHAIN {
+            // A fault is sticky: it is looked for after the burst.
+            let Ok(Some(chain)) = queue.pop(self.segments) else {
+                break;
+            };
+            if let Some(first) = self.segments.of(&chain).first() {
+                prefetch_read(first.as_ptr());
+            }
+            // There is room: `room` is at most `BURST`.
+            let _ = chains.push(chain);
+        }
+        let mut frames = heapless::Vec::<Frame<'p>, BURST>::new();
+        let got = cache.alloc_burst(chains.len(), |frame| {
+            let _ = frames.push(frame);
+        });
+        if got < chains.len() {
+            self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
+        }
+        while chains.len() > got {
+            if let Some(chain) = chains.pop() {
+                queue.unpop(chain);
+            }
+        }
+        let header = header_len(self.features);
+        let (mut packets, mut bytes) = (0_u64, 0_u64);
+        for (chain, frame) in chains.into_iter().zip(frames) {
+            match self.copy(&chain, header, frame) {
+                Ok(packet) => {
+                    packets = packets.wrapping_add(1);
+                    bytes = bytes.wrapping_add(packet.len() as u64);
+                    // There is room: as many as were popped.
+                    let _ = out.push(packet);
+                }
+                Err(frame) => cache.free(frame),
+            }
+            queue.put(chain, 0);
+        }
+        self.stats.packets = self.stats.packets.wrapping_add(packets);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        queue.publish()
+    }
+
+    /// Copies a chain into a frame; gives the frame back if that makes no packet, which is counted.
+    #[inline(always)]
+    fn copy<'p>(
+        &mut self,
+        chain: &Chain,
+        header: usize,
+        mut frame: Frame<'p>,
+    ) -> Result<Packet<'p>, Frame<'p>> {
+        let segments = self.segments.of(chain);
+        let Some(len) = chain.readable().checked_sub(header) else {
+            self.stats.truncated = self.stats.truncated.wrapping_add(1);
+            return Err(frame);
+        };
+        if chain.writable() > 0 {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            return Err(frame);
+        }
+        if chain.is_truncated() || len > frame.tailroom() {
+            self.stats.oversize = self.stats.oversize.wrapping_add(1);
+            return Err(frame);
+        }
+        if len < ETHERNET_HEADER {
+            self.stats.truncated = self.stats.truncated.wrapping_add(1);
+            return Err(frame);
+        }
+        let mut head = [0; HEADER_MAX];
+        let Ok(data) = frame.append(len) else {
+            return Err(frame);
+        };
+        match segments {
+            [one] => {
+                if let Some(head) = head.get_mut(..header) {
+                    // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
+                    unsafe { one.read(0, head) };
+                }
+                // SAFETY: as above.
+                unsafe { one.read(header, data) };
+            }
+            several => gather(several, head.get_mut(..header).unwrap_or(&mut []), data),
+        }
+        let [flags, gso, ..] = head;
+        let mut packet = Packet::new(frame);
+        // Of a packet that was to be segmented, which was not offered.
+        if gso != GSO_NONE {
+            self.stats.unsupported = self.stats.unsupported.wrapping_add(1);
+            return Err(packet.into_frame());
+        }
+        if flags & NEEDS_CSUM != 0 && self.features.contains(Features::CSUM) {
+            packet.offloads = Offloads::L4_WANTED;
+        }
+        Ok(packet)
+    }
+}
+
+/// Copies from several segments, first into one place and then into another.
+#[cold]
+fn gather(segments: &[Segment], head: &mut [u8], data: &mut [u8]) {
+    let (mut head, mut data) = (head, data);
+    for segment in segments {
+        // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
+        let first = unsafe { segment.read(0, head) };
+        head = head
+            .split_at_mut_checked(first)
+            .map_or(&mut [], |(_, rest)| rest);
+        // SAFETY: as above.
+        let second = unsafe { segment.read(first, data) };
+        data = data
+            .split_at_mut_checked(second)
+            .map_or(&mut [], |(_, rest)| rest);
+    }
+}
+
+/// Packets of one burst.
+const BURST: usize = 64;
+/// Segments of one burst, and of one packet: Linux sends 17 fragments and two more at most.
+const SEGMENTS: usize = 2 * BURST;
+const CHAIN: usize = 32;
+/// `ETH_HLEN`: nothing shorter is a frame.
+const ETHERNET_HEADER: usize = 14;

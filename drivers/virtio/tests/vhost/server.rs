@@ -1,0 +1,155 @@
+//! The back end, with DPDK's `net_virtio_user` as the virtual machine.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use linecard::device::{Device, Link, RxQueue, TxQueue};
+use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+use linecard_virtio::Features;
+use linecard_virtio::vhost_user::{Server, ServerConfig};
+
+use super::testpmd::{self, Testpmd};
+use super::traffic::Traffic;
+use super::{packets, socket};
+
+/// Waits until the guest's queues run.
+fn plugged(server: &mut Server) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Device::link(server) == Link::Down {
+        assert!(Instant::now() < deadline, "{}", server.status());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Both ways, and enabled.
+    while server.status().running < 2 {
+        assert!(Instant::now() < deadline, "{}", server.status());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn exchange(name: &str, options: &str, expected: Features) {
+    if !testpmd::is_there() {
+        return;
+    }
+    let path = socket(name);
+    let mut memory = vec![0; 4096 * 2048 + 63];
+    let slots: Vec<Slot> = (0..4096).map(|_| Slot::new()).collect();
+    let region = Region::from_slice(&mut memory);
+    let pool = Pool::new(region, &slots, PoolConfig::default()).unwrap();
+    let mut cache = Cache::new(&pool, "test", 256).unwrap();
+    let mut server = Server::new(ServerConfig::new(&path)).unwrap();
+    let (mut rx, mut tx) = server.open(0, &mut cache).unwrap();
+    let vdev = format!("net_virtio_user0,path={},queues=1{options}", path.display());
+    let mut guest = Testpmd::start(&vdev, &[]);
+    plugged(&mut server);
+    let features = server.status().features;
+    assert!(features.contains(expected), "{features:?}");
+
+    let mut traffic = Traffic::default();
+    let began = Instant::now();
+    traffic.run(&mut rx, &mut tx, &mut cache, packets(), 192);
+    let took = began.elapsed();
+    println!(
+        "{name}: {} packets there and back in {took:.2?}: {:.2} Mpps each way, {features:?}",
+        traffic.received,
+        traffic.received as f64 / took.as_secs_f64() / 1e6
+    );
+    let dropped = guest.stop();
+    println!("{traffic:?} {dropped} {:?} {:?}", rx.stats(), tx.stats());
+    assert_eq!((traffic.disorder, traffic.corrupt), (0, 0));
+    assert_eq!(traffic.sent, packets());
+    assert_eq!(tx.stats().packets, packets());
+    assert_eq!(traffic.received + dropped, packets(), "lost unaccounted");
+    drop((rx, tx, server, cache));
+    pool.audit().unwrap();
+}
+
+/// A guest that dies in full traffic, and another that takes its place.
+fn replaced(name: &str, options: &str) {
+    if !testpmd::is_there() {
+        return;
+    }
+    let path = socket(name);
+    let mut memory = vec![0; 2048 * 2048 + 63];
+    let slots: Vec<Slot> = (0..2048).map(|_| Slot::new()).collect();
+    let region = Region::from_slice(&mut memory);
+    let pool = Pool::new(region, &slots, PoolConfig::default()).unwrap();
+    let mut cache = Cache::new(&pool, "test", 256).unwrap();
+    let mut server = Server::new(ServerConfig::new(&path)).unwrap();
+    let (mut rx, mut tx) = server.open(0, &mut cache).unwrap();
+    let vdev = format!("net_virtio_user0,path={},queues=1{options}", path.display());
+    let mut traffic = Traffic::default();
+    for round in 1..=3 {
+        let over = AtomicBool::new(false);
+        let before = rx.stats().packets;
+        std::thread::scope(|scope| {
+            let guest = scope.spawn(|| {
+                let guest = Testpmd::start(&vdev, &[]);
+                std::thread::sleep(Duration::from_millis(300));
+                guest.kill();
+                // A moment without anybody there.
+                std::thread::sleep(Duration::from_millis(100));
+                over.store(true, Ordering::Release);
+            });
+            while !over.load(Ordering::Acquire) && !guest.is_finished() {
+                for _ in 0..1000 {
+                    // Without a window: whatever the port takes.
+                    traffic.turn(&mut rx, &mut tx, &mut cache, u64::MAX, u64::MAX);
+                }
+                std::thread::yield_now();
+            }
+            guest.join().unwrap();
+        });
+        assert!(
+            rx.stats().packets > before,
+            "round {round}: {}",
+            server.status()
+        );
+        assert!(tx.stats().link_down > 0);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while server.status().connected {
+            assert!(Instant::now() < deadline, "{}", server.status());
+        }
+        assert_eq!(server.status().sessions, round);
+    }
+    assert_eq!((traffic.disorder, traffic.corrupt), (0, 0), "{traffic:?}");
+    // Nothing but that there was nobody, or no room, has happened to any packet.
+    let (received, sent) = (rx.stats(), tx.stats());
+    assert_eq!(received.dropped(), 0, "{received}");
+    assert_eq!(sent.dropped(), sent.link_down, "{sent}");
+    drop((rx, tx, server, cache));
+    pool.audit().unwrap();
+}
+
+#[test]
+fn split_guest_is_replaced() {
+    replaced("split-replaced", ",packed_vq=0");
+}
+
+#[test]
+fn packed_guest_is_replaced() {
+    replaced("packed-replaced", ",packed_vq=1");
+}
+
+#[test]
+fn split_there_and_back() {
+    exchange("split", ",packed_vq=0,in_order=0", Features::VERSION_1);
+}
+
+#[test]
+fn packed_there_and_back() {
+    exchange("packed", ",packed_vq=1,in_order=0", Features::RING_PACKED);
+}
+
+#[test]
+fn split_in_order_there_and_back() {
+    exchange("splitio", ",packed_vq=0,in_order=1", Features::IN_ORDER);
+}
+
+#[test]
+fn packed_in_order_there_and_back() {
+    exchange(
+        "packedio",
+        ",packed_vq=1,in_order=1",
+        Features::IN_ORDER | Features::RING_PACKED,
+    );
+}

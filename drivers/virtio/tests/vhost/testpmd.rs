@@ -1,0 +1,149 @@
+//! DPDK's `dpdk-testpmd`, as the other end.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running testpmd: killed, by its process id, when dropped.
+pub(crate) struct Testpmd {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+/// Whether DPDK is there. With `LINECARD_REQUIRE_DPDK` it must be.
+pub(crate) fn is_there() -> bool {
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join("dpdk-testpmd").exists())
+    });
+    assert!(
+        found || std::env::var_os("LINECARD_REQUIRE_DPDK").is_none(),
+        "dpdk-testpmd is required and not there"
+    );
+    if !found {
+        eprintln!("left out: there is no dpdk-testpmd");
+    }
+    found
+}
+
+impl Testpmd {
+    /// Starts it with one virtual device, forwarding what comes in back out. Waits until it does.
+    pub(crate) fn start(vdev: &str, more: &[&str]) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        assert!(cores > 1, "one core for testpmd, and one for the test");
+        let prefix = format!(
+            "linecard{}x{}",
+            std::process::id(),
+            Instant::now().elapsed().as_nanos()
+        );
+        // Line by line, although it is a pipe; `stdbuf` becomes testpmd.
+        let mut child = Command::new("stdbuf")
+            .args(["-oL", "dpdk-testpmd"])
+            .args([
+                "-l",
+                "0-1",
+                "--no-huge",
+                "-m",
+                "256",
+                "--no-pci",
+                "--no-shconf",
+            ])
+            .args([
+                "--no-telemetry",
+                "--file-prefix",
+                &prefix,
+                "--vdev",
+                vdev,
+                "--",
+            ])
+            .args([
+                "-i",
+                "--total-num-mbufs=16384",
+                "--port-topology=loop",
+                "--no-flush-rx",
+            ])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("dpdk-testpmd starts");
+        let stdin = child.stdin.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let (to, lines) = channel();
+        // Ends with testpmd's output.
+        thread::spawn(move || {
+            let mut line = Vec::new();
+            while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                line.clear();
+                if to.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut testpmd = Self {
+            child,
+            stdin,
+            lines,
+            seen: Vec::new(),
+        };
+        testpmd.command("start");
+        testpmd.wait_for("io packet forwarding", Duration::from_secs(20));
+        testpmd
+    }
+
+    pub(crate) fn command(&mut self, command: &str) {
+        // One that has died says so by what it prints no more.
+        let _ = writeln!(self.stdin, "{command}");
+        let _ = self.stdin.flush();
+    }
+
+    /// The first line with this text, and those before it since the last time.
+    pub(crate) fn wait_for(&mut self, text: &str, patience: Duration) -> String {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                let seen = self.seen.join("\n");
+                panic!("testpmd did not say `{text}` in {patience:?}; it said:\n{seen}");
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Stops forwarding; gives how many packets it had no room to send.
+    pub(crate) fn stop(&mut self) -> u64 {
+        self.command("stop");
+        let line = self.wait_for("TX-dropped:", Duration::from_secs(10));
+        let rest = line.split("TX-dropped:").nth(1).unwrap_or_default();
+        let digits: String = rest
+            .trim_start()
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse().unwrap_or(0)
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Testpmd {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
