@@ -5,7 +5,7 @@
 //!  generator ── sender ── s0 ═ r0 ── router ── r1 ═ d0 ── receiver ── checker
 //! ```
 //!
-//! `LINECARD_SOAK_VETH` is the number of packets; by default there are few, and `.ci/check soak`
+//! `LINECARD_SOAK_VETH` is the number of packets; by default there are few, and `.ci/check veth-soak`
 //! sends 10^7. Needs root.
 
 use core::net::Ipv4Addr;
