@@ -2,13 +2,16 @@
 //! `vhost-user`).
 //!
 //! - [`Server`]: the device's side. A virtual machine plugs into this port.
+//! - [`VhostUser`]: the driver's side. A back end such as DPDK's vhost is a device like any other.
 //!
 //! The protocol is that of the [QEMU project], by the crate `vhost`.
 //!
 //! [QEMU project]: https://www.qemu.org/docs/master/interop/vhost-user.html
 
+mod client;
 mod memory;
 mod server;
 mod sigbus;
 
+pub use client::{Kick, SharedMemory, VhostUser};
 pub use server::{Server, ServerConfig, ServerError, ServerRx, ServerStatus, ServerTx};
