@@ -121,6 +121,8 @@ pub enum DeviceError {
     TooManyAccounts,
     /// The device is gone.
     Gone,
+    /// The device cannot be used, or did not do what it was asked, as this says.
+    Refused(&'static str),
     /// The device did not do what it must in this time.
     TimedOut(Duration),
     /// The operating system refused: what was asked, and its error number.
@@ -146,6 +148,7 @@ impl fmt::Display for DeviceError {
             Self::Unsuitable(why) => write!(f, "the pool does not suit the device: {why}"),
             Self::TooManyAccounts => f.write_str("the pool has no account left for the queue"),
             Self::Gone => f.write_str("the device is gone"),
+            Self::Refused(why) => write!(f, "the device cannot be used: {why}"),
             Self::TimedOut(after) => write!(f, "the device did not answer within {after:?}"),
             Self::System { call, errno } => write!(f, "{call} failed with error {errno}"),
         }

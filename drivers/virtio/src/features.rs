@@ -104,6 +104,16 @@ bitflags! {
     }
 }
 
+impl Features {
+    /// All that have a name here.
+    #[must_use]
+    pub(crate) fn all_named() -> Self {
+        Self::all()
+            .iter_names()
+            .fold(Self::empty(), |all, (_, feature)| all | feature)
+    }
+}
+
 bitflags! {
     /// The device status field (VIRTIO 1.2, section 2.1).
     ///

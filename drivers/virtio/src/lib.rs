@@ -2,7 +2,9 @@
 //!
 //! - [`transport`]: how a device is reached, and what another bus implements;
 //! - [`queue`]: the rings;
-//! - `vhost_user` (Linux, feature `vhost-user`): rings shared with another process.
+//! - [`net`]: the network device;
+//! - `vhost_user` (Linux, feature `vhost-user`): rings shared with another process;
+//! - `fake` (feature `test-utils`): a device that is none.
 //!
 //! The sections named are those of the [specification], version 1.2.
 //!
@@ -13,7 +15,14 @@
 #[cfg(any(test, feature = "test-utils", feature = "vhost-user"))]
 extern crate std;
 
+#[cfg(any(test, feature = "test-utils"))]
+pub mod fake;
 mod features;
+#[allow(unsafe_code)]
+mod lock;
+#[allow(unsafe_code)]
+pub mod net;
+#[allow(unsafe_code)]
 pub mod queue;
 #[allow(unsafe_code)]
 pub mod transport;

@@ -1,0 +1,537 @@
+//! The receiving half of a queue pair.
+
+use core::fmt;
+
+use linecard::device::{RxQueue, RxStats};
+use linecard::mempool::{Account, Cache, DeviceAddress, Frame, FrameIndex, Pool};
+use linecard::packet::{BurstView, Offloads, Packet};
+use linecard::platform::Dma;
+
+use super::adapter::Adapter;
+use super::frames::Frames;
+use super::header::{self, Header};
+use super::ring::{Bell, Ring, for_each_kind};
+use crate::queue::{Buffer, Fault, Used, Virtqueue};
+use crate::{Doorbell, Features, Transport};
+
+/// Receives the packets of one queue.
+///
+/// It keeps the queue stocked with free frames, and gives those that the device filled. A device that
+/// breaks the rules ends with a [fault](Self::fault), and nothing more is taken from it until
+/// [`reset`](linecard::device::Device::reset). Dropped, its frames go back to the pool as soon as
+/// the device has let go of them: see [`Adapter`].
+///
+/// ```
+/// # #[cfg(feature = "test-utils")] {
+/// use linecard::{device::RxQueue, mempool::Cache, packet::Burst};
+/// use linecard_virtio::{Transport, net::NetRx};
+/// use linecard::platform::Dma;
+///
+/// fn first<'p, T: Transport, D: Dma>(rx: &mut NetRx<'_, 'p, T, D>, cache: &mut Cache<'p>) -> usize {
+///     let mut burst: Burst = Burst::new();
+///     while rx.rx_burst(cache, &mut burst) == 0 && rx.fault().is_none() {}
+///     let received = burst.len();
+///     burst.free(cache);
+///     received
+/// }
+/// # }
+/// ```
+pub struct NetRx<'d, 'p, T: Transport, D: Dma, const N: usize = 256, const Q: usize = 1> {
+    adapter: &'d Adapter<'p, T, D, N, Q>,
+    frames: Frames<'p, 'd, D>,
+    pair: u16,
+    /// Taken when the queue is dropped.
+    inner: Option<Receiver<'p, T::Doorbell, N>>,
+    stats: RxStats,
+}
+
+/// What outlives a dropped handle, until the device has let go of the queue.
+#[derive(Debug)]
+pub(super) struct Receiver<'p, B, const N: usize> {
+    pub(super) ring: Ring<N>,
+    pub(super) bell: Bell<B>,
+    pub(super) account: Account<'p>,
+    pub(super) layout: Layout,
+    /// A packet of which some buffers have not come yet.
+    partial: Option<Partial<'p>>,
+}
+
+/// A packet of several buffers under way.
+#[derive(Debug)]
+struct Partial<'p> {
+    packet: Packet<'p>,
+    /// Buffers that are to come.
+    missing: u16,
+}
+
+/// Where in a frame the device writes.
+///
+/// The header begins on a cache line and the packet right behind it, so that the header, and of
+/// the packet what a forwarder looks at, are in one line. Frames begin at different lines by
+/// colour, as the pool's do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    /// From the frame's start to the buffer, in bytes, before its colour.
+    start: usize,
+    colours: u32,
+    header: usize,
+    /// Bytes of a buffer.
+    room: u32,
+    /// `VIRTIO_NET_F_MRG_RXBUF`.
+    merge: bool,
+    /// `VIRTIO_NET_F_GUEST_CSUM`.
+    checksum: bool,
+}
+
+impl Layout {
+    pub(super) fn new(pool: &Pool<'_>, features: Features) -> Self {
+        let colours = pool.config().colours;
+        let start = pool.data_offset();
+        let last = start + colours.saturating_sub(1) * 64;
+        Self {
+            start,
+            colours: (colours as u32).saturating_sub(1),
+            header: header_len(features),
+            room: pool.frame_size().saturating_sub(last) as u32,
+            merge: features.contains(Features::MRG_RXBUF),
+            checksum: features.contains(Features::GUEST_CSUM),
+        }
+    }
+
+    /// The longest packet that one buffer holds, in bytes.
+    pub(super) const fn longest(&self) -> usize {
+        (self.room as usize).saturating_sub(self.header)
+    }
+
+    /// From a frame's start to its buffer, in bytes.
+    #[inline(always)]
+    const fn offset(&self, frame: FrameIndex) -> usize {
+        self.start + ((frame.0 & self.colours) << 6) as usize
+    }
+}
+
+/// Bytes that precede a packet.
+pub(super) const fn header_len(features: Features) -> usize {
+    match features.contains(Features::HASH_REPORT) {
+        true => Header::LEN_WITH_HASH,
+        false => Header::LEN,
+    }
+}
+
+impl<'p, B: Doorbell, const N: usize> Receiver<'p, B, N> {
+    pub(super) const fn new(
+        ring: Ring<N>,
+        bell: Bell<B>,
+        account: Account<'p>,
+        layout: Layout,
+    ) -> Self {
+        Self {
+            ring,
+            bell,
+            account,
+            layout,
+            partial: None,
+        }
+    }
+
+    /// Gives all frames to the pool's shared list.
+    ///
+    /// # Safety
+    ///
+    /// The device has let go of the queue and its buffers.
+    pub(super) unsafe fn release(mut self) {
+        let account = &self.account;
+        self.ring.abandon(|token| {
+            // SAFETY: the token was in the queue, so the frame was posted through this account and
+            // not received since; the device has let go of it (the caller's promise).
+            unsafe { account.unpost_shared(&[FrameIndex(token)]) };
+        });
+    }
+
+    /// Posts free frames where there are descriptors for them, all published at once.
+    pub(super) fn refill<V: Virtqueue, D: Dma>(
+        port: Port<'_, 'p, '_, B, D>,
+        queue: &mut V,
+        cache: &mut Cache<'p>,
+        stats: &mut RxStats,
+    ) {
+        let Port {
+            bell,
+            account,
+            layout,
+            frames,
+        } = port;
+        loop {
+            let want = usize::from(queue.free()).min(BATCH);
+            let mut posted = [FrameIndex::default(); BATCH];
+            let posted = posted.get_mut(..want).unwrap_or(&mut []);
+            let taken = account.post(cache, posted);
+            for &frame in posted.iter().take(taken) {
+                let offset = layout.offset(frame);
+                frames.hand_over(frame, offset, layout.room as usize);
+                let address = frames.address(frame, offset, layout.room as usize);
+                let buffer = Buffer {
+                    addr: DeviceAddress(address.unwrap_or(0)),
+                    len: layout.room,
+                    writable: true,
+                };
+                // SAFETY: the frame was just posted, so it is nobody's but the device's until its
+                // token comes back, or the queue is released after a reset; the buffer is inside it
+                // (`Layout::new`).
+                let pushed = address.is_some() && unsafe { queue.push(buffer, frame.0) };
+                if !pushed {
+                    // SAFETY: posted above, and the device was not told of it.
+                    unsafe { account.unpost(cache, &[frame]) };
+                }
+            }
+            if taken < want {
+                stats.no_frames = stats.no_frames.wrapping_add(1);
+            }
+            if taken < BATCH {
+                break;
+            }
+        }
+        if queue.publish() {
+            stats.kicks = stats.kicks.wrapping_add(1);
+            bell.ring(queue);
+        }
+    }
+}
+
+/// What a burst needs besides the ring.
+pub(super) struct Port<'a, 'p, 'd, B, D> {
+    pub(super) bell: &'a Bell<B>,
+    pub(super) account: &'a Account<'p>,
+    pub(super) layout: &'a Layout,
+    pub(super) frames: &'a Frames<'p, 'd, D>,
+}
+
+impl<B, D> Clone for Port<'_, '_, '_, B, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B, D> Copy for Port<'_, '_, '_, B, D> {}
+
+impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
+    /// Takes what the device has filled.
+    #[inline(always)]
+    fn receive<V: Virtqueue>(
+        self,
+        queue: &mut V,
+        partial: &mut Option<Partial<'p>>,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+        stats: &mut RxStats,
+    ) -> usize {
+        if queue.fault().is_some() {
+            return 0;
+        }
+        if queue.refresh().is_err() {
+            stats.invalid = stats.invalid.wrapping_add(1);
+            return 0;
+        }
+        let (mut given, mut bytes) = (0, 0);
+        loop {
+            let want = out.room().min(BATCH);
+            let mut batch = [Used {
+                token: 0,
+                written: 0,
+            }; BATCH];
+            let mut count = 0;
+            for slot in batch.iter_mut().take(want) {
+                match queue.pop() {
+                    Ok(Some(used)) => {
+                        let frame = FrameIndex(used.token);
+                        self.frames.prefetch(frame, self.layout.offset(frame));
+                        *slot = used;
+                        count += 1;
+                    }
+                    Ok(None) => break,
+                    Err(_) => {
+                        stats.invalid = stats.invalid.wrapping_add(1);
+                        break;
+                    }
+                }
+            }
+            for &used in batch.iter().take(count) {
+                match self.accept(used, partial) {
+                    Ok(packet) => {
+                        bytes += packet.total_len();
+                        given += usize::from(out.push(packet).is_ok());
+                    }
+                    Err(Refusal::MoreToCome) => {}
+                    Err(refusal) => self.refuse(queue, used, refusal, cache, stats),
+                }
+            }
+            if count == 0 || count < want {
+                break;
+            }
+        }
+        stats.packets = stats.packets.wrapping_add(given as u64);
+        stats.bytes = stats.bytes.wrapping_add(bytes as u64);
+        given
+    }
+
+    /// Makes a packet of a buffer that the device has filled.
+    #[inline(always)]
+    fn accept(self, used: Used, partial: &mut Option<Partial<'p>>) -> Result<Packet<'p>, Refusal> {
+        let Layout { header, room, .. } = *self.layout;
+        let index = FrameIndex(used.token);
+        let offset = self.layout.offset(index);
+        let written = match used.written {
+            Used::ALL => room,
+            written => written,
+        };
+        if written > room {
+            return Err(Refusal::Posted(Fault::Length { written, room }));
+        }
+        if partial.is_some() {
+            return self.accept_more(index, offset, written, partial);
+        }
+        if (written as usize) < header {
+            return Err(Refusal::Posted(Fault::NoHeader(written)));
+        }
+        let frame = self.take(index, offset, written)?;
+        let head = frame.data().first_chunk().unwrap_or(&[0; Header::LEN]);
+        // Nearly every header is this: nothing to say, and one buffer.
+        let [flags, gso_type, .., buffers, buffers_high] = *head;
+        let buffers = u16::from_le_bytes([buffers, buffers_high]);
+        let plain = flags | gso_type == 0 && (buffers <= 1 || !self.layout.merge);
+        if plain && header == Header::LEN {
+            return Ok(strip(frame, header, Offloads::empty()));
+        }
+        self.accept_unusual(frame, partial)
+    }
+
+    /// Takes a frame from the device.
+    #[inline(always)]
+    fn take(self, index: FrameIndex, offset: usize, written: u32) -> Result<Frame<'p>, Refusal> {
+        let (len, room) = (written as usize, self.layout.room);
+        self.frames.take_over(index, offset, len);
+        // SAFETY: the token came out of the queue, so this frame was posted through this account and
+        // not received since (the queue gives a token once), and the device has given it back.
+        let frame = unsafe { self.account.receive(index, offset, len) };
+        // It is of the pool, and `written` is at most `room`.
+        frame.ok_or(Refusal::Posted(Fault::Length { written, room }))
+    }
+
+    /// A packet with a checksum verdict, a hash, or several buffers.
+    #[inline(never)]
+    fn accept_unusual(
+        self,
+        frame: Frame<'p>,
+        partial: &mut Option<Partial<'p>>,
+    ) -> Result<Packet<'p>, Refusal> {
+        let head = frame.data().first_chunk().unwrap_or(&[0; Header::LEN]);
+        let head = Header::read(head);
+        // Segments were not negotiated, and may be longer than anybody expects.
+        if head.gso_type != 0 {
+            return Err(Refusal::Segment);
+        }
+        let buffers = if self.layout.merge {
+            head.num_buffers
+        } else {
+            1
+        };
+        if buffers > MOST_BUFFERS {
+            return Err(Refusal::Freed(Fault::Buffers(buffers)));
+        }
+        let offloads = match self.layout.checksum {
+            true => head.offloads(),
+            false => Offloads::empty(),
+        };
+        let hash = match self.layout.header {
+            Header::LEN_WITH_HASH => frame.data().first_chunk().and_then(header::hash),
+            _ => None,
+        };
+        let mut packet = strip(frame, self.layout.header, offloads);
+        if let Some(hash) = hash {
+            packet.hash = hash;
+            packet.offloads |= Offloads::HASH;
+        }
+        if buffers <= 1 {
+            return Ok(packet);
+        }
+        *partial = Some(Partial {
+            packet,
+            missing: buffers - 1,
+        });
+        Err(Refusal::MoreToCome)
+    }
+
+    /// A further buffer of a packet. It has no header.
+    #[inline(never)]
+    fn accept_more(
+        self,
+        index: FrameIndex,
+        offset: usize,
+        written: u32,
+        partial: &mut Option<Partial<'p>>,
+    ) -> Result<Packet<'p>, Refusal> {
+        let frame = self.take(index, offset, written)?;
+        let Some(mut under_way) = partial.take() else {
+            return Err(Refusal::MoreToCome);
+        };
+        // It is of the same pool, so it is taken.
+        let _ = under_way.packet.frame_mut().chain(frame);
+        under_way.missing = under_way.missing.saturating_sub(1);
+        if under_way.missing == 0 {
+            return Ok(under_way.packet);
+        }
+        *partial = Some(under_way);
+        Err(Refusal::MoreToCome)
+    }
+
+    /// Counts what cannot be, and puts the queue out of service where it can no longer be
+    /// understood.
+    #[cold]
+    #[inline(never)]
+    fn refuse<V: Virtqueue>(
+        self,
+        queue: &mut V,
+        used: Used,
+        refusal: Refusal,
+        cache: &mut Cache<'p>,
+        stats: &mut RxStats,
+    ) {
+        stats.invalid = stats.invalid.wrapping_add(1);
+        match refusal {
+            Refusal::MoreToCome | Refusal::Segment => {}
+            Refusal::Freed(fault) => queue.fail(fault),
+            Refusal::Posted(fault) => {
+                queue.fail(fault);
+                // SAFETY: its token came out of the queue, so the frame was posted through this
+                // account, and it was not received since: that is what `Posted` says. The device has
+                // given it back.
+                unsafe { self.account.unpost(cache, &[FrameIndex(used.token)]) };
+            }
+        }
+    }
+}
+
+/// Why a buffer makes no packet.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    /// It was one of several.
+    MoreToCome,
+    /// It was a segment; it was dropped.
+    Segment,
+    /// The device broke a rule; the frame is still posted.
+    Posted(Fault),
+    /// The device broke a rule; the frame was freed.
+    Freed(Fault),
+}
+
+/// Takes the header off.
+#[inline(always)]
+fn strip<'p>(mut frame: Frame<'p>, header: usize, offloads: Offloads) -> Packet<'p> {
+    // It is there: looked at before.
+    let _ = frame.trim_front(header);
+    let mut packet = Packet::new(frame);
+    packet.offloads = offloads;
+    packet
+}
+
+impl<'d, 'p, T: Transport, D: Dma, const N: usize, const Q: usize> NetRx<'d, 'p, T, D, N, Q> {
+    pub(super) fn new(
+        adapter: &'d Adapter<'p, T, D, N, Q>,
+        frames: Frames<'p, 'd, D>,
+        pair: u16,
+        inner: Receiver<'p, T::Doorbell, N>,
+    ) -> Self {
+        Self {
+            adapter,
+            frames,
+            pair,
+            inner: Some(inner),
+            stats: RxStats::default(),
+        }
+    }
+
+    /// What the device did that put this queue out of service.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.inner.as_ref().and_then(|inner| inner.ring.fault())
+    }
+
+    /// The number of the queue pair.
+    #[must_use]
+    pub fn pair(&self) -> u16 {
+        self.pair
+    }
+
+    /// Posts free frames; at set-up.
+    pub(super) fn stock(&mut self, cache: &mut Cache<'p>) {
+        let Some(inner) = &mut self.inner else { return };
+        let port = Port {
+            bell: &inner.bell,
+            account: &inner.account,
+            layout: &inner.layout,
+            frames: &self.frames,
+        };
+        for_each_kind!(&mut inner.ring, queue => {
+            Receiver::<_, N>::refill(port, queue, cache, &mut self.stats);
+        });
+    }
+}
+
+impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> RxQueue<'p>
+    for NetRx<'_, 'p, T, D, N, Q>
+{
+    #[inline]
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        let Some(inner) = &mut self.inner else {
+            return 0;
+        };
+        let port = Port {
+            bell: &inner.bell,
+            account: &inner.account,
+            layout: &inner.layout,
+            frames: &self.frames,
+        };
+        for_each_kind!(&mut inner.ring, queue => {
+            let given = port.receive(queue, &mut inner.partial, cache, out, &mut self.stats);
+            let short = queue.free() >= REFILL_AT || queue.in_flight() == 0;
+            if short && queue.fault().is_none() {
+                Receiver::<_, N>::refill(port, queue, cache, &mut self.stats);
+            }
+            given
+        })
+    }
+
+    fn stats(&self) -> RxStats {
+        self.stats
+    }
+}
+
+impl<T: Transport, D: Dma, const N: usize, const Q: usize> Drop for NetRx<'_, '_, T, D, N, Q> {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take() {
+            self.adapter.park_rx(self.pair, inner);
+        }
+    }
+}
+
+impl<T: Transport, D: Dma, const N: usize, const Q: usize> fmt::Debug
+    for NetRx<'_, '_, T, D, N, Q>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetRx")
+            .field("pair", &self.pair)
+            .field("fault", &self.fault())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Buffers taken, or frames posted, at a time.
+const BATCH: usize = 64;
+
+/// Buffers that one packet may be in: more than the 64 KiB that an IP packet can have, in the
+/// smallest of frames.
+const MOST_BUFFERS: u16 = 64;
+
+/// Descriptors that are free before frames are posted: a burst.
+const REFILL_AT: u16 = 32;

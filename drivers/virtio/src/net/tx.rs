@@ -1,0 +1,423 @@
+//! The sending half of a queue pair.
+
+use core::fmt;
+use core::sync::atomic::Ordering;
+
+use linecard::device::{TxQueue, TxStats};
+use linecard::mempool::{Account, Cache, DeviceAddress, FrameIndex};
+use linecard::packet::{BurstView, Offloads, Packet};
+use linecard::platform::Dma;
+
+use super::adapter::Adapter;
+use super::chains::Chains;
+use super::frames::Frames;
+use super::header::Header;
+use super::ring::{Bell, Ring, for_each_kind};
+use super::special;
+use crate::queue::{Buffer, Fault, Virtqueue};
+use crate::{Doorbell, Transport};
+
+/// Sends packets through one queue.
+///
+/// A packet in one frame goes out in one descriptor, its header written into its headroom; one in
+/// several frames as a chain, or as one descriptor with a table where that was negotiated. A device
+/// that breaks the rules ends with a [fault](Self::fault), and takes nothing more until
+/// [`reset`](linecard::device::Device::reset). Dropped, its frames go back to the pool as soon as
+/// the device has let go of them: see [`Adapter`].
+///
+/// ```
+/// use linecard::{device::TxQueue, mempool::Cache, packet::Burst, platform::Dma};
+/// use linecard_virtio::{Transport, net::NetTx};
+///
+/// fn send_all<'p, T: Transport, D: Dma>(
+///     tx: &mut NetTx<'_, 'p, T, D>,
+///     cache: &mut Cache<'p>,
+///     burst: &mut Burst<'p>,
+/// ) {
+///     while !burst.is_empty() && tx.fault().is_none() {
+///         tx.tx_burst(cache, burst);
+///     }
+/// }
+/// ```
+pub struct NetTx<'d, 'p, T: Transport, D: Dma, const N: usize = 256, const Q: usize = 1> {
+    adapter: &'d Adapter<'p, T, D, N, Q>,
+    frames: Frames<'p, 'd, D>,
+    pair: u16,
+    /// Taken when the queue is dropped.
+    inner: Option<Sender<'p, T::Doorbell, N>>,
+    stats: TxStats,
+}
+
+/// What outlives a dropped handle, until the device has let go of the queue.
+#[derive(Debug)]
+pub(super) struct Sender<'p, B, const N: usize> {
+    pub(super) ring: Ring<N>,
+    pub(super) bell: Bell<B>,
+    pub(super) account: Account<'p>,
+    pub(super) chains: Chains,
+    pub(super) limits: Limits,
+}
+
+/// What packets have to be like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The longest frame in bytes, without header.
+    pub(super) longest: usize,
+    /// Bytes of header in front of a packet.
+    pub(super) header: usize,
+    /// `VIRTIO_NET_F_CSUM`.
+    pub(super) checksum: bool,
+}
+
+impl<'p, B: Doorbell, const N: usize> Sender<'p, B, N> {
+    /// Gives all frames to the pool's shared list.
+    ///
+    /// # Safety
+    ///
+    /// The device has let go of the queue and its buffers.
+    pub(super) unsafe fn release(mut self) {
+        let (account, chains) = (&self.account, &mut self.chains);
+        self.ring.abandon(|token| {
+            let free = |frames: &[FrameIndex]| {
+                // SAFETY: the token was in the queue, so the frames were sent through this account
+                // and not completed since; the device has let go of them (the caller's promise).
+                unsafe { account.complete_shared(frames) };
+            };
+            match place_of(token) {
+                Some(place) => free(&chains.give_back(place)),
+                None => free(&[FrameIndex(token)]),
+            }
+        });
+    }
+}
+
+/// What a burst needs besides the ring.
+pub(super) struct Port<'a, 'p, 'd, B, D> {
+    pub(super) bell: &'a Bell<B>,
+    pub(super) account: &'a Account<'p>,
+    pub(super) chains: &'a mut Chains,
+    pub(super) limits: Limits,
+    pub(super) frames: &'a Frames<'p, 'd, D>,
+    pub(super) stats: &'a mut TxStats,
+}
+
+impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
+    /// Frees what the device has sent; gives how many frames.
+    #[inline]
+    pub(super) fn reap<V: Virtqueue>(&mut self, queue: &mut V, cache: &mut Cache<'p>) -> usize {
+        if queue.fault().is_some() {
+            return 0;
+        }
+        if queue.refresh().is_err() {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            return 0;
+        }
+        let (mut packets, mut freed) = (0, 0);
+        let mut ended = false;
+        while !ended {
+            let mut done = [FrameIndex::default(); BATCH];
+            let mut count = 0;
+            for slot in &mut done {
+                let Some(token) = self.next_done(queue, cache, &mut packets, &mut freed) else {
+                    ended = true;
+                    break;
+                };
+                *slot = FrameIndex(token);
+                count += 1;
+            }
+            // SAFETY: the tokens came out of the queue, so these frames were sent through this
+            // account and not completed since (the queue gives a token once), and the device has
+            // given them back.
+            freed += unsafe {
+                self.account
+                    .complete(cache, done.get(..count).unwrap_or(&[]))
+            };
+        }
+        self.stats.completed = self.stats.completed.wrapping_add(packets);
+        freed
+    }
+
+    /// The next packet in one frame that the device has sent; those of several are freed on the way.
+    #[inline(always)]
+    fn next_done<V: Virtqueue>(
+        &mut self,
+        queue: &mut V,
+        cache: &mut Cache<'p>,
+        packets: &mut u64,
+        freed: &mut usize,
+    ) -> Option<u32> {
+        loop {
+            let used = match queue.pop() {
+                Ok(used) => used?,
+                Err(_) => {
+                    self.stats.invalid = self.stats.invalid.wrapping_add(1);
+                    return None;
+                }
+            };
+            *packets += 1;
+            match place_of(used.token) {
+                None => return Some(used.token),
+                Some(place) => *freed += self.free_chain(place, cache),
+            }
+        }
+    }
+
+    #[cold]
+    fn free_chain(&mut self, place: u8, cache: &mut Cache<'p>) -> usize {
+        let frames = self.chains.give_back(place);
+        // SAFETY: as in `reap`: the place's frames were sent together under the one token.
+        unsafe { self.account.complete(cache, &frames) }
+    }
+
+    /// Sends packets that are each [plain](Self::is_plain), and for which there is room.
+    #[inline(always)]
+    fn send<V: Virtqueue>(
+        &mut self,
+        queue: &mut V,
+        cache: &mut Cache<'p>,
+        packets: impl Iterator<Item = Packet<'p>>,
+    ) {
+        let header = self.limits.header;
+        let (mut sent, mut bytes) = (0, 0);
+        for packet in packets {
+            let len = packet.len();
+            let mut frame = packet.into_frame();
+            // There is headroom: `is_plain`.
+            let ready = frame.prepend(header).map(clear).is_ok();
+            let offset = frame.offset();
+            let pushed = match self.account.send(frame) {
+                Ok(index) => {
+                    let whole = len.wrapping_add(header);
+                    self.frames.hand_over(index, offset, whole);
+                    let address = self.frames.address(index, offset, whole);
+                    let buffer = Buffer {
+                        addr: DeviceAddress(address.unwrap_or(0)),
+                        len: whole as u32,
+                        writable: false,
+                    };
+                    let ready = ready && address.is_some();
+                    // SAFETY: the frame was just sent, so it is nobody's but the device's until its
+                    // token comes back, or the queue is released after a reset; the buffer is its
+                    // window.
+                    let pushed = ready && unsafe { queue.push(buffer, index.0) };
+                    if !pushed {
+                        // SAFETY: sent above, and the device was not told of it.
+                        unsafe { self.account.complete(cache, &[index]) };
+                    }
+                    pushed
+                }
+                Err(frame) => {
+                    cache.free(frame);
+                    false
+                }
+            };
+            sent += u64::from(pushed);
+            bytes += if pushed { len as u64 } else { 0 };
+            if !pushed {
+                self.stats.errors = self.stats.errors.wrapping_add(1);
+            }
+        }
+        self.stats.packets = self.stats.packets.wrapping_add(sent);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+    }
+
+    /// Whether a packet goes out as it is: one frame of this pool with room for the header, of a
+    /// length that the device takes, and nothing asked of the device.
+    #[inline(always)]
+    fn is_plain(&self, packet: &Packet<'p>) -> bool {
+        let Limits {
+            longest, header, ..
+        } = self.limits;
+        !packet.is_chained()
+            && core::ptr::eq(packet.frame().pool(), self.frames.pool())
+            && !packet.offloads.intersects(ASKS)
+            && packet.len().wrapping_sub(ETHERNET_HEADER) <= longest.wrapping_sub(ETHERNET_HEADER)
+            && packet.headroom() >= header
+    }
+
+    /// Takes packets from the front, as many as there is room for.
+    #[inline(always)]
+    fn send_burst<V: Virtqueue>(
+        &mut self,
+        queue: &mut V,
+        cache: &mut Cache<'p>,
+        packets: &mut BurstView<'p>,
+    ) -> usize {
+        let mut taken = 0;
+        loop {
+            let room = usize::from(queue.free());
+            let plain = packets
+                .iter()
+                .take(room)
+                .take_while(|packet| self.is_plain(packet))
+                .count();
+            self.send(queue, cache, packets.drain_front(plain));
+            taken += plain;
+            // What stopped it is not plain, or there is no room.
+            if packets.is_empty()
+                || usize::from(queue.free()) == 0
+                || !special::send(self, queue, cache, packets)
+            {
+                break;
+            }
+            taken += 1;
+        }
+        if queue.publish() {
+            self.stats.kicks = self.stats.kicks.wrapping_add(1);
+            self.bell.ring(queue);
+        }
+        if !packets.is_empty() {
+            self.stats.full = self.stats.full.wrapping_add(1);
+        }
+        taken
+    }
+}
+
+/// Writes the header of a packet of which there is nothing to say.
+#[inline(always)]
+fn clear(header: &mut [u8]) {
+    if let Some(plain) = header.first_chunk_mut() {
+        *plain = [0; Header::LEN];
+    }
+    for byte in header.iter_mut().skip(Header::LEN) {
+        *byte = 0;
+    }
+}
+
+impl<'d, 'p, T: Transport, D: Dma, const N: usize, const Q: usize> NetTx<'d, 'p, T, D, N, Q> {
+    pub(super) fn new(
+        adapter: &'d Adapter<'p, T, D, N, Q>,
+        frames: Frames<'p, 'd, D>,
+        pair: u16,
+        inner: Sender<'p, T::Doorbell, N>,
+    ) -> Self {
+        Self {
+            adapter,
+            frames,
+            pair,
+            inner: Some(inner),
+            stats: TxStats::default(),
+        }
+    }
+
+    /// What the device did that put this queue out of service.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.inner.as_ref().and_then(|inner| inner.ring.fault())
+    }
+
+    /// The number of the queue pair.
+    #[must_use]
+    pub fn pair(&self) -> u16 {
+        self.pair
+    }
+}
+
+impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> TxQueue<'p>
+    for NetTx<'_, 'p, T, D, N, Q>
+{
+    #[inline]
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        if self.adapter.gone.load(Ordering::Relaxed) {
+            return self.free_all(cache, packets);
+        }
+        let Some(inner) = &mut self.inner else {
+            return 0;
+        };
+        let mut port = Port {
+            bell: &inner.bell,
+            account: &inner.account,
+            chains: &mut inner.chains,
+            limits: inner.limits,
+            frames: &self.frames,
+            stats: &mut self.stats,
+        };
+        for_each_kind!(&mut inner.ring, queue => {
+            // In large portions, so that the device's cache lines are asked for now and then and
+            // not at every burst; and before they are needed.
+            if usize::from(queue.free()) < packets.len().max(usize::from(queue.size() / 2)) {
+                port.reap(queue, cache);
+            }
+            match queue.fault() {
+                None => port.send_burst(queue, cache, packets),
+                Some(_) => 0,
+            }
+        })
+    }
+
+    #[inline]
+    fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
+        let Some(inner) = &mut self.inner else {
+            return 0;
+        };
+        let mut port = Port {
+            bell: &inner.bell,
+            account: &inner.account,
+            chains: &mut inner.chains,
+            limits: inner.limits,
+            frames: &self.frames,
+            stats: &mut self.stats,
+        };
+        for_each_kind!(&mut inner.ring, queue => port.reap(queue, cache))
+    }
+
+    fn stats(&self) -> TxStats {
+        self.stats
+    }
+}
+
+impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> NetTx<'_, 'p, T, D, N, Q> {
+    /// Frees packets that can never be sent, because the device is gone.
+    #[cold]
+    fn free_all(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        let count = packets.free(cache);
+        self.stats.link_down = self.stats.link_down.wrapping_add(count as u64);
+        count
+    }
+}
+
+impl<T: Transport, D: Dma, const N: usize, const Q: usize> Drop for NetTx<'_, '_, T, D, N, Q> {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take() {
+            self.adapter.park_tx(self.pair, inner);
+        }
+    }
+}
+
+impl<T: Transport, D: Dma, const N: usize, const Q: usize> fmt::Debug
+    for NetTx<'_, '_, T, D, N, Q>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetTx")
+            .field("pair", &self.pair)
+            .field("fault", &self.fault())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The place among the [`Chains`] that a token stands for; otherwise it is a frame's number.
+#[inline(always)]
+pub(super) const fn place_of(token: u32) -> Option<u8> {
+    match token & PLACE {
+        0 => None,
+        _ => Some(token as u8),
+    }
+}
+
+/// The token of a place.
+pub(super) const fn token_of(place: u8) -> u32 {
+    PLACE | place as u32
+}
+
+/// In a token: it is a place's. Frames are numbered up to 2^28.
+const PLACE: u32 = 1 << 30;
+
+/// What a packet may ask of a device.
+const ASKS: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
+
+/// The shortest frame in bytes: an Ethernet header.
+pub(super) const ETHERNET_HEADER: usize = 14;
+
+/// Frames freed at a time.
+const BATCH: usize = 64;
