@@ -40,6 +40,33 @@ impl Sum {
         Self(fold_64(exact_20(header)))
     }
 
+    /// Whether a header of exactly 20 bytes includes its own, right checksum; what
+    /// `Sum::of_20(header).is_valid()` says, in fewer instructions.
+    ///
+    /// ```
+    /// use linecard::wire::checksum::Sum;
+    ///
+    /// let mut header = [0x45; 20];
+    /// header[10..12].copy_from_slice(&Sum::of_20_except::<10>(&header).checksum().to_be_bytes());
+    /// assert!(Sum::is_valid_20(&header));
+    /// header[0] ^= 1;
+    /// assert!(!Sum::is_valid_20(&header));
+    /// assert!(!Sum::is_valid_20(&[0; 20]));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn is_valid_20(header: &[u8; 20]) -> bool {
+        let ([a, b], [c, d, e, f]) = header.as_chunks::<8>() else {
+            return false;
+        };
+        // 2^16 - 1 divides 2^64 - 1, so that the carry of a 64-bit sum is worth 1 as well.
+        let (sum, carry) = u64::from_le_bytes(*a).overflowing_add(u64::from_le_bytes(*b));
+        let rest = u32::from_le_bytes([*c, *d, *e, *f]) as u64;
+        let (sum, last) = sum.overflowing_add(rest + carry as u64);
+        // After that carry the sum is below 2^33.
+        is_multiple_of_65535(sum.wrapping_add(last as u64))
+    }
+
     /// The sum of `bytes` with the two at `field` taken as zero: what a checksum field is computed
     /// from, without first clearing it.
     ///
@@ -274,6 +301,17 @@ const fn fold_64(sum: u64) -> u32 {
 #[inline]
 const fn fold_32(sum: u32) -> u16 {
     (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
+}
+
+/// Whether a sum is a multiple of 65535 and not zero: the checksum is right.
+///
+/// Times the inverse of 65535 modulo 2^64, each multiple gives its quotient, and all else a number
+/// above every quotient (Hacker's Delight, section 10-17).
+#[inline]
+const fn is_multiple_of_65535(sum: u64) -> bool {
+    const INVERSE: u64 = 0x0001_0001_0001_0001_u64.wrapping_neg();
+    const _: () = assert!(INVERSE.wrapping_mul(0xffff) == 1);
+    sum.wrapping_mul(INVERSE).wrapping_sub(1) < u64::MAX / 0xffff
 }
 
 #[cfg(test)]

@@ -83,6 +83,21 @@ fn leaving_out_the_only_content_leaves_zero() {
     assert_eq!(Sum::of_20_except::<10>(&header).value(), 0);
 }
 
+/// Both zeros of one's complement, and the most that 20 bytes can carry.
+#[test]
+fn twenty_bytes_at_the_edges() {
+    assert!(!Sum::is_valid_20(&[0; 20]));
+    assert!(Sum::is_valid_20(&[0xff; 20]));
+    for last in 0..=u8::MAX {
+        let mut header = [0xff; 20];
+        header[19] = last;
+        assert_eq!(Sum::is_valid_20(&header), last == 0xff);
+        header = [0; 20];
+        header[18..].copy_from_slice(&[0xff, last]);
+        assert_eq!(Sum::is_valid_20(&header), last == 0xff);
+    }
+}
+
 proptest! {
     #[test]
     fn agrees_with_naive_and_etherparse(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
@@ -112,6 +127,17 @@ proptest! {
     fn twenty_bytes(header in any::<[u8; 20]>(), zeros in any::<bool>()) {
         let header = if zeros { [0; 20] } else { header };
         prop_assert_eq!(Sum::of_20(&header).value(), naive(&header));
+        prop_assert_eq!(Sum::is_valid_20(&header), naive(&header) == 0xffff);
+        // Few random headers are valid: make them so, at each word in turn.
+        for at in (0..20).step_by(2) {
+            let mut filled = header;
+            filled[at..at + 2].fill(0);
+            let checksum = Sum::of(&filled).checksum();
+            filled[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
+            prop_assert_eq!(Sum::is_valid_20(&filled), naive(&filled) == 0xffff);
+            filled[at] ^= 0x10;
+            prop_assert!(!Sum::is_valid_20(&filled));
+        }
         let mut cleared = header;
         cleared[10..12].fill(0);
         prop_assert_eq!(Sum::of_20_except::<10>(&header).value(), naive(&cleared));

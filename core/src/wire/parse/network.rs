@@ -50,7 +50,7 @@ pub(super) fn ipv4<const CHECKSUM: bool>(at: At<'_>) -> Parsed {
         return at.ends(Outcome::Truncated(Layer::Ipv4));
     };
     if header[0] == 0x45 {
-        if CHECKSUM && !Sum::of_20(header).is_valid() {
+        if CHECKSUM && !Sum::is_valid_20(header) {
             return at.ends(Outcome::Malformed(Check::Ipv4Checksum));
         }
         return ipv4_payload(at, Kinds::IPV4, header, 20);
