@@ -31,8 +31,10 @@ pub struct PoolConfig {
     /// up to 8.
     ///
     /// With frames a power of two apart, the headers of a burst would all fall into the same few
-    /// sets of the L1 cache. Frame *n* gets `n % colours` lines of headroom more. Frames that a
-    /// device fills begin where the device puts them.
+    /// sets of the caches. Frame *n* gets `(n / 2 ^ n / 64) % colours` lines of headroom more:
+    /// neighbours differ for the first-level cache, and those that are the size of a way of the
+    /// second-level one apart differ for that. Frames that a device fills begin where the device
+    /// puts them.
     pub colours: usize,
     /// Whether each frame's place is written down at each move.
     ///
@@ -288,7 +290,10 @@ impl<'m> Pool<'m> {
     /// Where new data begins in this frame: the offset and the frame's colour.
     #[inline]
     pub(super) const fn fresh_offset(&self, index: u32) -> u16 {
-        self.data_offset + (((index as u16) & self.colour_mask) << 6)
+        // With frames of 2 KiB, a number's lowest bit chooses between halves of the first-level
+        // cache's sets, and the lowest six between those of the second-level one's.
+        let colour = (index >> 1 ^ index >> 6) as u16 & self.colour_mask;
+        self.data_offset + (colour << 6)
     }
 
     /// The start of a frame that this pool has.

@@ -53,14 +53,31 @@ fn every_frame_is_handed_out_once() {
 
 #[test]
 fn colours_spread_the_headers() {
-    let mut memory = Memory::new(8);
+    let mut memory = Memory::new(4096);
     let pool = memory.pool();
     let frames: Vec<Frame<'_>> = core::iter::from_fn(|| pool.alloc()).collect();
     for frame in &frames {
-        assert_eq!(frame.offset(), 256 + 64 * (frame.index().0 as usize % 4));
         assert_eq!(frame.as_ptr().addr().get() % 64, 0);
         assert!(frame.tailroom() >= 1600 && frame.headroom() >= 256);
     }
+    // How many lines fall into each set of a cache with so many, and how many sets have any.
+    let crowding = |frames: &[Frame<'_>], sets: usize| {
+        let mut lines = vec![0; sets];
+        for frame in frames {
+            let line = (frame.index().0 as usize * 2048 + frame.offset()) / 64;
+            lines[line % sets] += 1;
+        }
+        let used = lines.iter().filter(|&&count| count > 0).count();
+        (used, lines.into_iter().max().unwrap_or(0))
+    };
+    let mut ordered: Vec<Frame<'_>> = frames;
+    ordered.sort_by_key(Frame::index);
+    // L1: 64 sets. Two bursts, as a worker has under way: at most 8 in a set, of 8 ways.
+    for burst in ordered.chunks_exact(64) {
+        assert_eq!(crowding(burst, 64), (8, 8));
+    }
+    // L2: 2,048 sets of 8 ways (1 MiB) keep the headers of as many frames as they can.
+    assert_eq!(crowding(&ordered[..2048], 2048), (256, 8));
 }
 
 #[test]
