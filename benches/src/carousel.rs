@@ -7,7 +7,7 @@ use linecard::ring::{Inline, spsc};
 use linecard::wire::{Header, Ipv4Header};
 
 /// The most packets on a carousel.
-pub const SEATS: usize = 16384;
+pub const SEATS: usize = 8192;
 
 /// What carries packets from where they are sent back to where they are received.
 pub type Belt<'p> = spsc::Ring<Inline<Packet<'p>, SEATS>>;

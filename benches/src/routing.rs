@@ -254,7 +254,7 @@ fn in_hand<S: Stage<'static> + 'static>(
     let pool = pool(2 * SEATS)?;
     let mut cache = Cache::new(pool, "bench", 512).map_err(text)?;
     let mut packets: Vec<Packet<'static>> = Vec::new();
-    while packets.len() < SEATS / 2 {
+    while packets.len() < SEATS {
         packets.push(Packet::new(cache.alloc().ok_or("no frame")?));
     }
     packets.sort_by_key(|packet| packet.frame().index());

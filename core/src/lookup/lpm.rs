@@ -40,4 +40,11 @@ pub trait Lpm<A: Copy>: Copy + Send + Sync {
         }
         count
     }
+
+    /// Asks for the first cache line that a look-up of `address` reads: for a caller that has
+    /// other work to do before it looks up.
+    #[inline]
+    fn prefetch(&self, address: A) {
+        let _ = address;
+    }
 }

@@ -157,6 +157,12 @@ impl<'p> Packet<'p> {
         self.frame.data_mut()
     }
 
+    /// The data of the first frame and the known layers, both to be changed.
+    #[inline]
+    pub fn data_and_layers_mut(&mut self) -> (&mut [u8], &mut Layers) {
+        (self.frame.data_mut(), &mut self.layers)
+    }
+
     /// Bytes of data in the first frame.
     #[inline]
     pub const fn len(&self) -> usize {

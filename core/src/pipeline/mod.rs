@@ -24,7 +24,7 @@ mod worker;
 
 pub use egress::{Context, Egress};
 pub use reason::DropReason;
-pub use stage::{Lot, Stage, Then};
+pub use stage::{Lot, Marks, Stage, Then};
 pub use stats::WorkerStats;
 pub use verdict::Verdict;
 pub use worker::{Worker, WorkerError};

@@ -72,6 +72,17 @@ impl<'a, 'p> Lot<'a, 'p> {
         (self.packets, self.verdicts)
     }
 
+    /// The same, and the observer's marks beside them: for a stage that marks its phases while it
+    /// has hold of packets.
+    #[inline]
+    pub fn parts_and_marks(&mut self) -> (&mut [Packet<'p>], &mut [Verdict], Marks<'_>) {
+        let observer: Option<&mut dyn Observe> = match &mut self.observer {
+            Some(observer) => Some(&mut **observer),
+            None => None,
+        };
+        (self.packets, self.verdicts, Marks(observer))
+    }
+
     /// The packets on which no stage has decided.
     #[inline]
     pub fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet<'p>, &mut Verdict)> {
@@ -100,6 +111,43 @@ impl core::fmt::Debug for Lot<'_, '_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_map()
             .entries(self.packets.iter().zip(self.verdicts.iter()))
+            .finish()
+    }
+}
+
+/// Tells a lot's observer, if it has one, of the phases of the work on it: what
+/// [`Lot::parts_and_marks`] gives.
+///
+/// ```
+/// use linecard::pipeline::{Lot, Stage};
+/// use linecard::trace::Phase;
+///
+/// struct InHalves;
+/// impl Stage<'_> for InHalves {
+///     fn process(&mut self, lot: &mut Lot<'_, '_>) {
+///         let (packets, _verdicts, mut marks) = lot.parts_and_marks();
+///         for half in packets.chunks_mut(16) {
+///             marks.mark(Phase::PARSE, half.len());
+///         }
+///     }
+/// }
+/// ```
+pub struct Marks<'a>(Option<&'a mut dyn Observe>);
+
+impl Marks<'_> {
+    /// A phase of the work on `packets` packets is done.
+    #[inline]
+    pub fn mark(&mut self, phase: Phase, packets: usize) {
+        if let Some(observer) = &mut self.0 {
+            observer.mark(phase, packets);
+        }
+    }
+}
+
+impl core::fmt::Debug for Marks<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Marks")
+            .field("observed", &self.0.is_some())
             .finish()
     }
 }

@@ -8,19 +8,49 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::table::{Key, Table};
 use super::{Hop, Interface, MAX_BURST};
-use crate::lookup::NextHop;
+use crate::lookup::{Lpm, NextHop};
 use crate::packet::{Offloads, Packet, PortId};
 use crate::pipeline::Verdict;
 use crate::wire::checksum::Sum;
 use crate::wire::{Header, Kinds, Layers};
 
+/// The plain packets of a burst, between the passes.
+pub(super) struct Plain<'a> {
+    seats: [Seat<'a>; MAX_BURST],
+}
+
+impl Plain<'_> {
+    /// None so far.
+    #[inline]
+    pub(super) const fn new() -> Self {
+        Self {
+            seats: [const {
+                Seat {
+                    head: None,
+                    room: 0,
+                }
+            }; MAX_BURST],
+        }
+    }
+}
+
+/// One packet's header, if it is plain, and the bytes of its frame behind it.
+struct Seat<'a> {
+    head: Option<&'a mut Head>,
+    room: usize,
+}
+
 /// Looks at each undecided packet. The destinations of those that are plain go into `addresses`,
 /// the others get the verdict `slow`; gives how many those are.
-#[inline]
-pub(super) fn parse(
+///
+/// Not inlined, nor is [`rewrite`]: each loop keeps the registers to itself.
+#[inline(never)]
+pub(super) fn parse<'a>(
+    routes: &impl Lpm<u32>,
     interfaces: &[Interface],
-    packets: &mut [Packet<'_>],
+    packets: &'a mut [Packet<'_>],
     verdicts: &mut [Verdict],
+    plain: &mut Plain<'a>,
     addresses: &mut [u32; MAX_BURST],
     slow: Verdict,
 ) -> usize {
@@ -28,7 +58,7 @@ pub(super) fn parse(
     let mut port = PortId(0);
     let mut mac = interfaces.first().map_or(NO_MAC, |interface| interface.key);
     let all = packets.iter_mut().zip(verdicts).zip(addresses);
-    for ((packet, verdict), address) in all {
+    for (((packet, verdict), address), seat) in all.zip(&mut plain.seats) {
         if !verdict.is_undecided() {
             continue;
         }
@@ -37,13 +67,19 @@ pub(super) fn parse(
             let interface = interfaces.get(usize::from(port.0));
             mac = interface.map_or(NO_MAC, |interface| interface.key);
         }
-        match Head::split(packet.data()) {
-            Ok((head, rest))
-                if head.is_plain(rest.len(), mac) && !packet.offloads.intersects(UNUSUAL) =>
-            {
+        let usual = !packet.offloads.intersects(UNUSUAL);
+        let (data, layers) = packet.data_and_layers_mut();
+        match Head::split_mut(data) {
+            Ok((head, rest)) if head.is_plain(rest.len(), mac) && usual => {
                 *address = head.destination.get();
-                let layers = head.layers();
-                packet.layers = layers;
+                // The answer is wanted once the whole burst has been parsed.
+                routes.prefetch(*address);
+                *layers = PLAIN;
+                if head.fragment.get() & FRAGMENT != 0 {
+                    *layers = head.fragment_layers();
+                }
+                seat.room = rest.len();
+                seat.head = Some(head);
             }
             _ => {
                 *verdict = slow;
@@ -54,50 +90,57 @@ pub(super) fn parse(
     others
 }
 
-/// Sends each packet that is still undecided by its hop; those that fit no hop get the verdict
-/// `slow`.
-#[inline]
+/// Sends each plain packet by its hop; those that fit no hop get the verdict `slow`.
+#[inline(never)]
 pub(super) fn rewrite(
     table: &Table<'_>,
-    packets: &mut [Packet<'_>],
+    plain: &mut Plain<'_>,
     verdicts: &mut [Verdict],
     addresses: &[u32; MAX_BURST],
     answers: &[Option<NextHop>; MAX_BURST],
     slow: Verdict,
 ) {
     let hops = table.hops();
-    let all = packets.iter_mut().zip(verdicts).zip(addresses).zip(answers);
-    for (((packet, verdict), address), answer) in all {
-        if !verdict.is_undecided() {
+    let all = plain.seats.iter_mut().zip(verdicts);
+    for (((seat, verdict), address), answer) in all.zip(addresses).zip(answers) {
+        let Some(head) = &mut seat.head else {
             continue;
-        }
+        };
+        // Padding counts: a frame too long for the link is cut by the slow path.
+        let len = seat.room + HEADER_LEN;
         // Entry 0 is no hop: nothing fits it.
         let entry = answer.map_or(0, |hop| usize::from(hop.index()) + 1);
-        let mut hop = hops.get(entry).copied().unwrap_or(Hop::NONE);
-        // Padding counts: a frame too long for the link is cut by the slow path.
-        let len = packet.len().wrapping_sub(ETHERNET_LEN);
-        if len > usize::from(hop.mtu) {
-            hop = connected(table, hop, *address);
-            if len > usize::from(hop.mtu) {
-                *verdict = slow;
-                continue;
+        *verdict = match hops.get(entry) {
+            Some(hop) if len <= usize::from(hop.mtu) => {
+                head.forward(hop);
+                Verdict::send(hop.port)
             }
-        }
-        if let Ok((head, _)) = Head::split_mut(packet.data_mut()) {
-            head.forward(&hop);
-        }
-        *verdict = Verdict::send(hop.port);
+            Some(hop) => connected(table, hop, *address, head, len).unwrap_or(slow),
+            None => slow,
+        };
     }
 }
 
-/// The hop of a destination that is on the link itself, if its neighbour is known.
+/// Sends a packet to a destination that is on the link itself, if its neighbour is known and the
+/// packet fits.
 #[inline(never)]
-fn connected(table: &Table<'_>, hop: Hop, address: u32) -> Hop {
+fn connected(
+    table: &Table<'_>,
+    hop: &Hop,
+    address: u32,
+    head: &mut Head,
+    len: usize,
+) -> Option<Verdict> {
     if !hop.is_connected() {
-        return Hop::NONE;
+        return None;
     }
-    let entry = table.find(Key::ipv4(hop.port, address));
-    entry.map_or(Hop::NONE, |entry| table.hop(entry))
+    let entry = table.find(Key::ipv4(hop.port, address))?;
+    let hop = table.hop(entry);
+    if len > usize::from(hop.mtu) {
+        return None;
+    }
+    head.forward(&hop);
+    Some(Verdict::send(hop.port))
 }
 
 /// An Ethernet and an IPv4 header without options, in the words in which they are read and
@@ -138,22 +181,12 @@ impl Head {
         let ttl = self.ttl_checksum.get() as u8 > 1;
         // (2): the header checksum.
         let bytes: &[u8; 34] = zerocopy::transmute_ref!(self);
-        let checksum = bytes
-            .last_chunk()
-            .is_some_and(|header| Sum::of_20(header).is_valid());
+        let checksum = bytes.last_chunk().is_some_and(Sum::is_valid_20);
         // 5.3.7: martian addresses; and multicast and broadcast, which need more thought.
         let [source, ..] = self.source;
         let [destination, ..] = self.destination.to_bytes();
-        let unicast = is_unicast(source) & is_unicast(destination);
+        let unicast = UNICAST[usize::from(source)] & UNICAST[usize::from(destination)];
         for_us && kind && whole && ttl && checksum && unicast
-    }
-
-    #[inline(always)]
-    fn layers(&self) -> Layers {
-        match self.fragment.get() & FRAGMENT {
-            0 => Layers::new(Kinds::IPV4, 14, 5),
-            _ => self.fragment_layers(),
-        }
     }
 
     #[cold]
@@ -180,10 +213,23 @@ impl Head {
 
 /// The first byte of an address is neither 0 nor 127, nor of multicast or what is beyond
 /// (RFC 1812 section 5.3.7).
-#[inline(always)]
 const fn is_unicast(first: u8) -> bool {
     first.wrapping_sub(1) < 223 && first != 127
 }
+
+/// [`is_unicast`] of each first byte: a look at it is shorter than the comparisons.
+static UNICAST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut first = 0;
+    while first < 256 {
+        table[first] = is_unicast(first as u8);
+        first += 1;
+    }
+    table
+};
+
+/// The layers of what is plain and no fragment.
+const PLAIN: Layers = Layers::new(Kinds::IPV4, 14, 5);
 
 /// What is not plain whatever the header says.
 const UNUSUAL: Offloads = Offloads::L3_BAD
@@ -193,7 +239,8 @@ const UNUSUAL: Offloads = Offloads::L3_BAD
 /// The mark of an interface that is not there, which no frame's destination matches.
 const NO_MAC: u64 = u64::MAX;
 
-const ETHERNET_LEN: usize = 14;
+/// Bytes of an IPv4 header without options.
+const HEADER_LEN: usize = 20;
 
 /// Ethertype 0x0800 and 0x45, as they lie in memory, and which bits those are.
 const KIND: u32 = 0x0045_0008;
@@ -305,8 +352,15 @@ mod tests {
 
     #[test]
     fn layers_tell_of_fragments() {
-        let layers = |offset, more| head_with(|ip| ip.set_fragment(offset, more)).layers();
-        assert_eq!(layers(0, false), Layers::new(Kinds::IPV4, 14, 5));
+        let layers = |offset, more| {
+            let head = head_with(|ip| ip.set_fragment(offset, more));
+            assert_ne!(head.fragment.get() & FRAGMENT, 0);
+            head.fragment_layers()
+        };
+        for yes in [true, false] {
+            let whole = head_with(|ip| ip.set_dont_fragment(yes));
+            assert_eq!(whole.fragment.get() & FRAGMENT, 0);
+        }
         let fragment = Kinds::IPV4 | Kinds::FRAGMENT;
         assert_eq!(layers(0, true), Layers::new(fragment, 14, 5));
         assert_eq!(layers(8, true), Layers::new(fragment, 14, 0));

@@ -95,7 +95,7 @@ use core::fmt;
 
 use crate::lookup::{Lpm, NextHop};
 use crate::packet::Packet;
-use crate::pipeline::{Context, Lot, Stage};
+use crate::pipeline::{Context, Lot, Stage, Verdict};
 use crate::platform::Instant;
 use crate::trace::Phase;
 
@@ -172,37 +172,41 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
     #[inline]
     fn passes(&mut self, lot: &mut Lot<'_, 'p>, at: usize) {
         let slow = lot.exception(SLOW);
-        let scratch = &mut self.scratch;
-        let (packets, verdicts) = part(lot, at);
-        let count = packets.len().min(verdicts.len());
-        let others = fast4::parse(self.interfaces, packets, verdicts, &mut scratch.ipv4, slow);
-        let ipv6 = match others {
-            0 => 0,
-            _ => fast6::parse(self.interfaces, packets, verdicts, &mut scratch.ipv6, slow),
-        };
-        lot.mark(Phase::PARSE);
-        if others < count {
-            let addresses = scratch.ipv4.get(..count).unwrap_or_default();
-            self.ipv4.lookup_bulk(addresses, &mut scratch.hops);
-        }
-        if ipv6 > 0 {
-            let addresses = scratch.ipv6.addresses.get(..ipv6).unwrap_or_default();
-            self.ipv6.lookup_bulk(addresses, &mut scratch.ipv6.hops);
-        }
-        lot.mark(Phase::LOOKUP);
-        let (packets, verdicts) = part(lot, at);
-        fast4::rewrite(
-            &self.table,
+        let (packets, verdicts, mut marks) = lot.parts_and_marks();
+        let (packets, verdicts) = part(packets, verdicts, at);
+        let count = packets.len();
+        let Scratch { ipv4, hops, ipv6 } = &mut self.scratch;
+        let mut plain = fast4::Plain::new();
+        let others = fast4::parse(
+            &self.ipv4,
+            self.interfaces,
             packets,
             verdicts,
-            &scratch.ipv4,
-            &scratch.hops,
+            &mut plain,
+            ipv4,
             slow,
         );
-        if ipv6 > 0 {
-            fast6::rewrite(&self.table, packets, verdicts, &scratch.ipv6, ipv6);
+        marks.mark(Phase::PARSE, count);
+        if others < count {
+            let addresses = ipv4.get(..count).unwrap_or_default();
+            self.ipv4.lookup_bulk(addresses, hops);
         }
-        lot.mark(Phase::REWRITE);
+        marks.mark(Phase::LOOKUP, count);
+        fast4::rewrite(&self.table, &mut plain, verdicts, ipv4, hops, slow);
+        marks.mark(Phase::REWRITE, count);
+        if others == 0 {
+            return;
+        }
+        // The packets have been counted once.
+        let found = fast6::parse(self.interfaces, packets, verdicts, ipv6, slow);
+        marks.mark(Phase::PARSE, 0);
+        if found > 0 {
+            let addresses = ipv6.addresses.get(..found).unwrap_or_default();
+            self.ipv6.lookup_bulk(addresses, &mut ipv6.hops);
+            marks.mark(Phase::LOOKUP, 0);
+            fast6::rewrite(&self.table, packets, verdicts, ipv6, found);
+            marks.mark(Phase::REWRITE, 0);
+        }
     }
 }
 
@@ -239,13 +243,14 @@ impl<A, B> fmt::Debug for Router<'_, '_, A, B> {
     }
 }
 
-/// The packets and verdicts from `at` on, [`MAX_BURST`] at most.
+/// The packets and verdicts from `at` on, [`MAX_BURST`] at most, and as many of the ones as of the
+/// others.
 #[inline]
 fn part<'a, 'p>(
-    lot: &'a mut Lot<'_, 'p>,
+    packets: &'a mut [Packet<'p>],
+    verdicts: &'a mut [Verdict],
     at: usize,
-) -> (&'a mut [Packet<'p>], &'a mut [crate::pipeline::Verdict]) {
-    let (packets, verdicts) = lot.parts();
+) -> (&'a mut [Packet<'p>], &'a mut [Verdict]) {
     let packets = packets.get_mut(at..).unwrap_or_default();
     let verdicts = verdicts.get_mut(at..).unwrap_or_default();
     let count = packets.len().min(verdicts.len()).min(MAX_BURST);
@@ -255,8 +260,9 @@ fn part<'a, 'p>(
     )
 }
 
-/// Packets that are worked on together; more are taken in turns.
-const MAX_BURST: usize = 256;
+/// Packets that are worked on together; more are taken in turns. What the passes note of so many
+/// stays in the first-level cache beside the packets.
+const MAX_BURST: usize = 32;
 
 /// The one exception: to the slow path.
 const SLOW: u16 = 0;

@@ -2,10 +2,12 @@
 
 use core::fmt;
 use core::hint;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::{NODE, Node, Root};
 use crate::lookup::{Lpm, NextHop};
+use crate::platform::prefetch_read;
 
 /// A view of an [`Lpm4`](super::Lpm4) for look-ups, one for each core that wants one.
 ///
@@ -40,6 +42,12 @@ impl Lpm4Reader<'_> {
             return NextHop::from_entry(entry);
         }
         self.lookup_in_node(address)
+    }
+
+    /// Asks for the cache line of the root that a look-up of `address` reads.
+    #[inline]
+    pub fn prefetch(&self, address: u32) {
+        prefetch_read(NonNull::from(&self.root[slot(address)]).cast());
     }
 
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
@@ -124,6 +132,11 @@ impl Lpm<u32> for Lpm4Reader<'_> {
 
     fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         Lpm4Reader::lookup_bulk(self, addresses, answers)
+    }
+
+    #[inline]
+    fn prefetch(&self, address: u32) {
+        Lpm4Reader::prefetch(self, address);
     }
 }
 

@@ -47,7 +47,8 @@ impl Sum {
     /// use linecard::wire::checksum::Sum;
     ///
     /// let mut header = [0x45; 20];
-    /// header[10..12].copy_from_slice(&Sum::of_20_except::<10>(&header).checksum().to_be_bytes());
+    /// let checksum = Sum::of_20_except::<10>(&header).checksum();
+    /// header[10..12].copy_from_slice(&checksum.to_be_bytes());
     /// assert!(Sum::is_valid_20(&header));
     /// header[0] ^= 1;
     /// assert!(!Sum::is_valid_20(&header));
