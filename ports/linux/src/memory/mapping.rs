@@ -1,4 +1,4 @@
-//! One anonymous mapping: made, aligned, touched, locked, unmapped.
+//! One mapping, anonymous or of a memfd: made, aligned, touched, locked, unmapped.
 //!
 //! The layout when it is not on hugetlb pages:
 //!
@@ -13,7 +13,7 @@
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 
 use rustix::io::Errno;
@@ -22,6 +22,7 @@ use rustix::mm::{self, Advice, MapFlags, MprotectFlags, ProtFlags};
 use super::error::MemoryError;
 use super::hugetlb::HugePages;
 use super::pages::{PagePolicy, Pages};
+use super::shared::{self, Memfd};
 
 /// Memory that belongs to this value alone: zeroed, touched, aligned to 2 MiB or better.
 ///
@@ -47,6 +48,8 @@ pub struct Mapping {
     purpose: &'static str,
     pages: Pages,
     locked: bool,
+    /// What another process would map.
+    file: Option<File>,
 }
 
 impl Mapping {
@@ -79,19 +82,47 @@ impl Mapping {
             return Ok(mapping);
         }
         let mapping = Self::ordinary(purpose, bytes, policy)?;
-        if policy == PagePolicy::Require && !mapping.pages.is_huge() {
-            let transparent = match mapping.pages {
-                Pages::Transparent { huge, .. } => huge,
-                _ => 0,
-            };
-            return Err(MemoryError::NoHugePages {
-                purpose,
-                bytes: mapping.len,
-                found: HugePages::of(HugePages::SIZE_2M),
-                transparent,
-            });
-        }
+        mapping.check(policy)?;
         Ok(mapping)
+    }
+
+    /// As [`new`](Self::new), in a [`file`](Self::file) that another process can map too. 1 GiB
+    /// pages are not tried.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn shared(
+        purpose: &'static str,
+        bytes: usize,
+        policy: PagePolicy,
+    ) -> Result<Self, MemoryError> {
+        if bytes == 0 {
+            return Err(MemoryError::Empty { purpose });
+        }
+        if bytes > isize::MAX as usize / 4 {
+            return Err(MemoryError::TooLarge { purpose, bytes });
+        }
+        if policy != PagePolicy::Never
+            && let Some(memfd) = Memfd::huge(bytes)
+            && let Ok(mapping) = Self::of_file(purpose, memfd)
+            && mapping.touch(mapping.len).is_ok()
+        {
+            return Ok(mapping);
+        }
+        let refused = |call| shared::refused(purpose, bytes, call);
+        let memfd = Memfd::small(bytes).map_err(refused("memfd_create"))?;
+        let mut mapping = Self::of_file(purpose, memfd).map_err(refused("mmap"))?;
+        mapping
+            .settle(policy)
+            .map_err(|error| refused("madvise")(error.into()))?;
+        mapping.check(policy)?;
+        Ok(mapping)
+    }
+
+    /// The file that the memory is in, from its start, if it is [`shared`](Self::shared).
+    #[must_use]
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
     }
 
     /// First byte; aligned to 2 MiB.
@@ -153,6 +184,7 @@ impl Mapping {
                 pages,
                 // hugetlb pages are never swapped.
                 locked: true,
+                file: None,
             };
             // Pages that the kernel promised but cannot give (a cgroup's limit, a node's) would
             // kill the process by SIGBUS on first touch. Asked this way, it says so instead.
@@ -175,24 +207,8 @@ impl Mapping {
             source,
         };
         let len = bytes.next_multiple_of(HugePages::SIZE_2M);
-        let reserved_len = len + 2 * HugePages::SIZE_2M;
-        let reserved = map(reserved_len, ProtFlags::empty(), MapFlags::PRIVATE)
-            .map_err(|e| refused("mmap", e))?;
-        // From one byte on, so that there is a margin in front even if `reserved` is aligned.
-        let offset = (reserved.addr().get() + 1).next_multiple_of(HugePages::SIZE_2M)
-            - reserved.addr().get();
-        // SAFETY: `offset` is at most 2 MiB, and `reserved_len` is 4 MiB or more: inside the
-        // mapping made above.
-        let base = unsafe { reserved.add(offset) };
-        let mut mapping = Self {
-            base,
-            len,
-            reserved,
-            reserved_len,
-            purpose,
-            pages: Pages::Small,
-            locked: false,
-        };
+        let mut mapping = Self::reserve(purpose, len).map_err(|e| refused("mmap", e))?;
+        let base = mapping.base;
 
         // SAFETY: `base..base + len` lies inside the mapping made above, which nobody else knows.
         unsafe {
@@ -203,30 +219,90 @@ impl Mapping {
             )
         }
         .map_err(|e| refused("mprotect", e.into()))?;
+        mapping
+            .settle(policy)
+            .map_err(|e| refused("madvise", e.into()))?;
+        Ok(mapping)
+    }
 
+    /// A mapping of `len` bytes, whole pages of 2 MiB, that cannot be accessed yet, with margins.
+    fn reserve(purpose: &'static str, len: usize) -> io::Result<Self> {
+        let reserved_len = len + 2 * HugePages::SIZE_2M;
+        let reserved = map(reserved_len, ProtFlags::empty(), MapFlags::PRIVATE)?;
+        // From one byte on, so that there is a margin in front even if `reserved` is aligned.
+        let offset = (reserved.addr().get() + 1).next_multiple_of(HugePages::SIZE_2M)
+            - reserved.addr().get();
+        // SAFETY: `offset` is at most 2 MiB, and `reserved_len` is 4 MiB or more: inside the
+        // mapping made above.
+        let base = unsafe { reserved.add(offset) };
+        Ok(Self {
+            base,
+            len,
+            reserved,
+            reserved_len,
+            purpose,
+            pages: Pages::Small,
+            locked: false,
+            file: None,
+        })
+    }
+
+    /// A mapping of a file that nobody else has yet.
+    fn of_file(purpose: &'static str, memfd: Memfd) -> io::Result<Self> {
+        let mut mapping = Self::reserve(purpose, memfd.len)?;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        let base = mapping.base.as_ptr().cast();
+        // SAFETY: replaces `len` bytes of the mapping reserved above, which nobody else knows.
+        unsafe { mm::mmap(base, memfd.len, access, flags, &memfd.file, 0) }?;
+        mapping.pages = memfd.pages;
+        // hugetlb pages are never swapped.
+        mapping.locked = memfd.pages.is_huge();
+        mapping.file = Some(memfd.file);
+        Ok(mapping)
+    }
+
+    /// Refuses small pages where huge ones are required.
+    fn check(&self, policy: PagePolicy) -> Result<(), MemoryError> {
+        if policy != PagePolicy::Require || self.pages.is_huge() {
+            return Ok(());
+        }
+        let transparent = match self.pages {
+            Pages::Transparent { huge, .. } => huge,
+            _ => 0,
+        };
+        Err(MemoryError::NoHugePages {
+            purpose: self.purpose,
+            bytes: self.len,
+            found: HugePages::of(HugePages::SIZE_2M),
+            transparent,
+        })
+    }
+
+    /// Touches and locks what is not on hugetlb pages, on transparent huge ones where it may be.
+    fn settle(&mut self, policy: PagePolicy) -> Result<(), Errno> {
+        let len = self.len;
         let advice = match policy {
             PagePolicy::Never => Advice::LinuxNoHugepage,
             PagePolicy::Prefer | PagePolicy::Require => Advice::LinuxHugepage,
         };
         // A kernel without transparent huge pages answers EINVAL; `transparent` then counts none.
-        let _ = mapping.advise(len, advice);
-        if policy == PagePolicy::Require && mapping.first_page_is_small() {
+        let _ = self.advise(len, advice);
+        if policy == PagePolicy::Require && self.first_page_is_small() {
             // Before gigabytes are touched for nothing.
-            return Ok(mapping);
+            return Ok(());
         }
-        mapping
-            .touch(len)
-            .map_err(|e| refused("madvise", e.into()))?;
+        self.touch(len)?;
         if policy != PagePolicy::Never {
-            mapping.pages = mapping.transparent();
-            if !mapping.pages.is_huge() {
-                mapping.collapse(len);
-                mapping.pages = mapping.transparent();
+            self.pages = self.transparent();
+            if !self.pages.is_huge() {
+                self.collapse(len);
+                self.pages = self.transparent();
             }
         }
-        // SAFETY: the range is mapped (above), and locking changes no byte of it.
-        mapping.locked = unsafe { mm::mlock(base.as_ptr().cast(), len) }.is_ok();
-        Ok(mapping)
+        // SAFETY: the range is this mapping's own, and locking changes no byte of it.
+        self.locked = unsafe { mm::mlock(self.base.as_ptr().cast(), len) }.is_ok();
+        Ok(())
     }
 
     /// Makes every page of the first `len` bytes present and writable, so that no access faults
@@ -275,7 +351,7 @@ impl Mapping {
 
     fn transparent(&self) -> Pages {
         let smaps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-        match anon_huge_bytes(&smaps, self.base.addr().get()) {
+        match huge_bytes(&smaps, self.base.addr().get()) {
             Some(huge) if huge > 0 => Pages::Transparent {
                 huge: huge.min(self.len),
                 total: self.len,
@@ -305,23 +381,29 @@ fn map(len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<NonNull<u8>
     NonNull::new(base.cast()).ok_or_else(|| io::Error::from(Errno::NOMEM))
 }
 
-/// Bytes on transparent huge pages in the mapping that starts at `base`, by `proc(5)`.
-fn anon_huge_bytes(smaps: &str, base: usize) -> Option<usize> {
-    let mut inside = false;
+/// Bytes on transparent huge pages, anonymous or of a memfd, in the mapping that starts at `base`,
+/// by `proc(5)`; none if there is no such mapping.
+fn huge_bytes(smaps: &str, base: usize) -> Option<usize> {
+    let mut found = None;
     for line in smaps.lines() {
         let first = line.split_ascii_whitespace().next()?;
         if let Some((start, _)) = first.split_once('-')
             && let Ok(start) = usize::from_str_radix(start, 16)
         {
-            inside = start == base;
+            if found.is_some() {
+                break;
+            }
+            found = (start == base).then_some(0);
             continue;
         }
-        if inside && first == "AnonHugePages:" {
+        if let Some(sum) = &mut found
+            && ["AnonHugePages:", "ShmemPmdMapped:"].contains(&first)
+        {
             let kib: usize = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
-            return Some(kib << 10);
+            *sum += kib << 10;
         }
     }
-    None
+    found
 }
 
 #[cfg(test)]

@@ -70,6 +70,37 @@ fn more_than_there_is_falls_back_to_an_error() {
 }
 
 #[test]
+fn shared_memory_is_the_files_and_can_be_neither_shortened_nor_lengthened() {
+    use std::os::unix::fs::FileExt;
+    for policy in [PagePolicy::Prefer, PagePolicy::Never] {
+        let mapping = Mapping::shared("test", 3 * MIB, policy).unwrap();
+        assert_eq!(mapping.len(), 4 * MIB);
+        assert_eq!(mapping.base().addr().get() % (2 * MIB), 0);
+        let file = mapping.file().unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 4 * MIB as u64);
+        // SAFETY: the mapping's last byte.
+        let last = unsafe { mapping.base().add(4 * MIB - 1) };
+        // SAFETY: mapped, and nobody else has it.
+        unsafe { last.write(7) };
+        if mapping.pages() != Pages::Huge2M {
+            // (hugetlbfs has no such calls.)
+            let mut byte = [0];
+            file.read_at(&mut byte, 4 * MIB as u64 - 1).unwrap();
+            assert_eq!(byte, [7]);
+        }
+        assert!(file.set_len(2 * MIB as u64).is_err());
+        assert!(file.set_len(6 * MIB as u64).is_err());
+        println!("{policy}: {}", mapping.pages());
+    }
+    assert!(
+        Mapping::new("test", MIB, PagePolicy::Never)
+            .unwrap()
+            .file()
+            .is_none()
+    );
+}
+
+#[test]
 fn smaps_is_read_for_the_right_mapping() {
     let smaps = "\
 7f0000000000-7f0000400000 rw-p 00000000 00:00 0 \n\
@@ -77,8 +108,9 @@ Size:               4096 kB\n\
 AnonHugePages:      2048 kB\n\
 VmFlags: rd wr mr mw me ac hg\n\
 7f0000800000-7f0000c00000 rw-p 00000000 00:00 0 \n\
-AnonHugePages:      4096 kB\n";
-    assert_eq!(anon_huge_bytes(smaps, 0x7f00_0000_0000), Some(2 * MIB));
-    assert_eq!(anon_huge_bytes(smaps, 0x7f00_0080_0000), Some(4 * MIB));
-    assert_eq!(anon_huge_bytes(smaps, 0x7f00_0040_0000), None);
+AnonHugePages:      4096 kB\n\
+ShmemPmdMapped:     2048 kB\n";
+    assert_eq!(huge_bytes(smaps, 0x7f00_0000_0000), Some(2 * MIB));
+    assert_eq!(huge_bytes(smaps, 0x7f00_0080_0000), Some(6 * MIB));
+    assert_eq!(huge_bytes(smaps, 0x7f00_0040_0000), None);
 }

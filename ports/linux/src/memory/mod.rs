@@ -18,7 +18,8 @@
 //!
 //! - [`Table`] holds values: a look-up table, or anything that is looked up at random;
 //! - [`PoolMemory`] holds the frames of a pool;
-//! - [`Mapping`] is what both stand on; [`HugePages`] and [`Reservation`] count and ask for pages.
+//! - [`Shared`] is what another process is to map, where the frames are in a memfd;
+//! - [`Mapping`] is what all stand on; [`HugePages`] and [`Reservation`] count and ask for pages.
 //!
 //! ```
 //! use linecard_linux::memory::{PagePolicy, Table};
@@ -33,6 +34,7 @@ mod hugetlb;
 mod mapping;
 mod pages;
 mod pool;
+mod shared;
 mod table;
 
 pub use error::MemoryError;
@@ -40,4 +42,5 @@ pub use hugetlb::{HugePages, Reservation};
 pub use mapping::Mapping;
 pub use pages::{PagePolicy, Pages};
 pub use pool::PoolMemory;
+pub use shared::Shared;
 pub use table::Table;

@@ -6,6 +6,7 @@ use super::error::MemoryError;
 use super::hugetlb::{HugePages, Reservation};
 use super::mapping::Mapping;
 use super::pages::{PagePolicy, Pages};
+use super::shared::Shared;
 use super::table::Table;
 
 /// Frames and side table of a pool, on the best pages there are.
@@ -45,8 +46,34 @@ impl PoolMemory {
         policy: PagePolicy,
         reserve: bool,
     ) -> Result<Self, MemoryError> {
+        Self::make(count, config, policy, reserve, None)
+    }
+
+    /// As [`new`](Self::new), in a file that another process can map too, with `rings` bytes more
+    /// behind the frames ([`share`](Self::share)).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn shared(
+        count: usize,
+        config: PoolConfig,
+        policy: PagePolicy,
+        reserve: bool,
+        rings: usize,
+    ) -> Result<Self, MemoryError> {
+        Self::make(count, config, policy, reserve, Some(rings))
+    }
+
+    fn make(
+        count: usize,
+        config: PoolConfig,
+        policy: PagePolicy,
+        reserve: bool,
+        rings: Option<usize>,
+    ) -> Result<Self, MemoryError> {
         let bytes = count
             .checked_mul(config.frame_size)
+            .and_then(|bytes| bytes.checked_add(rings.unwrap_or(0)))
             .ok_or(MemoryError::TooLarge {
                 purpose: FRAMES,
                 bytes: usize::MAX,
@@ -59,7 +86,10 @@ impl PoolMemory {
             None
         };
         let memory = Self {
-            frames: Mapping::new(FRAMES, bytes, policy)?,
+            frames: match rings {
+                None => Mapping::new(FRAMES, bytes, policy)?,
+                Some(_) => Mapping::shared(FRAMES, bytes, policy)?,
+            },
             slots: Table::new("side table", count, policy, |_| Slot::new())?,
             reserved,
             count,
@@ -93,6 +123,20 @@ impl PoolMemory {
         let pool =
             Pool::new(region, slots, self.config).expect("the same arguments made a pool in `new`");
         (pool, self.reserved)
+    }
+
+    /// What another process is to map, if it is [`shared`](Self::shared) memory: all frames, and
+    /// behind them what was asked for on top.
+    ///
+    /// # Errors
+    /// That the file's descriptor could not be duplicated.
+    pub fn share(&self) -> Option<std::io::Result<Shared>> {
+        let file = self.frames.file()?.try_clone();
+        Some(file.map(|file| Shared {
+            file,
+            base: self.frames.base(),
+            len: self.frames.len(),
+        }))
     }
 
     /// The pages that the frames lie on.
