@@ -12,7 +12,8 @@
 //! - [`mempool`]: frames and their windows against a model, ending with an audit;
 //! - [`rings`]: every operation beside a queue;
 //! - [`forward`]: whole forwarders on a stream of packets;
-//! - [`captures`]: what is read of a file, and read again after it was written.
+//! - [`captures`]: what is read of a file, and read again after it was written;
+//! - [`vhost`]: rings that a hostile guest writes as it likes.
 //!
 //! ```
 //! for target in linecard_harness::TARGETS {
@@ -29,6 +30,7 @@ pub mod mempool;
 pub mod parse;
 pub mod rewriting;
 pub mod rings;
+pub mod vhost;
 
 /// A property of the core, over all byte strings.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ pub const TARGETS: &[Target] = &[
     target("tcp", headers::tcp),
     target("udp", headers::udp),
     target("udp_forwarder", forward::udp_forwarder),
+    target("vhost_packed", vhost::packed),
+    target("vhost_split", vhost::split),
     target("vlan", headers::vlan),
     target("vxlan", headers::vxlan),
 ];

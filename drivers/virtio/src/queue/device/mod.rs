@@ -53,6 +53,8 @@
 
 mod chain;
 mod fault;
+#[cfg(any(test, feature = "test-utils"))]
+mod heap;
 mod memory;
 mod packed;
 mod ring;
@@ -62,6 +64,8 @@ mod window;
 
 pub use chain::{Chain, Segment, Segments};
 pub use fault::GuestFault;
+#[cfg(any(test, feature = "test-utils"))]
+pub use heap::HeapGuest;
 pub use memory::GuestMemory;
 pub use packed::PackedQueue;
 pub use ring::{DeviceQueue, Position, RingAddresses, RingConfig};
