@@ -197,7 +197,7 @@ impl<'p> State<'p> {
             assert!(model.packet.frame().segments().eq(model.segments.iter()));
             assert_eq!(model.packet.headroom(), model.headroom);
             assert_eq!(model.packet.tailroom(), model.tailroom);
-            let total = model.segments.iter().map(Vec::len).sum();
+            let total: usize = model.segments.iter().map(Vec::len).sum();
             assert_eq!(model.packet.total_len(), total);
             assert_eq!(model.packet.is_chained(), model.segments.len() > 1);
         }
