@@ -40,6 +40,7 @@
 mod account;
 mod cache;
 mod chain;
+mod colours;
 mod frame;
 mod free_list;
 mod ledger;
@@ -49,6 +50,7 @@ mod pool;
 pub use account::{Account, FrameIndex};
 pub use cache::Cache;
 pub use chain::Segments;
+pub use colours::Colours;
 pub use frame::{Frame, RoomError};
 pub use free_list::Slot;
 pub use ledger::{AuditError, Entry, Ledger, Place};

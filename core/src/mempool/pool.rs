@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::account::{ACCOUNTS, AccountCell};
 use super::free_list::{BATCH, FreeList, MAX_FRAMES, Slot};
 use super::ledger::{Place, Violations};
-use super::{DeviceAddress, DmaMap, Region};
+use super::{Colours, DeviceAddress, DmaMap, Region};
 use super::{Frame, FrameIndex};
 use crate::platform::REGION_ALIGN;
 
@@ -106,7 +106,7 @@ pub struct Pool<'m> {
     frames: u32,
     /// Where the data of a new frame begins, before its colour.
     data_offset: u16,
-    colour_mask: u16,
+    colours: Colours,
     track: bool,
     slots: &'m [Slot],
     config: PoolConfig,
@@ -181,7 +181,7 @@ impl<'m> Pool<'m> {
             shift: frame_size.trailing_zeros(),
             frames: frames as u32,
             data_offset: (private + headroom) as u16,
-            colour_mask: (colours - 1) as u16,
+            colours: Colours::new(colours),
             track,
             slots,
             config,
@@ -246,6 +246,12 @@ impl<'m> Pool<'m> {
         self.data_offset as usize
     }
 
+    /// How far the data of each new frame is moved from there.
+    #[inline]
+    pub const fn colours(&self) -> Colours {
+        self.colours
+    }
+
     /// The frame's first byte, which is that of its private area; `None` for an index that the
     /// pool does not have. Who does not own the frame must not touch it.
     #[inline]
@@ -290,10 +296,7 @@ impl<'m> Pool<'m> {
     /// Where new data begins in this frame: the offset and the frame's colour.
     #[inline]
     pub(super) const fn fresh_offset(&self, index: u32) -> u16 {
-        // With frames of 2 KiB, a number's lowest bit chooses between halves of the first-level
-        // cache's sets, and the lowest six between those of the second-level one's.
-        let colour = (index >> 1 ^ index >> 6) as u16 & self.colour_mask;
-        self.data_offset + (colour << 6)
+        self.data_offset + self.colours.offset(FrameIndex(index)) as u16
     }
 
     /// The start of a frame that this pool has.

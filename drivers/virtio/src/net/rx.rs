@@ -3,7 +3,7 @@
 use core::fmt;
 
 use linecard::device::{RxQueue, RxStats};
-use linecard::mempool::{Account, Cache, DeviceAddress, Frame, FrameIndex, Pool};
+use linecard::mempool::{Account, Cache, Colours, DeviceAddress, Frame, FrameIndex, Pool};
 use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::Dma;
 
@@ -73,7 +73,7 @@ struct Partial<'p> {
 pub(super) struct Layout {
     /// From the frame's start to the buffer, in bytes, before its colour.
     start: usize,
-    colours: u32,
+    colours: Colours,
     header: usize,
     /// Bytes of a buffer.
     room: u32,
@@ -85,12 +85,12 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(pool: &Pool<'_>, features: Features) -> Self {
-        let colours = pool.config().colours;
+        let colours = pool.colours();
         let start = pool.data_offset();
-        let last = start + colours.saturating_sub(1) * 64;
+        let last = start + colours.longest();
         Self {
             start,
-            colours: (colours as u32).saturating_sub(1),
+            colours,
             header: header_len(features),
             room: pool.frame_size().saturating_sub(last) as u32,
             merge: features.contains(Features::MRG_RXBUF),
@@ -106,7 +106,7 @@ impl Layout {
     /// From a frame's start to its buffer, in bytes.
     #[inline(always)]
     const fn offset(&self, frame: FrameIndex) -> usize {
-        self.start + ((frame.0 & self.colours) << 6) as usize
+        self.start + self.colours.offset(frame)
     }
 }
 

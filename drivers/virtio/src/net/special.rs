@@ -91,7 +91,7 @@ fn refusal<B, D: Dma>(
     let pool = port.frames.pool();
     let room = pool
         .frame_size()
-        .saturating_sub(pool.data_offset() + MOST_COLOURS);
+        .saturating_sub(pool.data_offset() + pool.colours().longest());
     let unsupported = packet.offloads.contains(Offloads::VLAN_WANTED)
         || parts(port, packet) > usize::from(size).min(PARTS)
         || packet.frame().segments().count() > FRAMES
@@ -328,6 +328,3 @@ fn take_back<'p, B, D>(
     // SAFETY: the callers sent these through this account (`give`), and did not push them.
     unsafe { port.account.complete(cache, frames) };
 }
-
-/// Bytes by which colours may move the data of a new frame.
-const MOST_COLOURS: usize = 7 * 64;

@@ -1,0 +1,46 @@
+//! Where in its frame a packet begins, so that a burst's headers do not crowd a few cache sets.
+
+use super::FrameIndex;
+
+/// How a pool spreads the data of new frames over neighbouring cache lines: see
+/// [`PoolConfig::colours`](super::PoolConfig::colours).
+///
+/// For a driver that says where in a frame its device writes.
+///
+/// ```
+/// # use linecard::mempool::{FrameIndex, Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 4 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 4];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// let frame = pool.alloc().unwrap();
+/// let begins = pool.data_offset() + pool.colours().offset(frame.index());
+/// assert_eq!(frame.offset(), begins);
+/// assert_eq!(pool.colours().longest(), 192, "four colours by default");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colours {
+    mask: u16,
+}
+
+impl Colours {
+    /// So many colours: a power of two.
+    pub(super) const fn new(colours: usize) -> Self {
+        Self {
+            mask: (colours as u16).wrapping_sub(1),
+        }
+    }
+
+    /// Bytes by which the data of this frame is moved.
+    #[inline]
+    pub const fn offset(self, frame: FrameIndex) -> usize {
+        // With frames of 2 KiB, a number's lowest bit chooses between halves of the first-level
+        // cache's sets, and the lowest six between those of the second-level one's.
+        let colour = (frame.0 >> 1 ^ frame.0 >> 6) as u16 & self.mask;
+        (colour as usize) << 6
+    }
+
+    /// Bytes by which the data of any frame is moved at most.
+    pub const fn longest(self) -> usize {
+        (self.mask as usize) << 6
+    }
+}
