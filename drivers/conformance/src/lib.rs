@@ -72,7 +72,8 @@ macro_rules! suite {
             packets: lengths_at_the_edges_are_received_or_counted,
                 lengths_at_the_edges_are_sent_or_counted,
                 packets_anywhere_in_their_frames_are_sent, chained_packets_are_sent_or_counted,
-                packets_of_another_pool_are_sent_or_counted, a_burst_is_appended_to;
+                packets_of_another_pool_are_sent_or_counted, a_burst_is_appended_to,
+                held_packets_are_left_alone;
             pressure: unsent_packets_are_given_back_intact,
                 a_full_receive_queue_loses_nothing_unaccounted, an_empty_pool_only_delays,
                 indices_wrap;

@@ -3,7 +3,7 @@
 
 use linecard::packet::{Burst, Packet};
 
-use crate::bench::{Bench, Plan};
+use crate::bench::{Bench, Patience, Plan};
 use crate::{Harness, frames, pool};
 
 /// Lengths at which something changes are received, or counted where they cannot be: 0, 1, around
@@ -134,7 +134,7 @@ pub fn a_burst_is_appended_to<H: Harness>() {
         before.push((packet.frame().index(), packet.data().to_vec()));
         burst.push(packet).expect("room");
     }
-    let mut patience = crate::bench::Patience::new(bench.profile.limits.patience);
+    let mut patience = Patience::new(bench.profile.limits.patience);
     while burst.room() > 0 {
         bench.feed(&mut plan);
         bench.harness.step();
@@ -152,6 +152,55 @@ pub fn a_burst_is_appended_to<H: Harness>() {
     }
     burst.free(&mut bench.cache);
     bench.finish();
+}
+
+/// A received packet is the program's: nobody writes to it while others come and go, and what the
+/// program writes, into all of its frame, harms no other.
+pub fn held_packets_are_left_alone<H: Harness>() {
+    let mut plan = Plan::up_to(3000, 1000);
+    let Some(mut bench) = Bench::<H>::new(&plan) else {
+        return;
+    };
+    let mut held: Vec<Packet<'static>> = Vec::new();
+    let mut patience = Patience::new(bench.profile.limits.patience);
+    let goal = bench.tally.received + 3000;
+    while bench.tally.received < goal {
+        bench.feed(&mut plan);
+        bench.harness.step();
+        let mut burst: Burst<'static> = Burst::new();
+        let given = bench.poll(&mut burst);
+        for packet in burst.drain() {
+            match held.len() < HELD {
+                true => held.push(stained(packet)),
+                false => bench.cache.free(stained(packet).into_frame()),
+            }
+        }
+        assert!(
+            patience.keeps(given > 0),
+            "received: {}",
+            bench.incoming.missing()
+        );
+    }
+    for packet in held {
+        let stain = packet.hash as u8;
+        let clean = packet.data().iter().all(|&byte| byte == stain);
+        assert!(
+            clean,
+            "a packet was written to while the program had it: {packet:?}"
+        );
+        bench.cache.free(packet.into_frame());
+    }
+    bench.finish();
+}
+
+/// The packet, with one byte all over its frame.
+fn stained(mut packet: Packet<'static>) -> Packet<'static> {
+    let (before, after) = (packet.headroom(), packet.tailroom());
+    packet.prepend(before).expect("there is as much");
+    packet.append(after).expect("there is as much");
+    let stain = packet.hash as u8;
+    packet.data_mut().fill(stain);
+    packet
 }
 
 /// A packet of `len` bytes that begins at `headroom`.
@@ -199,7 +248,7 @@ fn send_one<H: Harness>(bench: &mut Bench<H>, packet: Packet<'static>) {
 
 /// Sends a burst and lets all of it arrive.
 fn send_all<H: Harness, const N: usize>(bench: &mut Bench<H>, burst: &mut Burst<'static, N>) {
-    let mut patience = crate::bench::Patience::new(bench.profile.limits.patience);
+    let mut patience = Patience::new(bench.profile.limits.patience);
     while !burst.is_empty() {
         let taken = bench.send(burst);
         bench.harness.step();
@@ -209,3 +258,6 @@ fn send_all<H: Harness, const N: usize>(bench: &mut Bench<H>, burst: &mut Burst<
     }
     bench.transmit::<1>(Plan::none());
 }
+
+/// Received packets that a test keeps.
+const HELD: usize = 100;

@@ -1,5 +1,7 @@
 //! A port that is broken in one way, around one that is not.
 
+use core::ptr::NonNull;
+
 use linecard::device::{
     Capabilities, Device, DeviceError, Link, Loopback, LoopbackRx, LoopbackTx, RxQueue, RxStats,
     TxQueue, TxStats,
@@ -37,7 +39,7 @@ faults! {
     DISTURBS_THE_CALLERS_BURST MAKES_PACKETS_UP DROPS_WITHOUT_FRAMES DROPS_ONE_OF_MANY OPENS_TWICE
     OPENS_ANY_QUEUE KEEPS_COUNTS_AT_RESET LEAKS_AT_RESET IS_DEAD_AFTER_RESET FORGETS_TAILS
     SENDS_FIRST_PARTS LOSES_FOREIGN SPOILS_WITHOUT_HEADROOM ALLOCATES_TO_RECEIVE ALLOCATES_TO_SEND
-    SAYS_TOO_SHORT_A_FRAME LOSES_ONE_IN_A_WHILE
+    SAYS_TOO_SHORT_A_FRAME LOSES_ONE_IN_A_WHILE WRITES_TO_HELD_PACKETS
 }
 
 /// The harness of a port with this fault.
@@ -155,6 +157,7 @@ impl<const FAULT: u32> Device<'static> for BrokenPort<FAULT> {
             inner: rx,
             count: self.start,
             again: None,
+            seen: None,
             stats: rx_stats,
         };
         let limbo = Limbo::new(cache.pool(), "broken").expect("an account");
@@ -198,8 +201,13 @@ pub struct BrokenRx<const FAULT: u32> {
     count: u64,
     /// A packet to be given a second time.
     again: Option<Packet<'static>>,
+    /// Where a packet is that was given away.
+    seen: Option<NonNull<u8>>,
     stats: RxStats,
 }
+
+// SAFETY: the pointer is into a pool's memory, which may be used from any thread.
+unsafe impl<const FAULT: u32> Send for BrokenRx<FAULT> {}
 
 impl<const FAULT: u32> RxQueue<'static> for BrokenRx<FAULT> {
     fn rx_burst(&mut self, cache: &mut Cache<'static>, out: &mut BurstView<'static>) -> usize {
@@ -276,6 +284,18 @@ impl<const FAULT: u32> BrokenRx<FAULT> {
             DOUBLES_RECEIVED if now(500) => self.again = Some(copy(cache, packet)),
             SPOILS_RECEIVED if now(300) => packet.data_mut()[len - 1] ^= 1,
             CUTS_LONG_ONES if len > 1000 => packet.trim_back(1).expect("it is longer"),
+            WRITES_TO_HELD_PACKETS if self.count == 2000 => {
+                if let Some(at) = self.seen {
+                    // SAFETY: inside of the pool's region, which is never given back; no reference
+                    // to the frame is alive during this call. Whose it is is the fault.
+                    let byte = unsafe { at.read() };
+                    // SAFETY: as above.
+                    unsafe { at.write(!byte) };
+                }
+            }
+            WRITES_TO_HELD_PACKETS if self.count == 10 => {
+                self.seen = Some(packet.frame().as_ptr());
+            }
             LEAKS_ONE_RECEIVED if self.count == 100 => core::mem::forget(cache.alloc()),
             SWAPS_RECEIVED if now(500) && at > before => out.as_mut_slice().swap(at - 1, at),
             _ => {}

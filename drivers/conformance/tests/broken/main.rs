@@ -1,7 +1,7 @@
 //! The suite notices: devices that are broken on purpose, each in one way, and the test that says so.
 //!
 //! Each fault is put into a port that otherwise passes (`tests/memory.rs`).
-#![allow(unreachable_pub)]
+#![allow(unsafe_code, unreachable_pub)]
 
 mod device;
 
@@ -73,6 +73,7 @@ caught! {
     ALLOCATES_TO_RECEIVE: traffic::bursts_of_any_size_pass says "rx_burst has asked the allocator";
     ALLOCATES_TO_SEND: traffic::bursts_of_any_size_pass says "tx_burst has asked the allocator";
     SAYS_TOO_SHORT_A_FRAME: traffic::capabilities_are_consistent says "a frame of the MTU";
+    WRITES_TO_HELD_PACKETS: packets::held_packets_are_left_alone says "was written to";
     LOSES_ONE_IN_A_WHILE: random::random_walks_balance says "lost or are out of order";
 }
 
