@@ -75,6 +75,9 @@ pub struct Profile {
     /// Whether received frames are allocated from the cache that the queue is polled with, so that
     /// an empty pool shows as `no_frames`.
     pub posts: bool,
+    /// Whether what is allocated during a burst is the driver's doing: not where the far side works
+    /// on the polling thread when its doorbell is rung.
+    pub watch_allocations: bool,
     /// Whether an open queue cannot be opened a second time.
     pub exclusive: bool,
     /// Whether the port can be opened again after its queue was dropped.
@@ -97,6 +100,7 @@ impl Default for Profile {
             fills: Fills::BetweenSteps,
             overflow: Overflow::Waits,
             posts: true,
+            watch_allocations: true,
             exclusive: true,
             reopens: true,
             foreign: Foreign::Sent,

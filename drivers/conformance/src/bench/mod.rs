@@ -103,6 +103,14 @@ impl<H: Harness> Bench<H> {
         &mut self.queue.as_mut().expect("an open queue").1
     }
 
+    /// What the driver has asked of the allocator so far.
+    fn allocations(&self) -> u64 {
+        match self.profile.watch_allocations {
+            true => linecard_testnet::allocations(),
+            false => 0,
+        }
+    }
+
     /// The longest frame that is sure to arrive either way and to fit the pool's frames.
     pub(crate) fn longest(&self) -> usize {
         let config = self.pool.config();

@@ -2,7 +2,6 @@
 
 use linecard::device::RxQueue;
 use linecard::packet::{Burst, BurstView};
-use linecard_testnet::allocations;
 
 use super::{Bench, Patience, Plan};
 use crate::{Harness, Inject, Injected, frames};
@@ -45,11 +44,11 @@ impl<H: Harness> Bench<H> {
     /// Polls the port: adds to `out` what came, and checks it against what was to come.
     pub(crate) fn poll(&mut self, out: &mut BurstView<'static>) -> usize {
         let (before, room) = (out.len(), out.room());
-        let allocated = allocations();
+        let allocated = self.allocations();
         let (rx, _) = self.queue.as_mut().expect("an open queue");
         let given = rx.rx_burst(&mut self.cache, out);
         assert_eq!(
-            allocations(),
+            self.allocations(),
             allocated,
             "rx_burst has asked the allocator for memory"
         );

@@ -3,7 +3,6 @@
 use linecard::device::{Features, TxQueue};
 use linecard::mempool::FrameIndex;
 use linecard::packet::{Burst, BurstView, Packet};
-use linecard_testnet::allocations;
 
 use super::{Bench, Patience, Plan};
 use crate::{Foreign, Harness, frames};
@@ -60,11 +59,11 @@ impl<H: Harness> Bench<H> {
                 .iter()
                 .map(|packet| (Seal::of(packet), self.fate(packet))),
         );
-        let allocated = allocations();
+        let allocated = self.allocations();
         let (_, tx) = self.queue.as_mut().expect("an open queue");
         let taken = tx.tx_burst(&mut self.cache, packets);
         assert_eq!(
-            allocations(),
+            self.allocations(),
             allocated,
             "tx_burst has asked the allocator for memory"
         );
@@ -111,11 +110,11 @@ impl<H: Harness> Bench<H> {
 
     /// Takes back what the device is done with.
     pub(crate) fn reclaim(&mut self) -> usize {
-        let allocated = allocations();
+        let allocated = self.allocations();
         let (_, tx) = self.queue.as_mut().expect("an open queue");
         let freed = tx.reclaim(&mut self.cache);
         assert_eq!(
-            allocations(),
+            self.allocations(),
             allocated,
             "reclaim has asked the allocator for memory"
         );
