@@ -71,6 +71,21 @@ impl<'p> Lab<'p> {
         out
     }
 
+    /// A packet in several frames, one for each of `parts`.
+    pub(crate) fn chain(&mut self, port: u16, parts: &[&[u8]]) -> Packet<'p> {
+        let mut frames = parts.iter().map(|bytes| {
+            let mut frame = self.cache.alloc().expect("the lab has frames enough");
+            let room = frame.append(bytes.len()).expect("a frame holds it");
+            room.copy_from_slice(bytes);
+            frame
+        });
+        let mut head = frames.next().expect("a part at least");
+        for frame in frames {
+            head.chain(frame).expect("all are of one pool");
+        }
+        Packet::received(head, PortId(port))
+    }
+
     /// Runs a stage on one burst, which is empty afterwards.
     pub(crate) fn process(
         &mut self,

@@ -148,20 +148,9 @@ mod tests {
         with_lab(8, |lab| {
             let frame = datagram(100);
             for (first, total, sent) in [(42, 142, true), (42, 141, false), (41, 142, false)] {
-                let mut packet = None;
-                for part in [&frame[..first], &frame[first..total]] {
-                    let mut next = lab.cache.alloc().unwrap();
-                    next.append(part.len()).unwrap().copy_from_slice(part);
-                    packet = match packet {
-                        None => Some(Packet::received(next, PortId(0))),
-                        Some(mut packet) => {
-                            packet.frame_mut().chain(next).unwrap();
-                            Some(packet)
-                        }
-                    };
-                }
+                let packet = lab.chain(0, &[&frame[..first], &frame[first..total]]);
                 let mut out = Out::default();
-                let mut packets: Vec<Packet<'_>> = packet.into_iter().collect();
+                let mut packets = vec![packet];
                 lab.process(&mut guarded(), &mut packets, &mut out);
                 assert_eq!(out.sent.len() == 1, sent, "{first} of {total}");
             }

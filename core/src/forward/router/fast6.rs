@@ -51,7 +51,9 @@ pub(super) fn parse(
         let Ok((head, rest)) = Head::split(packet.data()) else {
             continue;
         };
-        if !head.is_plain(rest.len(), mac) || packet.offloads.intersects(UNUSUAL) {
+        // What goes on in another frame may be more than the packet, and longer than the link.
+        let unusual = packet.offloads.intersects(UNUSUAL) || packet.is_chained();
+        if !head.is_plain(rest.len(), mac) || unusual {
             continue;
         }
         let (Some(to), Some(address)) =

@@ -26,16 +26,14 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         let bytes = about.data().get(EthernetHeader::LEN..).unwrap_or_default();
         let quote = bytes.get(..facts.total_len).unwrap_or(bytes);
         let allowed = Ipv4::new_quoted(quote).is_ok_and(|view| icmpv4::may_cause_error(&view));
-        let sender = facts.source.to_bits();
-        let own = self.interfaces.iter().any(|own| own.owns4(sender));
-        if !allowed || own {
+        if !allowed || self.is_own4(facts.source) {
             return;
         }
         let way = self.way4(facts.source);
         let Some(out) = self.port_of(way) else {
             return;
         };
-        let Some(source) = self.source4(out, about.port, sender) else {
+        let Some(source) = self.source4(out, about.port, facts.source.to_bits()) else {
             return;
         };
         if !self.errors.take(cx.now()) {

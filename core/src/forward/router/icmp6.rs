@@ -140,10 +140,14 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
             return cx.drop(packet, DropReason::L4_CHECKSUM);
         }
         match icmp.kind() {
-            Icmpv6Type::ECHO_REQUEST if icmp.code() == 0 => self.echo6(packet, facts, at, cx),
             Icmpv6Type::NEIGHBOR_SOLICITATION | Icmpv6Type::NEIGHBOR_ADVERTISEMENT => {
                 self.discovery(packet, facts, at, cx);
             }
+            // Discovery tells of somebody who has the same address; all else is no packet of theirs.
+            _ if self.is_own6(packet.port, facts.source) => {
+                cx.drop(packet, DropReason::MARTIAN_SOURCE);
+            }
+            Icmpv6Type::ECHO_REQUEST if icmp.code() == 0 => self.echo6(packet, facts, at, cx),
             _ if self.config.local == LocalTraffic::Punt => cx.punt(packet),
             kind if kind.is_error() || kind == Icmpv6Type::ECHO_REPLY => {
                 cx.drop(packet, DropReason::CONSUMED);

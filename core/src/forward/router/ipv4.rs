@@ -7,6 +7,7 @@ use super::slow::{Refusal, Way, send};
 use super::table::Key;
 use super::{LocalTraffic, OptionsPolicy, Router};
 use crate::lookup::Lpm;
+use crate::mempool::Frame;
 use crate::packet::{Offloads, Packet};
 use crate::pipeline::{Context, DropReason};
 use crate::wire::icmpv4::unreachable;
@@ -55,8 +56,7 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         if facts.destination.is_multicast() || facts.destination.is_broadcast() {
             return self.local4(packet, &facts, true, cx);
         }
-        let address = facts.destination.to_bits();
-        let own = self.interfaces.iter().any(|own| own.owns4(address));
+        let own = self.is_own4(facts.destination);
         // RFC 1812 section 5.3.4: "A router MUST NOT forward any packet that the router received
         // as a Link Layer broadcast, unless it is directed to an IP Multicast address."
         if group {
@@ -121,6 +121,12 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         }
     }
 
+    /// Whether an address is the router's own, on whatever port.
+    pub(super) fn is_own4(&self, address: Ipv4Addr) -> bool {
+        let bits = address.to_bits();
+        self.interfaces.iter().any(|own| own.owns4(bits))
+    }
+
     /// The way to an IPv4 address.
     pub(super) fn way4(&self, destination: Ipv4Addr) -> Way {
         let address = destination.to_bits();
@@ -154,6 +160,10 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
 
     /// To one of the router's own addresses, or (`many`) to multicast or broadcast.
     fn local4(&mut self, packet: Packet<'p>, facts: &Facts, many: bool, cx: &mut Context<'_, 'p>) {
+        // Nobody else sends from the router's own addresses, and it sends itself nothing.
+        if self.is_own4(facts.source) {
+            return cx.drop(packet, DropReason::MARTIAN_SOURCE);
+        }
         if !many && facts.protocol == IpProtocol::ICMP && !facts.fragment {
             return self.icmp4(packet, facts, cx);
         }
@@ -246,9 +256,29 @@ pub(super) fn check(packet: &Packet<'_>) -> Result<Facts, DropReason> {
 
 /// Cuts off what follows the packet in its frame: padding, which the next link makes anew.
 pub(super) fn trim(packet: &mut Packet<'_>, l3_len: usize) {
+    if packet.is_chained() {
+        return trim_chain(packet.frame_mut(), EthernetHeader::LEN + l3_len);
+    }
     let excess = packet.len().saturating_sub(EthernetHeader::LEN + l3_len);
-    if !packet.is_chained() && excess > 0 {
+    if excess > 0 {
         let _ = packet.trim_back(excess);
+    }
+}
+
+/// Cuts a chain to `len` bytes; frames that are all behind that are given back.
+#[cold]
+fn trim_chain(head: &mut Frame<'_>, len: usize) {
+    let mut rest = head.unchain();
+    let _ = head.trim_back(head.len().saturating_sub(len));
+    let mut left = len.saturating_sub(head.len());
+    while left > 0
+        && let Some(mut part) = rest
+    {
+        rest = part.unchain();
+        let _ = part.trim_back(part.len().saturating_sub(left));
+        left -= part.len();
+        // Both are of one pool: they were chained before.
+        let _ = head.chain(part);
     }
 }
 

@@ -175,6 +175,10 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         let punt = self.config.local == LocalTraffic::Punt;
         let message = match upper(&packet) {
             Upper::Whole(IpProtocol::ICMPV6, at) => return self.icmp6(packet, facts, at, cx),
+            // Nobody else sends from the router's own addresses, and it sends itself nothing.
+            _ if self.is_own6(packet.port, facts.source) => {
+                return cx.drop(packet, DropReason::MARTIAN_SOURCE);
+            }
             _ if punt => return cx.punt(packet),
             Upper::Fragment => return cx.drop(packet, DropReason::FRAGMENT),
             Upper::Malformed => return cx.drop(packet, DropReason::MALFORMED_L3),

@@ -33,7 +33,9 @@
 //! Redirects, router advertisements, multicast routing, proxy ARP and duplicate address detection
 //! for its own addresses; it does not reassemble fragments to its own addresses, and it does not
 //! fill in the IPv4 options that ask for it. VLAN-tagged packets are dropped: take the tag off in
-//! a stage before.
+//! a stage before. What comes from one of its own addresses is refused when it is for the router
+//! itself; sources of what it forwards are held against the martians of RFC 1812 section 5.3.7
+//! alone, not against routes (RFC 3704) or its own addresses: that is a stage before, too.
 //!
 //! ```
 //! use linecard::forward::router::*;

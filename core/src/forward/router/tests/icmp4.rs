@@ -140,6 +140,33 @@ fn echo_that_is_not_answered() {
 }
 
 #[test]
+fn nobody_speaks_to_the_router_in_its_own_name() {
+    let config = RouterConfig {
+        local: LocalTraffic::Punt,
+        ..RouterConfig::default()
+    };
+    for config in [config, RouterConfig::default()] {
+        with_net_as(config, |lab, router| {
+            know_all(router);
+            // Of the port itself and of another; to the router, and to a link.
+            for from in [[192, 0, 2, 1], [198, 51, 100, 1]] {
+                for to in [
+                    [192, 0, 2, 1],
+                    [10, 0, 0, 1],
+                    [192, 0, 2, 255],
+                    [224, 0, 0, 1],
+                ] {
+                    let ping = with_ip(echo(to, 8), |ip| ip[12..16].copy_from_slice(&from));
+                    let out = lab.feed(router, &[(0, udp(from, to, 64, 8)), (0, ping)]);
+                    assert_eq!(out.dropped, [DropReason::MARTIAN_SOURCE; 2]);
+                    assert_eq!((out.sent.len(), out.punted.len()), (0, 0));
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn what_the_router_does_not_speak() {
     let own = [192, 0, 2, 1];
     let tcp = || {

@@ -20,10 +20,12 @@ use crate::pipeline::DropReason;
 use crate::wire::MacAddr;
 
 mod arp;
+mod chains;
 mod icmp4;
 mod ipv4;
 mod ipv6;
 mod memory;
+mod nd;
 mod random;
 mod resolve;
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::*;
 use crate::wire::{Arp, ArpHeader, ArpOperation};
 
-fn says(mac: MacAddr, address: [u8; 4]) -> (u16, Vec<u8>) {
+pub(super) fn says(mac: MacAddr, address: [u8; 4]) -> (u16, Vec<u8>) {
     let arp = ArpHeader::new(
         ArpOperation::REPLY,
         (mac, address.into()),
