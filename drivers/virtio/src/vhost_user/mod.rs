@@ -2,7 +2,8 @@
 //! `vhost-user`).
 //!
 //! - [`Server`]: the device's side. A virtual machine plugs into this port.
-//! - [`VhostUser`]: the driver's side. A back end such as DPDK's vhost is a device like any other.
+//! - [`VhostUser`]: the driver's side. A back end such as DPDK's vhost is a device like any other;
+//! - [`Client`]: a port on that, which connects again when the back end was replaced.
 //!
 //! The protocol is that of the [QEMU project], by the crate `vhost`.
 //!
@@ -12,6 +13,9 @@ mod client;
 mod memory;
 mod server;
 mod sigbus;
+mod slot;
 
-pub use client::{Kick, SharedMemory, VhostUser};
+pub use client::{
+    Client, ClientConfig, ClientRx, ClientStatus, ClientTx, Kick, SharedMemory, VhostUser,
+};
 pub use server::{Server, ServerConfig, ServerError, ServerRx, ServerStatus, ServerTx};

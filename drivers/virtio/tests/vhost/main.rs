@@ -4,6 +4,9 @@
 #![cfg(all(feature = "vhost-user", target_os = "linux"))]
 #![allow(clippy::std_instead_of_core, reason = "a test")]
 
+mod client;
+mod replaced;
+mod rig;
 mod server;
 mod testpmd;
 mod traffic;

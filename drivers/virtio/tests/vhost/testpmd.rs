@@ -1,8 +1,8 @@
 //! DPDK's `dpdk-testpmd`, as the other end.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -68,23 +68,13 @@ impl Testpmd {
             .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("dpdk-testpmd starts");
         let stdin = child.stdin.take().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (to, lines) = channel();
-        // Ends with testpmd's output.
-        thread::spawn(move || {
-            let mut line = Vec::new();
-            while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                line.clear();
-                if to.send(text).is_err() {
-                    return;
-                }
-            }
-        });
+        follow(child.stdout.take().unwrap(), to.clone());
+        follow(child.stderr.take().unwrap(), to);
         let mut testpmd = Self {
             child,
             stdin,
@@ -140,6 +130,21 @@ impl Testpmd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Passes on lines until there are no more, which is when testpmd has ended.
+fn follow(output: impl Read + Send + 'static, to: Sender<String>) {
+    let mut output = BufReader::new(output);
+    thread::spawn(move || {
+        let mut line = Vec::new();
+        while output.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            line.clear();
+            if to.send(text).is_err() {
+                return;
+            }
+        }
+    });
 }
 
 impl Drop for Testpmd {

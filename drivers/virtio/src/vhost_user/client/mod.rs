@@ -7,11 +7,17 @@
 //!   NetRx, NetTx ◄────────────── rings ─────────────────► no system call on the way
 //! ```
 //!
-//! [`VhostUser`] is a [`Transport`](crate::Transport), so that the back end is driven like any device.
+//! [`VhostUser`] is a [`Transport`](crate::Transport), so that [`Net`](crate::net::Net) drives the
+//! back end like any device; [`Client`] is that port with a life of its own: it connects when the
+//! back end appears, and again when another one has taken its place.
 
 mod memory;
+mod port;
+mod queues;
 mod session;
 mod transport;
 
 pub use memory::SharedMemory;
+pub use port::{Client, ClientConfig, ClientStatus};
+pub use queues::{ClientRx, ClientTx};
 pub use transport::{Kick, VhostUser};

@@ -254,5 +254,5 @@ fn system(call: &'static str, error: &io::Error) -> TransportError {
 const PROTOCOL: VhostUserProtocolFeatures =
     VhostUserProtocolFeatures::REPLY_ACK.union(VhostUserProtocolFeatures::MQ);
 
-/// How long a back end may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a back end may take for an answer. DPDK looks for new connections once a second.
+const PATIENCE: Duration = Duration::from_secs(3);

@@ -1,10 +1,9 @@
 //! One virtqueue of a guest: what its front end said of it, and the queue when it runs.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 
 use crate::Features;
 use crate::queue::device::{
@@ -13,37 +12,7 @@ use crate::queue::device::{
 use crate::vhost_user::memory::GuestMap;
 
 /// A virtqueue, shared by the thread that polls it and the one that listens to the front end.
-///
-/// The poller never waits: it tries the lock once a burst. The listener takes it for as long as a
-/// message lasts, and says so before, so that it is let in.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    wanted: AtomicBool,
-    ring: Mutex<Ring>,
-}
-
-impl Slot {
-    /// The ring, unless the listener has it or wants it.
-    #[inline]
-    pub(super) fn poll(&self) -> Option<MutexGuard<'_, Ring>> {
-        if self.wanted.load(Ordering::Relaxed) {
-            return None;
-        }
-        match self.ring.try_lock() {
-            Ok(ring) => Some(ring),
-            Err(TryLockError::Poisoned(ring)) => Some(ring.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// The ring, for the listener.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.wanted.store(true, Ordering::Relaxed);
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        self.wanted.store(false, Ordering::Relaxed);
-        ring
-    }
-}
+pub(super) type Slot = crate::vhost_user::slot::Slot<Ring>;
 
 /// What is known of a virtqueue, and the queue itself while it runs.
 #[derive(Debug, Default)]
