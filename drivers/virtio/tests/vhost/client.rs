@@ -10,7 +10,7 @@ use linecard_virtio::Features;
 use linecard_virtio::net::{Adapter, Config, Net};
 use linecard_virtio::vhost_user::VhostUser;
 
-use super::rig::{Rig, rig};
+use super::rig::{Pinned, Rig, rig};
 use super::testpmd::{self, Testpmd};
 use super::traffic::Traffic;
 use super::{packets, socket};
@@ -43,6 +43,7 @@ fn exchange(name: &str, packed: bool) {
     assert_eq!(Device::mac(&net), MAC);
     let (mut rx, mut tx) = net.open(0, &mut cache).unwrap();
     assert!(Device::link(&mut net).is_up());
+    let _pinned = Pinned::new();
     // Packets that come before testpmd has seen its link come up are lost on it.
     std::thread::sleep(Duration::from_millis(200));
 

@@ -59,5 +59,34 @@ pub(crate) fn rig(frames: usize) -> Rig {
     }
 }
 
+/// Keeps this thread on the first core, until it is dropped: testpmd polls on the second. (Not before
+/// testpmd was started, which would inherit it.)
+pub(crate) struct Pinned(libc::cpu_set_t);
+
+impl Pinned {
+    pub(crate) fn new() -> Self {
+        // SAFETY: all zeros is an empty set.
+        let mut before: libc::cpu_set_t = unsafe { core::mem::zeroed() };
+        let mut first = before;
+        // SAFETY: a set of this function, to be filled in; 0 is this thread.
+        unsafe { libc::sched_getaffinity(0, size_of_val(&before), &raw mut before) };
+        // SAFETY: a set of this function.
+        unsafe { libc::CPU_SET(0, &mut first) };
+        set(&first);
+        Self(before)
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        set(&self.0);
+    }
+}
+
+fn set(cores: &libc::cpu_set_t) {
+    // SAFETY: a set that the caller has. Refused where a core may not be used: no harm.
+    unsafe { libc::sched_setaffinity(0, size_of_val(cores), core::ptr::from_ref(cores)) };
+}
+
 /// Room for the rings of one port.
 const RINGS: usize = 1 << 20;

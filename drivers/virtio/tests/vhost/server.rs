@@ -8,6 +8,7 @@ use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
 use linecard_virtio::Features;
 use linecard_virtio::vhost_user::{Server, ServerConfig};
 
+use super::rig::Pinned;
 use super::testpmd::{self, Testpmd};
 use super::traffic::Traffic;
 use super::{packets, socket};
@@ -44,6 +45,7 @@ fn exchange(name: &str, options: &str, expected: Features) {
     let features = server.status().features;
     assert!(features.contains(expected), "{features:?}");
 
+    let _pinned = Pinned::new();
     let mut traffic = Traffic::default();
     let began = Instant::now();
     traffic.run(&mut rx, &mut tx, &mut cache, packets(), 192);

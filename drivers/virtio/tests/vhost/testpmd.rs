@@ -14,8 +14,12 @@ pub(crate) struct Testpmd {
     seen: Vec<String>,
 }
 
-/// Whether DPDK is there. With `LINECARD_REQUIRE_DPDK` it must be.
+/// Whether DPDK is there. With `LINECARD_REQUIRE_DPDK` it must be; with `LINECARD_SKIP_DPDK` it is not
+/// asked for.
 pub(crate) fn is_there() -> bool {
+    if std::env::var_os("LINECARD_SKIP_DPDK").is_some() {
+        return false;
+    }
     let found = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join("dpdk-testpmd").exists())
     });
