@@ -9,7 +9,8 @@ use super::*;
 use crate::device::{Device, Null, RxQueue, RxStats, TxQueue, TxStats};
 use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
 use crate::packet::{Burst, BurstView, Offloads, Packet, PortId};
-use crate::platform::{ManualClock, NoClock};
+use crate::platform::{Instant, ManualClock, NoClock};
+use crate::trace::{Observe, Phase};
 
 fn with_pool(frames: usize, test: impl FnOnce(&Pool<'_>)) {
     let mut memory = vec![0u8; frames * 2048 + 63];
@@ -393,5 +394,70 @@ fn no_stage_meets_an_unfinished_checksum() {
             worker.poll();
             assert_eq!(worker.stage().0, 1);
         });
+    }
+}
+
+/// Counts the bursts and packets that it is told of, where they are received and where they are
+/// done.
+#[derive(Default)]
+struct Tally {
+    received: (usize, usize),
+    done: (usize, usize),
+}
+
+impl Observe for Tally {
+    fn begin(&mut self) {}
+
+    fn mark(&mut self, phase: Phase, packets: usize) {
+        if phase == Phase::RECEIVE {
+            self.received.0 += 1;
+            self.received.1 += packets;
+        }
+    }
+
+    fn done(&mut self, _received: Instant, packets: usize) {
+        self.done.0 += 1;
+        self.done.1 += packets;
+    }
+}
+
+#[test]
+fn quiet_ports_do_not_keep_a_busy_one_from_being_sampled() {
+    const BURSTS: usize = 64;
+    // As many ports as a sample's period, a divisor of it, and neither; the busy one at each place.
+    for (ports, busy) in [1, 2, 3, 4]
+        .into_iter()
+        .flat_map(|n| (0..n).map(move |at| (n, at)))
+    {
+        for every in [1, 2, 4, 8] {
+            with_pool(512, |pool| {
+                let stats = WorkerStats::new();
+                let mut tally = Tally::default();
+                let stage = ByNumber(|_, _| Verdict::drop(DropReason::FILTERED));
+                let cache = Cache::new(pool, "worker", 64).expect("an account");
+                let mut worker: TestWorker<'_, _> = Worker::new(stage, NoClock, cache, &stats);
+                for port in 0..ports {
+                    let calls = match port == busy {
+                        true => vec![4; BURSTS],
+                        false => vec![],
+                    };
+                    let tx = Slow {
+                        takes: vec![],
+                        default: 32,
+                        seen: vec![],
+                    };
+                    worker
+                        .add_port(Numbers { calls, next: 0 }, tx)
+                        .expect("room for a port");
+                }
+                worker.observe(&mut tally, every);
+                while worker.poll() > 0 {}
+                worker.drain(1);
+                drop(worker);
+                let sampled = BURSTS / every as usize;
+                assert_eq!(tally.received, (sampled, 4 * sampled), "{busy} of {ports}");
+                assert_eq!(tally.done, (sampled, 4 * sampled), "{busy} of {ports}");
+            });
+        }
     }
 }
