@@ -67,6 +67,7 @@ pub(crate) struct CheckArgs {
 
 /// Flags of `linecard run`.
 #[derive(Debug, Args)]
+#[command(after_help = GRAMMAR)]
 pub(crate) struct RunArgs {
     /// A TOML file; flags are laid over it
     #[arg(short, long, value_name = "FILE")]
@@ -74,7 +75,7 @@ pub(crate) struct RunArgs {
     /// End after this time, as 10s; without it, on SIGINT or SIGTERM
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
-    /// A port: af_xdp:IF, pcap:FILE, generator, loopback or null, each with ,OPTION=VALUE...
+    /// A port: af_xdp:IF, pcap:FILE, generator, loopback or null, with options (below); repeatable
     #[arg(short, long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<String>,
     /// What happens to packets.
@@ -127,7 +128,7 @@ pub(crate) struct ForwarderArgs {
     /// Cross-connect: "NAME NAME", two ports that are wired together
     #[arg(long, value_name = "PAIR")]
     pub(crate) connect: Vec<String>,
-    /// Cross-connect: pass or drop malformed packets; `run` passes them, `replay` drops them
+    /// Cross-connect: pass or drop malformed packets [default: pass; replay: drop]
     #[arg(long, value_name = "CHOICE")]
     pub(crate) malformed: Option<String>,
     /// UDP forwarder: "[port NAME] [src P] [dst P] to port NAME [src E] [dst E] [dst-mac MAC]"
@@ -138,28 +139,28 @@ pub(crate) struct ForwarderArgs {
 /// Pool, worker and statistics.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CommonArgs {
-    /// Frames of the pool
+    /// Frames of the pool [default: 16384; replay: 2048]
     #[arg(long, value_name = "N")]
     pub(crate) frames: Option<u64>,
-    /// Bytes of a frame, a power of two
+    /// Bytes of a frame, a power of two [default: 2048; replay: 32768]
     #[arg(long, value_name = "BYTES")]
     pub(crate) frame_size: Option<u64>,
-    /// prefer, require or never
+    /// prefer, require or never [default: prefer]
     #[arg(long, value_name = "CHOICE")]
     pub(crate) huge_pages: Option<String>,
     /// Reserve huge pages that are missing, and give them back at the end; wants root
     #[arg(long)]
     pub(crate) reserve_huge_pages: bool,
-    /// The worker's CPU
+    /// The worker's CPU [default: wherever the kernel likes; demo: the last one]
     #[arg(long, value_name = "N")]
     pub(crate) cpu: Option<u64>,
-    /// Most packets of a burst: 16, 32 or 64
+    /// Most packets of a burst: 16, 32 or 64 [default: 32]
     #[arg(long, value_name = "N")]
     pub(crate) burst: Option<u64>,
-    /// What a worker does when nothing comes: spin, yield or sleep:TIME
+    /// What a worker does when nothing comes: spin, yield or sleep:TIME [default: yield]
     #[arg(long, value_name = "STRATEGY")]
     pub(crate) idle: Option<String>,
-    /// Time between two lines of statistics, or never
+    /// Time between two lines of statistics, or never [default: 1s]
     #[arg(long, value_name = "TIME")]
     pub(crate) stats_interval: Option<String>,
     /// Write the final figures as JSON to this file, or - for standard output
@@ -282,6 +283,20 @@ fn file(path: Option<PathBuf>) -> Result<Draft, ConfigError> {
     path.map_or_else(|| Ok(Draft::default()), |path| Draft::read(&path))
 }
 
+/// What a port may be told; `config::device` reads it.
+const GRAMMAR: &str = "\
+Ports:
+  af_xdp:IF[,queue=N][,mode=auto|native|generic][,zero-copy=auto|yes|no][,ring=N]
+  pcap:FILE[,out=FILE][,loop=N|endless][,timing=fast|original], where FILE may be - for none
+  generator[,flows=N][,size=BYTES][,count=N]
+  loopback
+  null
+  and each [,name=NAME][,addr=ADDRESS/LENGTH]...[,mac=MAC]; a name is port0, port1, ... if not given
+
+Of UDP rules:
+  P is ADDRESS[/LENGTH][:PORT], [IPV6[/LENGTH]]:PORT or *:PORT: what matches
+  E is ADDRESS[:PORT], [IPV6]:PORT or *:PORT: what it becomes";
+
 const REPLAY_IN: &str = "null,name=in,addr=192.0.2.1/24,addr=2001:db8:1::1/64";
 const REPLAY_OUT: &str = "null,name=out,addr=198.51.100.1/24,addr=2001:db8:2::1/64";
 const REPLAY_ROUTES: [&str; 2] = ["0.0.0.0/0 via 198.51.100.2", "::/0 via 2001:db8:2::2"];
@@ -296,11 +311,62 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::config::{Config, Forwarder};
+    use crate::config::{Config, Device, Forwarder};
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Every `linecard ...` of the README's shell examples.
+    #[test]
+    fn what_the_readme_says_is_understood() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        let commands = readme
+            .lines()
+            .filter(|line| line.starts_with("linecard "))
+            .map(|line| {
+                line.split('#')
+                    .next()
+                    .unwrap_or_default()
+                    .split_whitespace()
+            });
+        let mut count = 0;
+        for command in commands {
+            let words: Vec<&str> = command.collect();
+            let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{error}"));
+            match cli.command {
+                Some(Command::Run(args)) => drop(Config::try_from(args.draft().unwrap()).unwrap()),
+                Some(Command::Replay(args)) => {
+                    drop(Config::try_from(args.draft().unwrap()).unwrap());
+                }
+                Some(Command::Check(_)) => {}
+                other => panic!("{words:?}: {other:?}"),
+            }
+            count += 1;
+        }
+        assert_eq!(count, 3, "check, run and replay");
+    }
+
+    /// The ports of the grammar that `run` shows, with each option once.
+    #[test]
+    fn what_the_help_says_of_ports_is_understood() {
+        for port in GRAMMAR.lines().skip(1).take(5) {
+            let text = port.trim().split(", where").next().unwrap_or_default();
+            let text = text.replace("IF", "eth1").replace("FILE", "a.pcap");
+            let mut words = text.split('[');
+            let kind = words.next().unwrap_or_default();
+            for option in words {
+                let option = option.trim_end_matches(']');
+                let (key, values) = option.split_once('=').unwrap();
+                for value in values.split('|') {
+                    let value = value.replace("BYTES", "64").replace('N', "64");
+                    Device::parse(&format!("{kind}{key}={value}")).unwrap();
+                }
+            }
+            Device::parse(kind).unwrap();
+        }
     }
 
     #[test]
