@@ -186,3 +186,6 @@ const CHAINED: u32 = 1 << 31;
 
 /// In the shadow state: the device does not have this buffer.
 const NONE: u32 = u32::MAX;
+
+#[cfg(test)]
+mod tests;

@@ -417,7 +417,3 @@ const FLAGS: u32 = 48;
 
 /// From the start of an event suppression structure to its flags, in bytes.
 const SUPPRESS_FLAGS: usize = 2;
-
-#[cfg(test)]
-#[path = "packed_tests.rs"]
-mod tests;

@@ -421,7 +421,3 @@ const USED_RING: usize = 4;
 
 /// Behind the last link of a chain.
 const END: u16 = u16::MAX;
-
-#[cfg(test)]
-#[path = "split_tests.rs"]
-mod tests;

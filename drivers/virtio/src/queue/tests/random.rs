@@ -1,0 +1,188 @@
+//! Any sequence of operations beside a model.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, Clone)]
+enum Operation {
+    /// Pushes a buffer of so many parts.
+    Push(u8),
+    Publish,
+    /// The device uses one of those that it has, by this choice.
+    Use(u8, u32),
+    /// The device uses so many in order, by one entry.
+    Batch(u8),
+    Pop,
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let operation = prop_oneof![
+        5 => Just(Operation::Push(1)),
+        1 => (2..6u8).prop_map(Operation::Push),
+        3 => Just(Operation::Publish),
+        5 => (any::<u8>(), any::<u32>()).prop_map(|(which, len)| Operation::Use(which, len >> 1)),
+        2 => (1..8u8).prop_map(Operation::Batch),
+        4 => Just(Operation::Pop),
+    ];
+    prop::collection::vec(operation, 0..400)
+}
+
+/// What is known of a buffer that was pushed.
+#[derive(Debug, Clone, PartialEq)]
+struct Pushed {
+    token: u32,
+    parts: Vec<(u64, u32, bool)>,
+}
+
+fn run<V: Make>(size: u16, options: Options, operations: &[Operation]) {
+    let Rig {
+        mut queue,
+        mut device,
+        _memory,
+    } = V::make(size, options);
+    let mut count = 0u32;
+    // Pushed and not published; published; used and not popped.
+    let (mut pushed, mut published) = (Vec::<Pushed>::new(), VecDeque::<Pushed>::new());
+    let mut used = VecDeque::<(u32, u32)>::new();
+    let mut free = size;
+    let mut slots = std::collections::HashMap::new();
+    for operation in operations {
+        match *operation {
+            Operation::Push(parts) => {
+                count += 1;
+                let parts: Vec<_> = (0..parts)
+                    .map(|part| buffer(u64::from(count) << 32 | u64::from(part), count, part > 2))
+                    .collect();
+                let fits = parts.len() <= usize::from(free);
+                assert_eq!(push(&mut queue, &parts, count), fits);
+                if fits {
+                    free -= parts.len() as u16;
+                    slots.insert(count, parts.len() as u16);
+                    let parts = parts
+                        .iter()
+                        .map(|part| (part.addr.0, part.len, part.writable));
+                    pushed.push(Pushed {
+                        token: count,
+                        parts: parts.collect(),
+                    });
+                }
+            }
+            Operation::Publish => {
+                queue.publish();
+                published.extend(pushed.drain(..));
+            }
+            Operation::Use(which, len) => {
+                device.take_all();
+                let has: Vec<_> = device.has.iter().map(|taken| taken.parts.clone()).collect();
+                let expected: Vec<_> = published
+                    .iter()
+                    .map(|pushed| pushed.parts.clone())
+                    .collect();
+                assert_eq!(
+                    has, expected,
+                    "the device finds what was published, in order"
+                );
+                if !has.is_empty() {
+                    let which = if options.in_order {
+                        0
+                    } else {
+                        usize::from(which) % has.len()
+                    };
+                    device.use_one(which, len);
+                    let pushed = published.remove(which).unwrap();
+                    used.push_back((pushed.token, len));
+                }
+            }
+            Operation::Batch(many) => {
+                device.take_all();
+                let many = usize::from(many).min(device.has.len());
+                if options.in_order && many > 0 {
+                    device.use_batch(many, 7);
+                    for (index, pushed) in published.drain(..many).enumerate() {
+                        let last = index + 1 == many;
+                        used.push_back((pushed.token, if last { 7 } else { Used::ALL }));
+                    }
+                }
+            }
+            Operation::Pop => {
+                queue.refresh().unwrap();
+                while let Some(Used { token, written }) = queue.pop().unwrap() {
+                    assert_eq!(used.pop_front(), Some((token, written)));
+                    free += slots[&token];
+                }
+                assert!(used.is_empty());
+            }
+        }
+        assert_eq!(queue.free(), free);
+        assert_eq!(
+            usize::from(queue.in_flight()),
+            pushed.len() + published.len() + used.len()
+        );
+    }
+    // After a reset everything that was in it comes out once.
+    let mut left = Vec::new();
+    queue.abandon(|token| left.push(token));
+    left.sort_unstable();
+    let mut expected: Vec<_> = pushed
+        .iter()
+        .chain(&published)
+        .map(|pushed| pushed.token)
+        .collect();
+    expected.extend(used.iter().map(|(token, _)| token));
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+    queue.abandon(|_| panic!("a token came out twice"));
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    (any::<bool>(), any::<bool>()).prop_map(|(event_idx, in_order)| Options {
+        event_idx,
+        in_order,
+        start: None,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn split(options in options(), shift in 1..7u32, start: u16, near: bool, operations in operations()) {
+        // Near the end of the counters in half of the cases.
+        let start = if near { 0xffff - start % 64 } else { start };
+        let options = Options { start: Some(start), ..options };
+        run::<SplitQueue<64>>(1 << shift, options, &operations);
+    }
+
+    #[test]
+    fn packed(options in options(), size in 1..=64u16, start: u16, operations in operations()) {
+        let start = (start & 0x7fff) % size | start & 0x8000;
+        let options = Options { start: Some(start), ..options };
+        run::<PackedQueue<64>>(size, options, &operations);
+    }
+}
+
+#[test]
+fn in_order_a_split_ring_writes_its_available_entries_once() {
+    let Rig {
+        mut queue,
+        mut device,
+        _memory,
+    } = SplitQueue::<64>::make(8, Options::default());
+    let entries = |device: &Device| -> Vec<u16> {
+        let at = device.parts.driver + 4;
+        (0..8)
+            .map(|place| device.u16(at + 2 * place).load(Ordering::Relaxed))
+            .collect()
+    };
+    let first = entries(&device);
+    for token in 0..100 {
+        assert!(push(&mut queue, &[buffer(1, 1, false)], token));
+        queue.publish();
+        device.take_all();
+        device.use_one(0, 0);
+        queue.refresh().unwrap();
+        assert_eq!(queue.pop().unwrap().map(|used| used.token), Some(token));
+        assert_eq!(entries(&device), first);
+    }
+}
