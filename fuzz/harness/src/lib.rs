@@ -13,7 +13,8 @@
 //! - [`rings`]: every operation beside a queue;
 //! - [`forward`]: whole forwarders on a stream of packets;
 //! - [`captures`]: what is read of a file, and read again after it was written;
-//! - [`vhost`]: rings that a hostile guest writes as it likes.
+//! - [`vhost`]: rings that a hostile guest writes as it likes;
+//! - [`virtio`]: a port whose device does anything at any moment.
 //!
 //! ```
 //! for target in linecard_harness::TARGETS {
@@ -31,6 +32,7 @@ pub mod parse;
 pub mod rewriting;
 pub mod rings;
 pub mod vhost;
+pub mod virtio;
 
 /// A property of the core, over all byte strings.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,8 @@ pub const TARGETS: &[Target] = &[
     target("udp_forwarder", forward::udp_forwarder),
     target("vhost_packed", vhost::packed),
     target("vhost_split", vhost::split),
+    target("virtio_packed", virtio::packed),
+    target("virtio_split", virtio::split),
     target("vlan", headers::vlan),
     target("vxlan", headers::vxlan),
 ];

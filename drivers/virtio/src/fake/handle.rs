@@ -46,6 +46,7 @@ impl FakeHandle {
             device.stuck = false;
             // It forgets its queues: whatever it was, it touches nothing any more.
             let _ = device.reset();
+            device.lost = true;
             device.gone = gone;
         });
     }
@@ -152,10 +153,18 @@ impl FakeHandle {
         });
     }
 
-    /// The memory of a queue, to do to it what a broken device might; `None` if it is not enabled.
+    /// The memory of a queue, to do to it what a broken device might; `None` if it is not enabled. The
+    /// device leaves a packed queue alone from then on until it was reset, as its descriptors may
+    /// say anything.
     #[must_use]
     pub fn raw(&self, queue: u16) -> Option<RawQueue> {
-        let memory = self.with(|device| *device.memories.get(usize::from(queue))?)?;
+        let memory = self.with(|device| {
+            let memory = (*device.memories.get(usize::from(queue))?)?;
+            if let Some(tainted) = device.tainted.get_mut(usize::from(queue)) {
+                *tainted |= memory.packed;
+            }
+            Some(memory)
+        })?;
         Some(RawQueue::new(memory))
     }
 }

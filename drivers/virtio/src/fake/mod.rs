@@ -175,6 +175,9 @@ impl Doorbell for FakeDoorbell {
 unsafe impl Transport for Fake {
     type Doorbell = FakeDoorbell;
 
+    /// It works at every pause, and answers at the first or never.
+    const PATIENCE: u32 = 16;
+
     fn device_id(&mut self) -> u32 {
         self.with(|device| device.config.device_id)
     }

@@ -7,13 +7,13 @@ use linecard::device::DeviceError;
 use linecard::mempool::{Account, Pool};
 use linecard::platform::{Dma, DmaBuffer};
 
-use super::Config;
 use super::bringup::{Agreed, Line};
 use super::control::Control;
 use super::rx::Receiver;
 use super::tx::Sender;
+use super::{Config, NetError};
 use crate::lock::Lock;
-use crate::{Features, Transport, TransportError};
+use crate::{Features, Status, Transport, TransportError};
 
 /// A device: its transport, the memory for its rings, and what is left of queues that were dropped.
 ///
@@ -203,13 +203,15 @@ impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> Adapter<'p, T, D,
 impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
     /// Gives back what a pair that was dropped still holds, if the device can be made to let go.
     pub(super) fn settle(&mut self, pair: u16) {
-        let Some(slot) = self.pairs.get_mut(usize::from(pair)) else {
-            return;
-        };
-        if slot.is_open() {
+        let place = usize::from(pair);
+        if self.pairs.get(place).is_none_or(Pair::is_open) {
             return;
         }
-        if self.up && self.agreed.features.contains(Features::RING_RESET) {
+        let one_by_one = self.agreed.features.contains(Features::RING_RESET);
+        if one_by_one
+            && self.is_sound()
+            && let Some(slot) = self.pairs.get_mut(place)
+        {
             let (rx, tx) = queues_of(pair);
             if self.transport.reset_queue(rx).is_ok() {
                 // SAFETY: the queue was reset (`Transport::reset_queue`), and is not open.
@@ -226,6 +228,15 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
         if !self.any_open() {
             // A device that does not let go keeps its frames; see the ledger.
             let _ = self.shut_down();
+        }
+    }
+
+    /// Whether the device is as it was set up: it has not lost its state, as one that was restarted
+    /// has, and does not ask for a reset.
+    fn is_sound(&mut self) -> bool {
+        self.up && {
+            let status = self.transport.status();
+            status.contains(Status::DRIVER_OK) && !status.contains(Status::DEVICE_NEEDS_RESET)
         }
     }
 
@@ -274,7 +285,10 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
                 return Err(DeviceError::QueueTaken(other as u16));
             }
         }
-        if !self.up {
+        if !self.is_sound() {
+            if self.any_open() {
+                return Err(NetError::NeedsReset.into());
+            }
             self.bring_up(dma, config, pool)?;
         }
         if pair >= self.agreed.pairs {

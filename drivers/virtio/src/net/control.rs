@@ -146,7 +146,7 @@ impl<B: Doorbell> Control<B> {
             if queue.publish() {
                 self.bell.ring(queue);
             }
-            for look in 0..PATIENCE {
+            for look in 0..T::PATIENCE {
                 queue.refresh().map_err(NetError::Control)?;
                 if queue.pop().map_err(NetError::Control)?.is_some() {
                     return Ok(());
@@ -194,6 +194,3 @@ const DATA: usize = 16;
 /// `VIRTIO_NET_OK` and `VIRTIO_NET_ERR`.
 const ACCEPTED: u8 = 0;
 const REFUSED: u8 = 1;
-
-/// Looks at the queue before an answer is given up; each waits a moment by the transport's measure.
-const PATIENCE: usize = 10_000_000;

@@ -93,6 +93,10 @@ pub unsafe trait Transport: Send {
     /// What tells the device about one queue.
     type Doorbell: Doorbell;
 
+    /// How often the driver [pauses](Self::pause) for the answer to a command before it gives it
+    /// up. With the default pause that is about a second.
+    const PATIENCE: u32 = 20_000_000;
+
     /// The device's type (VIRTIO 1.2, section 5): 1 is a network device.
     fn device_id(&mut self) -> u32;
 

@@ -130,7 +130,7 @@ fn a_packed_ring_goes_by_the_descriptor_in_each_lap() {
             };
             device
                 .u16(suppress)
-                .store(asked % size | wrap, Ordering::Relaxed);
+                .store((asked % size) | wrap, Ordering::Relaxed);
             assert!(publish_one(&mut queue, &mut device), "{asked} of {size}");
         }
     }
@@ -151,7 +151,7 @@ fn a_packed_ring_is_quiet_until_the_descriptor_that_was_asked_for() {
             let wrap = if at < size { 0x8000 } else { 0 };
             device
                 .u16(suppress)
-                .store(at % size | wrap, Ordering::Relaxed);
+                .store((at % size) | wrap, Ordering::Relaxed);
             device.u16(suppress + 2).store(2, Ordering::Relaxed);
             for index in 0..8 {
                 let wanted = publish_one(&mut queue, &mut device);

@@ -156,7 +156,7 @@ proptest! {
 
     #[test]
     fn packed(options in options(), size in 1..=64u16, start: u16, operations in operations()) {
-        let start = (start & 0x7fff) % size | start & 0x8000;
+        let start = ((start & 0x7fff) % size) | (start & 0x8000);
         let options = Options { start: Some(start), ..options };
         run::<PackedQueue<64>>(size, options, &operations);
     }
