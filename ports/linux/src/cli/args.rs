@@ -75,7 +75,8 @@ pub(crate) struct RunArgs {
     /// End after this time, as 10s; without it, on SIGINT or SIGTERM
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
-    /// A port: af_xdp:IF, pcap:FILE, generator, loopback or null, with options (below); repeatable
+    /// A port: af_xdp:IF, pcap:FILE, vhost-user:SOCKET, vhost-user-server:SOCKET, generator,
+    /// loopback or null, with options (below); repeatable
     #[arg(short, long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<String>,
     /// What happens to packets.
@@ -288,6 +289,8 @@ const GRAMMAR: &str = "\
 Ports:
   af_xdp:IF[,queue=N][,mode=auto|native|generic][,zero-copy=auto|yes|no][,ring=N]
   pcap:FILE[,out=FILE][,loop=N|endless][,timing=fast|original], where FILE may be - for none
+  vhost-user:SOCKET[,ring=N][,packed=auto|yes|no]
+  vhost-user-server:SOCKET[,packed=auto|yes|no]
   generator[,flows=N][,size=BYTES][,count=N]
   loopback
   null
@@ -346,15 +349,16 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 3, "check, run and replay");
+        assert_eq!(count, 5, "check, three times run, and replay");
     }
 
     /// The ports of the grammar that `run` shows, with each option once.
     #[test]
     fn what_the_help_says_of_ports_is_understood() {
-        for port in GRAMMAR.lines().skip(1).take(5) {
+        for port in GRAMMAR.lines().skip(1).take(7) {
             let text = port.trim().split(", where").next().unwrap_or_default();
             let text = text.replace("IF", "eth1").replace("FILE", "a.pcap");
+            let text = text.replace("SOCKET", "a.sock");
             let mut words = text.split('[');
             let kind = words.next().unwrap_or_default();
             for option in words {

@@ -5,6 +5,8 @@
 //! | `af_xdp:IF[,queue=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no][,ring=N]` | a queue of a network interface |
 //! | `pcap:FILE[,out=FILE][,loop=N\|endless][,timing=fast\|original]` | receives what FILE holds, sends into `out` |
 //! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
+//! | `vhost-user:SOCKET[,ring=N][,packed=auto\|yes\|no]` | a device in another process, such as DPDK's vhost |
+//! | `vhost-user-server:SOCKET[,packed=auto\|yes\|no]` | a virtual machine plugs in |
 //! | `loopback` | receives what was sent to it |
 //! | `null` | receives nothing, discards what is sent |
 //!
@@ -15,6 +17,7 @@ use core::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::error::Problem;
+use super::vhost::VhostUser;
 
 /// What a port is made of.
 ///
@@ -34,6 +37,10 @@ pub enum Device {
     Pcap(Pcap),
     /// Made-up UDP packets.
     Generator(Generator),
+    /// A device in another process, by vhost-user.
+    VhostUser(VhostUser),
+    /// A virtual machine, or another front end of vhost-user, that plugs in.
+    VhostUserServer(VhostUser),
     /// What is sent comes back.
     Loopback,
     /// Nothing comes, what is sent is gone.
@@ -184,6 +191,8 @@ impl Device {
             Self::AfXdp(_) => "af_xdp",
             Self::Pcap(_) => "pcap",
             Self::Generator(_) => "generator",
+            Self::VhostUser(_) => "vhost-user",
+            Self::VhostUserServer(_) => "vhost-user-server",
             Self::Loopback => "loopback",
             Self::Null => "null",
         }
@@ -254,6 +263,10 @@ impl Device {
                     rounds: NonZeroU32::new(1),
                     timing: Timing::default(),
                 }));
+            }
+            "vhost-user" => return VhostUser::at(kind, target).map(Self::VhostUser),
+            "vhost-user-server" => {
+                return VhostUser::at(kind, target).map(Self::VhostUserServer);
             }
             "generator" => Self::Generator(Generator::default()),
             "loopback" => Self::Loopback,
@@ -326,6 +339,10 @@ impl Device {
                     &[("fast", Timing::Fast), ("original", Timing::Original)],
                 )?;
             }
+            (Self::VhostUser(vhost), "ring") => vhost.set_ring(value)?,
+            (Self::VhostUser(vhost) | Self::VhostUserServer(vhost), "packed") => {
+                vhost.set_packed(value)?;
+            }
             (Self::Generator(generator), "flows") => {
                 generator.flows = number("flows", value, 1, 1 << 24)?;
             }
@@ -340,6 +357,8 @@ impl Device {
                     Self::AfXdp(_) => &["queue", "mode", "zero-copy", "ring"],
                     Self::Pcap(_) => &["out", "loop", "timing"],
                     Self::Generator(_) => &["flows", "size", "count"],
+                    Self::VhostUser(_) => &["ring", "packed"],
+                    Self::VhostUserServer(_) => &["packed"],
                     Self::Loopback | Self::Null => &[],
                 };
                 return Err(Problem::Unknown {
@@ -381,7 +400,11 @@ fn is_interface_name(name: &str) -> bool {
         && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace())
 }
 
-fn choice<T: Copy>(what: &'static str, value: &str, known: &[(&str, T)]) -> Result<T, Problem> {
+pub(super) fn choice<T: Copy>(
+    what: &'static str,
+    value: &str,
+    known: &[(&str, T)],
+) -> Result<T, Problem> {
     known
         .iter()
         .find(|(name, _)| *name == value)
@@ -393,7 +416,7 @@ fn choice<T: Copy>(what: &'static str, value: &str, known: &[(&str, T)]) -> Resu
         })
 }
 
-fn number(what: &'static str, value: &str, min: u32, max: u32) -> Result<u32, Problem> {
+pub(super) fn number(what: &'static str, value: &str, min: u32, max: u32) -> Result<u32, Problem> {
     number_u64(what, value, min.into(), max.into()).map(|number| number as u32)
 }
 
@@ -422,7 +445,15 @@ pub(crate) fn number_u64(
 }
 
 const DEFAULT_RING: u32 = 2_048;
-const KINDS: [&str; 5] = ["af_xdp", "pcap", "generator", "loopback", "null"];
+const KINDS: [&str; 7] = [
+    "af_xdp",
+    "pcap",
+    "vhost-user",
+    "vhost-user-server",
+    "generator",
+    "loopback",
+    "null",
+];
 const PORT_OPTIONS: [&str; 3] = ["name", "addr", "mac"];
 
 #[cfg(test)]
@@ -499,7 +530,8 @@ mod tests {
             ),
             (
                 "",
-                "unknown kind of port ``; known: af_xdp, pcap, generator, loopback, null",
+                "unknown kind of port ``; known: af_xdp, pcap, vhost-user, vhost-user-server, generator, \
+                 loopback, null",
             ),
             (
                 "af_xdp",

@@ -48,6 +48,7 @@ mod file;
 mod forwarder;
 mod rules;
 mod values;
+mod vhost;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -60,6 +61,7 @@ pub use draft::{Draft, DraftPort, Setting};
 pub use endpoint::{Endpoint, Pattern};
 pub use error::{ConfigError, Origin, Problem};
 pub use values::Cidr;
+pub use vhost::{Packed, VhostUser};
 
 use crate::memory::PagePolicy;
 

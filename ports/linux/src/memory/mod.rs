@@ -42,5 +42,5 @@ pub use hugetlb::{HugePages, Reservation};
 pub use mapping::Mapping;
 pub use pages::{PagePolicy, Pages};
 pub use pool::PoolMemory;
-pub use shared::Shared;
+pub use shared::{PortMemory, Shared};
 pub use table::Table;

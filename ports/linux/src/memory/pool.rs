@@ -1,12 +1,14 @@
 //! The memory of a pool: its frames, and the side table with an entry for each.
 
-use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+use linecard::mempool::{Pool, PoolConfig, Slot};
+use linecard::platform::{Arena, Region, Window};
+use linecard_virtio::vhost_user::SharedMemory;
 
 use super::error::MemoryError;
 use super::hugetlb::{HugePages, Reservation};
 use super::mapping::Mapping;
 use super::pages::{PagePolicy, Pages};
-use super::shared::Shared;
+use super::shared::{PortMemory, Shared};
 use super::table::Table;
 
 /// Frames and side table of a pool, on the best pages there are.
@@ -123,6 +125,51 @@ impl PoolMemory {
         let pool =
             Pool::new(region, slots, self.config).expect("the same arguments made a pool in `new`");
         (pool, self.reserved)
+    }
+
+    /// As [`leak`](Self::leak), with what each of `ports` vhost-user front ends needs of
+    /// [`shared`](Self::shared) memory; none of memory that is not, or that has too little behind
+    /// the frames.
+    ///
+    /// # Errors
+    /// [`MemoryError::Refused`] if the file's descriptor could not be duplicated.
+    pub fn leak_shared(
+        self,
+        ports: usize,
+    ) -> Result<(Pool<'static>, Option<Reservation>, Vec<PortMemory>), MemoryError> {
+        let frames_len = self.count * self.config.frame_size;
+        let end = frames_len.saturating_add(ports.saturating_mul(PortMemory::RINGS));
+        let mut memory = Vec::with_capacity(ports);
+        if self.frames.file().is_some() && end <= self.frames.len() {
+            let windows: &'static [Window<'static>] = vec![self.window()].leak();
+            for port in 0..ports {
+                let shared = self.share().transpose();
+                let shared = shared.map_err(super::shared::refused(FRAMES, end, "dup"))?;
+                let Some(Shared { file, base, len }) = shared else {
+                    continue;
+                };
+                // SAFETY: below `end`, which is inside of the mapping (above).
+                let rings = unsafe { base.add(frames_len + port * PortMemory::RINGS) };
+                // SAFETY: a part of the mapping that is behind the frames and no other port's. It is
+                // never unmapped (`leak`, below), unless this returns early, and drops it before.
+                let rings = unsafe { Region::from_raw(rings, PortMemory::RINGS) };
+                // SAFETY: the mapping is the file's from its start (`Mapping::shared`), and never
+                // unmapped (as above); it is reached as frames and through the arenas alone.
+                let shared = unsafe { SharedMemory::from_raw(file, base, len) };
+                let rings = Arena::new(rings).with_windows(windows);
+                memory.push(PortMemory { rings, shared });
+            }
+        }
+        let (pool, reserved) = self.leak();
+        Ok((pool, reserved, memory))
+    }
+
+    /// The frames, as devices may be given addresses of them.
+    fn window(&self) -> Window<'static> {
+        // SAFETY: as in `region`; the region is dropped here, and a window gives no access.
+        let region =
+            unsafe { Region::from_raw(self.frames.base(), self.count * self.config.frame_size) };
+        Window::of(&region)
     }
 
     /// What another process is to map, if it is [`shared`](Self::shared) memory: all frames, and

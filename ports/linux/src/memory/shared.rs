@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
+use linecard::platform::Arena;
+use linecard_virtio::vhost_user::SharedMemory;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use super::error::MemoryError;
@@ -71,6 +73,20 @@ pub struct Shared {
     pub base: NonNull<u8>,
     /// Bytes.
     pub len: usize,
+}
+
+/// What a vhost-user front end needs of a pool's memory.
+#[derive(Debug)]
+pub struct PortMemory {
+    /// Its rings, and the addresses by which the back end knows those and the frames.
+    pub rings: Arena<'static>,
+    /// All of the memory, to be told to the back end.
+    pub shared: SharedMemory,
+}
+
+impl PortMemory {
+    /// Bytes of rings for each port: both of 1,024 descriptors, split, and what goes with them.
+    pub const RINGS: usize = 256 << 10;
 }
 
 /// A memfd's error as this module's.

@@ -9,12 +9,20 @@ use linecard::device::{
 };
 use linecard::mempool::Cache;
 use linecard::packet::BurstView;
+use linecard::platform::Arena;
 use linecard::wire::MacAddr;
 use linecard_pcap::{PcapDevice, PcapRx, PcapTx};
+use linecard_virtio::vhost_user::{Client, ClientRx, ClientTx, Server, ServerRx, ServerTx};
 
 use super::generator::{Generator, GeneratorRx};
 use crate::clock::MonotonicClock;
 use crate::error::Error;
+
+/// The most descriptors of a vhost-user front end's rings.
+pub(crate) const VHOST_RING: usize = crate::config::VhostUser::MAX_RING as usize;
+
+/// A vhost-user front end as these ports have it.
+pub type VhostClient<'r, 'p> = Client<'r, 'p, Arena<'static>, VHOST_RING>;
 
 /// A port of any kind, and the name it goes by.
 ///
@@ -66,6 +74,10 @@ pub enum AnyDevice<'r, 'p> {
     Pcap(PcapDevice<MonotonicClock>),
     /// Made-up packets.
     Generator(Generator),
+    /// A device in another process.
+    VhostUser(Box<VhostClient<'r, 'p>>),
+    /// A virtual machine plugs in.
+    VhostUserServer(Server),
     /// What is sent comes back.
     Loopback(Loopback<'r, 'p>),
     /// Nothing comes.
@@ -90,6 +102,10 @@ pub enum AnyRx<'r, 'p> {
     Pcap(PcapRx<MonotonicClock>),
     /// Of a generator.
     Generator(GeneratorRx),
+    /// Of a device in another process.
+    VhostUser(ClientRx<'r, 'p, Arena<'static>, VHOST_RING>),
+    /// Of a virtual machine.
+    VhostUserServer(Box<ServerRx>),
     /// Of a loopback.
     Loopback(LoopbackRx<'r, 'p>),
     /// Of nothing.
@@ -112,6 +128,10 @@ pub enum AnyTx<'r, 'p> {
     AfXdp(linecard_af_xdp::Tx<'p>),
     /// Into a capture.
     Pcap(PcapTx<MonotonicClock>),
+    /// To a device in another process.
+    VhostUser(ClientTx<'r, 'p, Arena<'static>, VHOST_RING>),
+    /// To a virtual machine.
+    VhostUserServer(Box<ServerTx>),
     /// Into a loopback.
     Loopback(LoopbackTx<'r, 'p>),
     /// Into nothing.
@@ -140,6 +160,17 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
                 .open(0, cache)
                 .map(|(rx, tx)| (AnyRx::Generator(rx), AnyTx::Null(tx)))
                 .map_err(|error| refused(Device::name(port).into(), error.into())),
+            AnyDevice::VhostUser(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| (AnyRx::VhostUser(rx), AnyTx::VhostUser(tx)))
+                .map_err(|error| refused(port.name().into(), error.into())),
+            AnyDevice::VhostUserServer(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| {
+                    let rx = AnyRx::VhostUserServer(Box::new(rx));
+                    (rx, AnyTx::VhostUserServer(Box::new(tx)))
+                })
+                .map_err(|error| refused(Device::name(port).into(), error.into())),
             AnyDevice::Loopback(port) => port
                 .open(0, cache)
                 .map(|(rx, tx)| (AnyRx::Loopback(rx), AnyTx::Loopback(tx)))
@@ -158,8 +189,18 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
             AnyDevice::AfXdp(port, _) => port.mtu(),
             AnyDevice::Pcap(port) => port.mtu(),
             AnyDevice::Generator(port) => port.mtu(),
+            AnyDevice::VhostUser(port) => port.mtu(),
+            AnyDevice::VhostUserServer(port) => port.mtu(),
             AnyDevice::Loopback(port) => port.mtu(),
             AnyDevice::Null(port) => port.mtu(),
+        }
+    }
+
+    /// Looks after a port whose other end may come and go: to be called now and then, from a thread
+    /// that may wait, while its queue is polled by another one.
+    pub fn tend(&self) {
+        if let AnyDevice::VhostUser(port) = &self.device {
+            port.tend();
         }
     }
 
@@ -168,6 +209,8 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
     pub fn status(&self) -> Option<String> {
         match &self.device {
             AnyDevice::AfXdp(port, _) => Some(port.status().to_string()),
+            AnyDevice::VhostUser(port) => Some(port.status().to_string()),
+            AnyDevice::VhostUserServer(port) => Some(port.status().to_string()),
             _ => None,
         }
     }
@@ -187,7 +230,7 @@ impl AnyRx<'_, '_> {
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
-            Self::AfXdp(_) => false,
+            Self::AfXdp(_) | Self::VhostUser(_) | Self::VhostUserServer(_) => false,
             Self::Pcap(rx) => rx.next_due().is_none(),
             Self::Generator(rx) => rx.is_done(),
             // What it sent may yet come, and then something is received and not nothing.
@@ -203,6 +246,8 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::AfXdp(rx) => rx.rx_burst(cache, out),
             Self::Pcap(rx) => rx.rx_burst(cache, out),
             Self::Generator(rx) => rx.rx_burst(cache, out),
+            Self::VhostUser(rx) => rx.rx_burst(cache, out),
+            Self::VhostUserServer(rx) => rx.rx_burst(cache, out),
             Self::Loopback(rx) => rx.rx_burst(cache, out),
             Self::Null(rx) => rx.rx_burst(cache, out),
         }
@@ -213,6 +258,8 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::AfXdp(rx) => rx.stats(),
             Self::Pcap(rx) => RxQueue::stats(rx),
             Self::Generator(rx) => rx.stats(),
+            Self::VhostUser(rx) => rx.stats(),
+            Self::VhostUserServer(rx) => RxQueue::stats(&**rx),
             Self::Loopback(rx) => rx.stats(),
             Self::Null(rx) => rx.stats(),
         }
@@ -225,6 +272,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
         match self {
             Self::AfXdp(tx) => tx.tx_burst(cache, packets),
             Self::Pcap(tx) => tx.tx_burst(cache, packets),
+            Self::VhostUser(tx) => tx.tx_burst(cache, packets),
+            Self::VhostUserServer(tx) => tx.tx_burst(cache, packets),
             Self::Loopback(tx) => tx.tx_burst(cache, packets),
             Self::Null(tx) => tx.tx_burst(cache, packets),
         }
@@ -235,6 +284,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
         match self {
             Self::AfXdp(tx) => tx.reclaim(cache),
             Self::Pcap(tx) => tx.reclaim(cache),
+            Self::VhostUser(tx) => tx.reclaim(cache),
+            Self::VhostUserServer(tx) => tx.reclaim(cache),
             Self::Loopback(tx) => tx.reclaim(cache),
             Self::Null(tx) => tx.reclaim(cache),
         }
@@ -244,6 +295,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
         match self {
             Self::AfXdp(tx) => tx.stats(),
             Self::Pcap(tx) => TxQueue::stats(tx),
+            Self::VhostUser(tx) => tx.stats(),
+            Self::VhostUserServer(tx) => TxQueue::stats(&**tx),
             Self::Loopback(tx) => tx.stats(),
             Self::Null(tx) => tx.stats(),
         }

@@ -9,7 +9,8 @@ mod checker;
 mod flow;
 mod generator;
 
-pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx};
+pub(crate) use any::VHOST_RING;
+pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx, VhostClient};
 pub use checker::{Checker, CheckerTx, Seen};
 pub use flow::{Flow, Stamp, flows};
 pub use generator::{Generator, GeneratorRx};

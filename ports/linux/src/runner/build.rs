@@ -18,6 +18,7 @@ use linecard_pcap::{Capture, Pace, PcapDevice, Repeat};
 
 use super::router::{Facts, with_router};
 use super::udp::udp_forwarder;
+use super::vhost::{VhostAdapter, front_end, server};
 use super::{End, Launch, MAX_PORTS};
 use crate::clock::MonotonicClock;
 use crate::config::{self, AfXdpMode, Config, Device, Forwarder, Malformed, Timing, ZeroCopy};
@@ -32,6 +33,7 @@ pub(super) fn check_pool(config: &Config) -> Result<(), Error> {
         .map(|port| match &port.device {
             // As many are posted to receive into, and as many may wait to be sent.
             Device::AfXdp(xdp) => 2 * xdp.ring as usize,
+            Device::VhostUser(vhost) => 2 * vhost.ring as usize,
             _ => 0,
         })
         .sum();
@@ -61,16 +63,18 @@ pub(super) fn ports<'r, 'p>(
     config: &Config,
     pool: &'p Pool<'static>,
     rings: &'r mut [LoopbackRing<'p>],
+    adapters: &'r [VhostAdapter<'p>],
     clock: MonotonicClock,
 ) -> Result<Vec<AnyPort<'r, 'p>>, Error> {
     let mut rings = rings.iter_mut();
+    let mut adapters = adapters.iter();
     let mut umem = None;
     let mut ports = Vec::with_capacity(config.ports.len());
     for (index, port) in config.ports.iter().enumerate() {
         let refused = |error: Box<dyn core::error::Error + Send + Sync>| {
             Error::port(&port.name, &describe(&port.device), error)
         };
-        let made = port.mac.unwrap_or(memory_mac(index));
+        let made = own_mac(config, index);
         let (device, mac) = match &port.device {
             Device::AfXdp(xdp) => {
                 if umem.is_none() {
@@ -101,6 +105,18 @@ pub(super) fn ports<'r, 'p>(
                 };
                 (AnyDevice::Generator(device), made)
             }
+            Device::VhostUser(vhost) => {
+                let Some(adapter) = adapters.next() else {
+                    continue;
+                };
+                let device =
+                    front_end(adapter, pool, vhost, made).map_err(|error| refused(error.into()))?;
+                (AnyDevice::VhostUser(Box::new(device)), made)
+            }
+            Device::VhostUserServer(vhost) => {
+                let device = server(vhost, made).map_err(|error| refused(error.into()))?;
+                (AnyDevice::VhostUserServer(device), made)
+            }
             Device::Loopback => {
                 let Some(ring) = rings.next() else { continue };
                 (AnyDevice::Loopback(Loopback::to_itself(ring)), made)
@@ -117,10 +133,8 @@ pub(super) fn ports<'r, 'p>(
 }
 
 /// Makes the stage and runs the worker with it.
-pub(super) fn launch<'r, 'p: 'r>(
-    launch: Launch<'_, 'r, 'p>,
-    ports: &[AnyPort<'r, 'p>],
-) -> Result<End, Error> {
+pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Error> {
+    let ports = launch.ports;
     match &launch.config.forwarder {
         Forwarder::CrossConnect(wires) => match wires.malformed {
             Malformed::Pass => launch.go(cross_connect(&wires.pairs)?),
@@ -260,6 +274,12 @@ fn inside(prefix: config::Cidr) -> IpAddr {
     }
 }
 
+/// The address of a port that has no hardware: as configured, or one made up.
+pub(super) fn own_mac(config: &Config, index: usize) -> MacAddr {
+    let configured = config.ports.get(index).and_then(|port| port.mac);
+    configured.unwrap_or(memory_mac(index))
+}
+
 /// Locally administered, one for each port that has none of its own.
 fn memory_mac(index: usize) -> MacAddr {
     MacAddr([0x02, b'l', b'c', 0, 0, index as u8])
@@ -268,6 +288,9 @@ fn memory_mac(index: usize) -> MacAddr {
 fn describe(device: &Device) -> String {
     match device {
         Device::AfXdp(xdp) => format!("af_xdp:{}", xdp.interface),
+        Device::VhostUser(vhost) | Device::VhostUserServer(vhost) => {
+            format!("{}:{}", device.kind(), vhost.path.display())
+        }
         Device::Pcap(pcap) => match &pcap.input {
             Some(input) => format!("pcap:{}", input.display()),
             None => "pcap:-".into(),

@@ -32,6 +32,7 @@ mod build;
 mod drive;
 mod router;
 mod udp;
+mod vhost;
 
 use core::sync::atomic::{AtomicBool, AtomicU64};
 use core::time::Duration;
@@ -55,7 +56,7 @@ use crate::affinity;
 use crate::clock::MonotonicClock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::memory::{MemoryError, PoolMemory};
+use crate::memory::{MemoryError, PoolMemory, PortMemory};
 use crate::port::{AnyPort, AnyRx, AnyTx};
 use crate::signals::Stop;
 use crate::stats::{Latency, Line, Live, PortReport, Report, Totals, phases};
@@ -126,15 +127,23 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
             "; not locked, so they may be swapped out (`ulimit -l`)"
         }
     )));
-    // Given back last, when the pages it reserved are about to be free.
-    let (pool, _reserved) = memory.leak();
+    // The reservation is given back last, when the pages are about to be free.
+    let front_ends = vhost::front_ends(config);
+    let (pool, _reserved, shared) = memory.leak_shared(front_ends)?;
+    if front_ends > 0 {
+        tell(Event::Note(
+            "the pool is shared with vhost-user back ends, which can read and write every frame"
+                .into(),
+        ));
+    }
     let counters = WorkerStats::new();
     let timings = Timings::new();
     let mut meter = Meter::new(clock, &timings);
 
     let mut cache = Cache::new(&pool, "worker", CACHE)?;
     let mut rings = build::rings(config);
-    let mut ports = build::ports(config, &pool, &mut rings, clock)?;
+    let adapters = vhost::adapters(config, |port| build::own_mac(config, port), shared);
+    let mut ports = build::ports(config, &pool, &mut rings, &adapters, clock)?;
     let mut queues = Vec::with_capacity(ports.len());
     for port in &mut ports {
         queues.push(port.open(&mut cache)?);
@@ -146,6 +155,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
         }
     }
     let launch = Launch {
+        ports: &ports,
         config,
         stop,
         clock,
@@ -156,7 +166,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
         meter: &mut meter,
         tell,
     };
-    let end = build::launch(launch, &ports)?;
+    let end = build::launch(launch)?;
     let failed = ports
         .iter()
         .find_map(|port| Some((port.name.clone(), port.output_failed()?)));
@@ -167,6 +177,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     // Before the ledger is drawn up: closed sockets let go of their frames, and what loopbacks
     // had under way goes back to the pool.
     drop(ports);
+    drop(adapters);
     drop(rings);
     // Beyond the sums: no frame is there twice, none is lost.
     pool.audit().map_err(|error| Error::Unbalanced {
@@ -190,6 +201,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
 
 /// All that a worker needs but its stage.
 pub(crate) struct Launch<'a, 'r, 'p> {
+    ports: &'a [AnyPort<'r, 'p>],
     config: &'a Config,
     stop: &'a Stop,
     clock: MonotonicClock,
@@ -222,6 +234,7 @@ impl<'r, 'p: 'r> Launch<'_, 'r, 'p> {
 
     fn go_with<S: Stage<'p> + Send, const BURST: usize>(self, stage: S) -> Result<End, Error> {
         let Self {
+            ports,
             config,
             stop,
             clock,
@@ -272,7 +285,7 @@ impl<'r, 'p: 'r> Launch<'_, 'r, 'p> {
                     source,
                 })?;
             let watching = Farewell(&control.abandoned);
-            watch(&control, config, clock, counters, timings, tell);
+            watch(&control, ports, config, clock, counters, timings, tell);
             // By now the worker has ended, unless `tell` panicked.
             core::mem::forget(watching);
             worker.join().map_err(|_| Error::Panicked)?
@@ -286,9 +299,10 @@ impl<'r, 'p: 'r> Launch<'_, 'r, 'p> {
     }
 }
 
-/// Tells a line an interval until the worker has ended.
+/// Looks after the ports, and tells a line an interval, until the worker has ended.
 fn watch(
     control: &Control<'_>,
+    ports: &[AnyPort<'_, '_>],
     config: &Config,
     clock: MonotonicClock,
     counters: &WorkerStats,
@@ -302,6 +316,8 @@ fn watch(
         let elapsed = clock.now() - began;
         let due = next.map_or(LOOK, |next| next.saturating_sub(elapsed));
         thread::sleep(due.min(LOOK));
+        // Back ends that come and go: connecting may wait, which the worker must not.
+        ports.iter().for_each(AnyPort::tend);
         let (Some(at), Some(interval)) = (next, config.stats.interval) else {
             continue;
         };
@@ -329,12 +345,15 @@ fn pool_memory(config: &Config) -> Result<PoolMemory, MemoryError> {
         frame_size: config.pool.frame_size as usize,
         ..PoolConfig::default()
     };
-    PoolMemory::new(
-        config.pool.frames as usize,
-        layout,
-        config.pool.huge_pages,
-        config.pool.reserve_huge_pages,
-    )
+    let (frames, pages) = (config.pool.frames as usize, config.pool.huge_pages);
+    let reserve = config.pool.reserve_huge_pages;
+    match vhost::front_ends(config) {
+        0 => PoolMemory::new(frames, layout, pages, reserve),
+        ports => {
+            let rings = ports * PortMemory::RINGS;
+            PoolMemory::shared(frames, layout, pages, reserve, rings)
+        }
+    }
 }
 
 /// Does something on that CPU, so that memory it touches is on the CPU's node.

@@ -1,0 +1,92 @@
+//! `vhost-user` and `vhost-user-server` ports of one run, joined by a socket.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use linecard_linux::config::{Config, Draft, DraftPort, Setting};
+use linecard_linux::runner::{self, Event};
+use linecard_linux::signals::Stop;
+
+const PACKETS: u64 = 200_000;
+
+fn socket(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("linecard-run-{}-{name}.sock", std::process::id()))
+}
+
+/// generator -> server = socket = client -> null.
+fn joined(name: &str, options: &str, form: &str) {
+    let path = socket(name);
+    let port = |text: String| DraftPort::new(Setting::flag("--port", text));
+    let config = Config::try_from(Draft {
+        forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+        ports: vec![
+            port(format!("generator,count={PACKETS},name=generator0")),
+            port(format!("vhost-user-server:{},name=vm", path.display())),
+            port(format!("vhost-user:{},name=back{options}", path.display())),
+            port("null,name=null0".into()),
+        ],
+        connect: vec![
+            Setting::flag("--connect", "generator0 vm".into()),
+            Setting::flag("--connect", "back null0".into()),
+        ],
+        duration: Some(Setting::flag("--duration", "3s".into())),
+        ..Draft::default()
+    })
+    .unwrap();
+    let mut notes = Vec::new();
+    let report = runner::run(&config, &Stop::new(), &mut |event| {
+        if let Event::Note(note) = event {
+            notes.push(note);
+        }
+    })
+    .unwrap();
+    assert!(report.is_balanced(), "{report}");
+    let [generator, vm, back, null] = &report.ports[..] else {
+        panic!()
+    };
+    assert_eq!(generator.stats.rx.packets, PACKETS);
+    // Each packet is somewhere: sent into the socket, or not taken by a full ring.
+    let sent = vm.stats.tx.packets;
+    assert!(sent > PACKETS / 10, "{report}");
+    assert_eq!(back.stats.rx.packets, sent, "{report}");
+    assert_eq!(null.stats.tx.packets, sent, "{report}");
+    assert_eq!(vm.stats.tx.dropped(), 0, "{report}");
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains(&format!("back end 1, {form}"))),
+        "{notes:?}"
+    );
+    assert!(report.elapsed < Duration::from_secs(10));
+    assert!(!path.exists(), "the socket is gone with the port");
+}
+
+#[test]
+fn split_rings_join_two_ports() {
+    joined("split", ",packed=no,ring=512", "split");
+}
+
+#[test]
+fn packed_rings_join_two_ports() {
+    joined("packed", ",packed=yes", "packed");
+}
+
+#[test]
+fn a_back_end_that_is_not_there_is_waited_for() {
+    let port = |text: String| DraftPort::new(Setting::flag("--port", text));
+    let config = Config::try_from(Draft {
+        forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+        ports: vec![
+            port("generator,count=1000".into()),
+            port(format!("vhost-user:{}", socket("absent").display())),
+        ],
+        duration: Some(Setting::flag("--duration", "1s".into())),
+        ..Draft::default()
+    })
+    .unwrap();
+    let report = runner::run(&config, &Stop::new(), &mut |_| {}).unwrap();
+    assert!(report.is_balanced(), "{report}");
+    assert_eq!(report.ports[1].stats.tx.link_down, 1000, "{report}");
+    let status = report.ports[1].status.as_deref().unwrap_or_default();
+    assert_eq!(status, "no back end, 0 before: the device is gone");
+}
