@@ -55,6 +55,7 @@
 mod answer;
 mod entry;
 mod key;
+mod room;
 mod store;
 mod table;
 

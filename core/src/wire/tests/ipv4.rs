@@ -1,10 +1,12 @@
 //! Tests of the IPv4 header and its views.
 
+use core::net::Ipv4Addr;
 use std::string::ToString;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::{Header, IpProtocol, WireError};
 
 /// Bytes that get past the first checks more often than random ones would.
 fn packet_like() -> impl Strategy<Value = std::vec::Vec<u8>> {
