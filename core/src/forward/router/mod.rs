@@ -28,6 +28,12 @@
 //! ICMP and the rest are dropped. One that answered is asked again, directly, after
 //! [`RouterConfig::reachable`], whether or not it is in use, and is forgotten when it is gone.
 //!
+//! The table is the router's own, not [`lookup::Neighbours`](crate::lookup::Neighbours): its entries
+//! are numbered for routes to lead to, outlast a neighbour that is gone while a route does, and are
+//! more than neighbours; [there](crate::lookup::Neighbours) slots come and go with who answers. For
+//! a forwarder of one's own that one is the choice: it knows when a neighbour is in use, and replaces
+//! those that are not.
+//!
 //! # What it does not do
 //!
 //! Redirects, router advertisements, multicast routing, proxy ARP and duplicate address detection

@@ -28,6 +28,19 @@
 //! entries are replaced only by others that answered, the least recently used (of a sample) first; permanent
 //! ones never.
 //!
+//! # Why the router has another
+//! This table is for forwarders whose next hops are their own affair: a balancer, a gateway between
+//! links, a host. It keeps neighbours and nothing else, has the whole of RFC 4861's state machine
+//! (a neighbour nobody sends to is left alone, as stale), and replaces entries by their use, so a
+//! slot lasts only as long as its neighbour.
+//!
+//! The [router](crate::forward::router) cannot stand on that. There an entry's number is what routes
+//! lead to, and has to outlast the neighbour: a gateway that is gone keeps its number, and packets
+//! wait for it there. What is no neighbour has entries as well (links, own addresses, broadcasts,
+//! blackholes) and is found by the same hash, so that the fast path looks a destination on a link
+//! up once and has its [`Hop`](crate::forward::router::Hop) by the entry's number. Over this table
+//! it would need both: hops by number, and slots beside them, with a way from each to the other.
+//!
 //! ```
 //! use core::net::Ipv4Addr;
 //! use core::time::Duration;

@@ -259,7 +259,7 @@ impl Ipv4Header {
     }
 
     /// Computes the checksum of a header without options and puts it in; one with options is filled
-    /// in by [`Ipv4Mut::fill_checksum`].
+    /// in by [`Ipv4Mut::fill_checksum`](super::Ipv4Mut::fill_checksum).
     #[inline]
     pub fn fill_checksum(&mut self) {
         self.set_checksum(0);
