@@ -103,12 +103,27 @@ impl Layout {
         (self.room as usize).saturating_sub(self.header)
     }
 
+    /// The token of a frame: its number, and above it its colour, of which there are eight at most.
+    #[inline(always)]
+    const fn token(&self, frame: FrameIndex) -> u32 {
+        frame.0 | (self.colours.offset(frame) as u32 >> 6) << COLOUR
+    }
+
     /// From a frame's start to its buffer, in bytes.
     #[inline(always)]
-    const fn offset(&self, frame: FrameIndex) -> usize {
-        self.start + self.colours.offset(frame)
+    const fn offset(&self, token: u32) -> usize {
+        self.start + ((token >> COLOUR) as usize) * 64
     }
 }
+
+/// The frame of a token.
+#[inline(always)]
+const fn frame_of(token: u32) -> FrameIndex {
+    FrameIndex(token & !(u32::MAX << COLOUR))
+}
+
+/// Where in a token a frame's colour begins: frames are numbered up to 2^28 - 1.
+const COLOUR: u32 = 28;
 
 /// Bytes that precede a packet.
 pub(super) const fn header_len(features: Features) -> usize {
@@ -144,7 +159,7 @@ impl<'p, B: Doorbell, const N: usize> Receiver<'p, B, N> {
         self.ring.abandon(|token| {
             // SAFETY: the token was in the queue, so the frame was posted through this account and
             // not received since; the device has let go of it (the caller's promise).
-            unsafe { account.unpost_shared(&[FrameIndex(token)]) };
+            unsafe { account.unpost_shared(&[frame_of(token)]) };
         });
     }
 
@@ -166,8 +181,9 @@ impl<'p, B: Doorbell, const N: usize> Receiver<'p, B, N> {
             let mut posted = [FrameIndex::default(); BATCH];
             let posted = posted.get_mut(..want).unwrap_or(&mut []);
             let taken = account.post(cache, posted);
-            for &frame in posted.iter().take(taken) {
-                let offset = layout.offset(frame);
+            for &frame in posted.get(..taken).unwrap_or(&[]) {
+                let token = layout.token(frame);
+                let offset = layout.offset(token);
                 frames.hand_over(frame, offset, layout.room as usize);
                 let address = frames.address(frame, offset, layout.room as usize);
                 let buffer = Buffer {
@@ -178,7 +194,7 @@ impl<'p, B: Doorbell, const N: usize> Receiver<'p, B, N> {
                 // SAFETY: the frame was just posted, so it is nobody's but the device's until its
                 // token comes back, or the queue is released after a reset; the buffer is inside it
                 // (`Layout::new`).
-                let pushed = address.is_some() && unsafe { queue.push(buffer, frame.0) };
+                let pushed = address.is_some() && unsafe { queue.push(buffer, token) };
                 if !pushed {
                     // SAFETY: posted above, and the device was not told of it.
                     unsafe { account.unpost(cache, &[frame]) };
@@ -239,23 +255,14 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
                 token: 0,
                 written: 0,
             }; BATCH];
-            let mut count = 0;
-            for slot in batch.iter_mut().take(want) {
-                match queue.pop() {
-                    Ok(Some(used)) => {
-                        let frame = FrameIndex(used.token);
-                        self.frames.prefetch(frame, self.layout.offset(frame));
-                        *slot = used;
-                        count += 1;
-                    }
-                    Ok(None) => break,
-                    Err(_) => {
-                        stats.invalid = stats.invalid.wrapping_add(1);
-                        break;
-                    }
-                }
+            let batch = batch.get_mut(..want).unwrap_or(&mut []);
+            let count = queue.pop_burst(batch);
+            let batch = batch.get(..count).unwrap_or(&[]);
+            for &Used { token, .. } in batch {
+                self.frames
+                    .prefetch(frame_of(token), self.layout.offset(token));
             }
-            for &used in batch.iter().take(count) {
+            for &used in batch {
                 match self.accept(used, partial) {
                     Ok(packet) => {
                         bytes += packet.total_len();
@@ -269,6 +276,9 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
                 break;
             }
         }
+        if queue.fault().is_some() {
+            stats.invalid = stats.invalid.wrapping_add(1);
+        }
         stats.packets = stats.packets.wrapping_add(given as u64);
         stats.bytes = stats.bytes.wrapping_add(bytes as u64);
         given
@@ -278,8 +288,8 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     #[inline(always)]
     fn accept(self, used: Used, partial: &mut Option<Partial<'p>>) -> Result<Packet<'p>, Refusal> {
         let Layout { header, room, .. } = *self.layout;
-        let index = FrameIndex(used.token);
-        let offset = self.layout.offset(index);
+        let index = frame_of(used.token);
+        let offset = self.layout.offset(used.token);
         let written = match used.written {
             Used::ALL => room,
             written => written,
@@ -293,38 +303,61 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         if (written as usize) < header {
             return Err(Refusal::Posted(Fault::NoHeader(written)));
         }
-        let frame = self.take(index, offset, written)?;
-        let head = frame.data().first_chunk().unwrap_or(&[0; Header::LEN]);
+        self.frames.take_over(index, offset, written as usize);
+        let Some(head) = self.header(index, offset) else {
+            return Err(Refusal::Posted(Fault::NoHeader(written)));
+        };
         // Nearly every header is this: nothing to say, and one buffer.
-        let [flags, gso_type, .., buffers, buffers_high] = *head;
+        let [flags, gso_type, .., buffers, buffers_high] = head;
         let buffers = u16::from_le_bytes([buffers, buffers_high]);
         let plain = flags | gso_type == 0 && (buffers <= 1 || !self.layout.merge);
         if plain && header == Header::LEN {
-            return Ok(strip(frame, header, Offloads::empty()));
+            return self
+                .take(index, offset + header, written - header as u32)
+                .map(Packet::new);
         }
-        self.accept_unusual(frame, partial)
+        self.accept_unusual(index, offset, written, &head, partial)
     }
 
-    /// Takes a frame from the device.
+    /// A copy of a buffer's header.
     #[inline(always)]
-    fn take(self, index: FrameIndex, offset: usize, written: u32) -> Result<Frame<'p>, Refusal> {
-        let (len, room) = (written as usize, self.layout.room);
-        self.frames.take_over(index, offset, len);
+    fn header(self, index: FrameIndex, offset: usize) -> Option<[u8; Header::LEN]> {
+        let start = self.frames.pool().frame_start(index)?;
+        // SAFETY: `Layout` leaves room for a header behind every offset in a frame.
+        let at = unsafe { start.add(offset) };
+        // SAFETY: as above; frames, and offsets in them, are multiples of 64. The frame is posted
+        // through this account, so the program has no reference to it; should the device still write,
+        // what was read is as good as anything, and is looked at in the copy alone.
+        let first = unsafe { at.cast::<u64>().read_volatile() };
+        // SAFETY: as above.
+        let rest = unsafe { at.add(8) };
+        // SAFETY: as above.
+        let rest = unsafe { rest.cast::<u32>().read_volatile() };
+        let ([a, b, c, d, e, f, g, h], [i, j, k, l]) = (first.to_ne_bytes(), rest.to_ne_bytes());
+        Some([a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+
+    /// Takes a frame from the device, with its data from `offset`.
+    #[inline(always)]
+    fn take(self, index: FrameIndex, offset: usize, len: u32) -> Result<Frame<'p>, Refusal> {
         // SAFETY: the token came out of the queue, so this frame was posted through this account and
         // not received since (the queue gives a token once), and the device has given it back.
-        let frame = unsafe { self.account.receive(index, offset, len) };
-        // It is of the pool, and `written` is at most `room`.
-        frame.ok_or(Refusal::Posted(Fault::Length { written, room }))
+        let frame = unsafe { self.account.receive(index, offset, len as usize) };
+        // It is of the pool, and the window inside the buffer.
+        let room = self.layout.room;
+        frame.ok_or(Refusal::Posted(Fault::Length { written: len, room }))
     }
 
     /// A packet with a checksum verdict, a hash, or several buffers.
     #[inline(never)]
     fn accept_unusual(
         self,
-        frame: Frame<'p>,
+        index: FrameIndex,
+        offset: usize,
+        written: u32,
+        head: &[u8; Header::LEN],
         partial: &mut Option<Partial<'p>>,
     ) -> Result<Packet<'p>, Refusal> {
-        let head = frame.data().first_chunk().unwrap_or(&[0; Header::LEN]);
         let head = Header::read(head);
         // Segments were not negotiated, and may be longer than anybody expects.
         if head.gso_type != 0 {
@@ -336,17 +369,19 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             1
         };
         if buffers > MOST_BUFFERS {
-            return Err(Refusal::Freed(Fault::Buffers(buffers)));
+            return Err(Refusal::Posted(Fault::Buffers(buffers)));
         }
-        let offloads = match self.layout.checksum {
-            true => head.offloads(),
-            false => Offloads::empty(),
-        };
+        let mut frame = self.take(index, offset, written)?;
         let hash = match self.layout.header {
             Header::LEN_WITH_HASH => frame.data().first_chunk().and_then(header::hash),
             _ => None,
         };
-        let mut packet = strip(frame, self.layout.header, offloads);
+        // It is there: looked at before.
+        let _ = frame.trim_front(self.layout.header);
+        let mut packet = Packet::new(frame);
+        if self.layout.checksum {
+            packet.offloads = head.offloads();
+        }
         if let Some(hash) = hash {
             packet.hash = hash;
             packet.offloads |= Offloads::HASH;
@@ -370,6 +405,7 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         written: u32,
         partial: &mut Option<Partial<'p>>,
     ) -> Result<Packet<'p>, Refusal> {
+        self.frames.take_over(index, offset, written as usize);
         let frame = self.take(index, offset, written)?;
         let Some(mut under_way) = partial.take() else {
             return Err(Refusal::MoreToCome);
@@ -396,42 +432,26 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         cache: &mut Cache<'p>,
         stats: &mut RxStats,
     ) {
-        stats.invalid = stats.invalid.wrapping_add(1);
         match refusal {
-            Refusal::MoreToCome | Refusal::Segment => {}
-            Refusal::Freed(fault) => queue.fail(fault),
-            Refusal::Posted(fault) => {
-                queue.fail(fault);
-                // SAFETY: its token came out of the queue, so the frame was posted through this
-                // account, and it was not received since: that is what `Posted` says. The device has
-                // given it back.
-                unsafe { self.account.unpost(cache, &[FrameIndex(used.token)]) };
-            }
+            Refusal::MoreToCome => return,
+            Refusal::Segment => stats.invalid = stats.invalid.wrapping_add(1),
+            Refusal::Posted(fault) => queue.fail(fault),
         }
+        // SAFETY: its token came out of the queue, so the frame was posted through this account, and it
+        // was not received since: refusals are made before. The device has given it back.
+        unsafe { self.account.unpost(cache, &[frame_of(used.token)]) };
     }
 }
 
 /// Why a buffer makes no packet.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
-    /// It was one of several.
+    /// It was one of several, and was received.
     MoreToCome,
-    /// It was a segment; it was dropped.
+    /// It is a segment. The frame is still posted.
     Segment,
-    /// The device broke a rule; the frame is still posted.
+    /// The device broke a rule. The frame is still posted.
     Posted(Fault),
-    /// The device broke a rule; the frame was freed.
-    Freed(Fault),
-}
-
-/// Takes the header off.
-#[inline(always)]
-fn strip<'p>(mut frame: Frame<'p>, header: usize, offloads: Offloads) -> Packet<'p> {
-    // It is there: looked at before.
-    let _ = frame.trim_front(header);
-    let mut packet = Packet::new(frame);
-    packet.offloads = offloads;
-    packet
 }
 
 impl<'d, 'p, T: Transport, D: Dma, const N: usize, const Q: usize> NetRx<'d, 'p, T, D, N, Q> {
@@ -527,7 +547,7 @@ impl<T: Transport, D: Dma, const N: usize, const Q: usize> fmt::Debug
 }
 
 /// Buffers taken, or frames posted, at a time.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 
 /// Buffers that one packet may be in: more than the 64 KiB that an IP packet can have, in the
 /// smallest of frames.

@@ -14,7 +14,7 @@ use super::frames::Frames;
 use super::header::Header;
 use super::ring::{Bell, Ring, for_each_kind};
 use super::special;
-use crate::queue::{Buffer, Fault, Virtqueue};
+use crate::queue::{Buffer, Fault, Used, Virtqueue};
 use crate::{Doorbell, Transport};
 
 /// Sends packets through one queue.
@@ -113,53 +113,42 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             return 0;
         }
         let (mut packets, mut freed) = (0, 0);
-        let mut ended = false;
-        while !ended {
+        loop {
+            let mut used = [Used {
+                token: 0,
+                written: 0,
+            }; BATCH];
+            let count = queue.pop_burst(&mut used);
             let mut done = [FrameIndex::default(); BATCH];
-            let mut count = 0;
-            for slot in &mut done {
-                let Some(token) = self.next_done(queue, cache, &mut packets, &mut freed) else {
-                    ended = true;
-                    break;
-                };
-                *slot = FrameIndex(token);
-                count += 1;
+            let mut frames = 0;
+            for used in used.get(..count).unwrap_or(&[]) {
+                match place_of(used.token) {
+                    None => {
+                        if let Some(slot) = done.get_mut(frames) {
+                            *slot = FrameIndex(used.token);
+                            frames += 1;
+                        }
+                    }
+                    Some(place) => freed += self.free_chain(place, cache),
+                }
             }
             // SAFETY: the tokens came out of the queue, so these frames were sent through this
             // account and not completed since (the queue gives a token once), and the device has
             // given them back.
             freed += unsafe {
                 self.account
-                    .complete(cache, done.get(..count).unwrap_or(&[]))
+                    .complete(cache, done.get(..frames).unwrap_or(&[]))
             };
+            packets += count as u64;
+            if count < BATCH {
+                break;
+            }
+        }
+        if queue.fault().is_some() {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
         }
         self.stats.completed = self.stats.completed.wrapping_add(packets);
         freed
-    }
-
-    /// The next packet in one frame that the device has sent; those of several are freed on the way.
-    #[inline(always)]
-    fn next_done<V: Virtqueue>(
-        &mut self,
-        queue: &mut V,
-        cache: &mut Cache<'p>,
-        packets: &mut u64,
-        freed: &mut usize,
-    ) -> Option<u32> {
-        loop {
-            let used = match queue.pop() {
-                Ok(used) => used?,
-                Err(_) => {
-                    self.stats.invalid = self.stats.invalid.wrapping_add(1);
-                    return None;
-                }
-            };
-            *packets += 1;
-            match place_of(used.token) {
-                None => return Some(used.token),
-                Some(place) => *freed += self.free_chain(place, cache),
-            }
-        }
     }
 
     #[cold]
@@ -183,7 +172,10 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             let len = packet.len();
             let mut frame = packet.into_frame();
             // There is headroom: `is_plain`.
-            let ready = frame.prepend(header).map(clear).is_ok();
+            let ready = match header {
+                Header::LEN => frame.prepend(Header::LEN).map(clear).is_ok(),
+                longer => frame.prepend(longer).map(clear).is_ok(),
+            };
             let offset = frame.offset();
             let pushed = match self.account.send(frame) {
                 Ok(index) => {
@@ -246,11 +238,12 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         let mut taken = 0;
         loop {
             let room = usize::from(queue.free());
-            let plain = packets
+            let all = packets.as_slice();
+            let fitting = all.get(..room).unwrap_or(all);
+            let plain = fitting
                 .iter()
-                .take(room)
-                .take_while(|packet| self.is_plain(packet))
-                .count();
+                .position(|packet| !self.is_plain(packet))
+                .unwrap_or(fitting.len());
             self.send(queue, cache, packets.drain_front(plain));
             taken += plain;
             // What stopped it is not plain, or there is no room.

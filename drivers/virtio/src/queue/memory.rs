@@ -42,16 +42,38 @@ impl RingMemory {
     }
 
     /// The two halves of a descriptor, which are the same in both kinds of ring: the address, and
-    /// the rest. A descriptor that the queue does not have is its last.
+    /// the rest.
+    ///
+    /// # Safety
+    ///
+    /// `index` is below the size.
     #[inline(always)]
-    pub(super) fn desc(&self, index: u16) -> (&AtomicU64, &AtomicU64) {
-        let index = if index < self.size {
-            index
-        } else {
-            self.size - 1
-        };
+    pub(super) unsafe fn desc(&self, index: u16) -> (&AtomicU64, &AtomicU64) {
+        debug_assert!(index < self.size);
         let at = usize::from(index) * 16;
         (self.u64(at), self.u64(at + 8))
+    }
+
+    /// A used entry of a split ring: id and length.
+    ///
+    /// # Safety
+    ///
+    /// `place` is below the size, and the ring is split.
+    #[inline(always)]
+    pub(super) unsafe fn used(&self, place: u16) -> (u32, u32) {
+        debug_assert!(place < self.size);
+        let at = self.parts.device + USED_RING + 8 * usize::from(place);
+        // SAFETY: the entries are behind the header of the device's part, one for each place.
+        let id = unsafe { self.at.add(at) };
+        // SAFETY: as above; an entry has two words.
+        let len = unsafe { id.add(4) };
+        // SAFETY: the memory is readable while `self` lives (`new`), aligned to 4 because the parts
+        // are to 64, and reached by atomics alone.
+        let id = unsafe { AtomicU32::from_ptr(id.cast().as_ptr()) };
+        // SAFETY: as above.
+        let len = unsafe { AtomicU32::from_ptr(len.cast().as_ptr()) };
+        let (id, len) = (id.load(Ordering::Relaxed), len.load(Ordering::Relaxed));
+        (u32::from_le(id), u32::from_le(len))
     }
 
     /// A word of the driver's part; past it, the first one.
@@ -104,3 +126,6 @@ impl RingMemory {
         if at + len <= end { at } else { part }
     }
 }
+
+/// From the start of a used ring to its entries, in bytes.
+pub(super) const USED_RING: usize = 4;

@@ -163,6 +163,18 @@ pub trait Virtqueue {
     /// The [`Fault`], now and from now on.
     fn pop(&mut self) -> Result<Option<Used>, Fault>;
 
+    /// Takes as many as there are and as fit; gives how many. A fault ends it, and is found in
+    /// [`fault`](Self::fault).
+    fn pop_burst(&mut self, out: &mut [Used]) -> usize {
+        let mut count = 0;
+        for slot in out {
+            let Ok(Some(used)) = self.pop() else { break };
+            *slot = used;
+            count += 1;
+        }
+        count
+    }
+
     /// Puts the queue out of service, for what the caller found out.
     fn fail(&mut self, fault: Fault);
 

@@ -112,11 +112,9 @@ impl<const N: usize> PackedQueue<N> {
             // As the last lap left them: used, and not available.
             for place in 0..size {
                 let half = u64::from(AVAIL | USED) << FLAGS;
-                queue
-                    .memory
-                    .desc(place)
-                    .1
-                    .store(half.to_le(), Ordering::Relaxed);
+                // SAFETY: `place` is below the size.
+                let (_, second) = unsafe { queue.memory.desc(place) };
+                second.store(half.to_le(), Ordering::Relaxed);
             }
         }
         // The driver polls (section 2.8.10).
@@ -132,7 +130,8 @@ impl<const N: usize> PackedQueue<N> {
     #[inline(always)]
     fn write(&mut self, addr: u64, len: u32, id: u16, flags: u16) {
         let half = half(len, id, flags | self.turn);
-        let (first, second) = self.memory.desc(self.next);
+        // SAFETY: `next` is below the size: it is set back when it reaches it (`new` begins inside).
+        let (first, second) = unsafe { self.memory.desc(self.next) };
         first.store(addr.to_le(), Ordering::Relaxed);
         if self.first.is_none() {
             self.first = Some((self.next, half));
@@ -151,7 +150,8 @@ impl<const N: usize> PackedQueue<N> {
     /// The next used descriptor, if there is one: id and length.
     #[inline(always)]
     fn entry(&self) -> Option<(u16, u32)> {
-        let (_, second) = self.memory.desc(self.used);
+        // SAFETY: `used` is below the size, as `next` is.
+        let (_, second) = unsafe { self.memory.desc(self.used) };
         let mut half = u64::from_le(second.load(Ordering::Relaxed));
         if (half >> FLAGS) as u16 & (AVAIL | USED) != self.used_turn {
             return None;
@@ -314,10 +314,9 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
         };
         // All other descriptors, and the address of this one, before its flags (section 2.8.21.1).
         barrier::write();
-        self.memory
-            .desc(place)
-            .1
-            .store(half.to_le(), Ordering::Relaxed);
+        // SAFETY: the place was written to (`write`).
+        let (_, second) = unsafe { self.memory.desc(place) };
+        second.store(half.to_le(), Ordering::Relaxed);
         self.published = self.in_flight;
         let added = core::mem::take(&mut self.added);
         // The flags before what the device asks for (section 2.8.21.3.1).

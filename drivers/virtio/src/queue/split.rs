@@ -17,7 +17,7 @@ use core::sync::atomic::Ordering;
 use linecard::mempool::DeviceAddress;
 
 use super::layout::{AVAIL_NO_INTERRUPT, DescFlags, USED_NO_NOTIFY, need_event};
-use super::memory::RingMemory;
+use super::memory::{RingMemory, USED_RING};
 use super::table::{Ids, Table};
 use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, Used, Virtqueue};
 use linecard::platform::barrier;
@@ -122,7 +122,9 @@ impl<const N: usize> SplitQueue<N> {
 
     #[inline(always)]
     fn write(&self, id: u16, addr: u64, len: u32, flags: DescFlags, next: u16) {
-        let (first, second) = self.memory.desc(id);
+        // SAFETY: ids are those from 0 to the size (`Ids::new`), and come back after they were checked
+        // (`check`).
+        let (first, second) = unsafe { self.memory.desc(id) };
         first.store(addr.to_le(), Ordering::Relaxed);
         second.store(half(len, flags, next).to_le(), Ordering::Relaxed);
     }
@@ -153,6 +155,26 @@ impl<const N: usize> SplitQueue<N> {
         self.used = self.used.wrapping_add(1);
     }
 
+    /// Counts buffers in one descriptor each that were taken.
+    #[inline(always)]
+    fn count(&mut self, taken: u16) {
+        self.ids.advance(taken);
+        self.free = self.free.wrapping_add(taken);
+        self.used = self.used.wrapping_add(taken);
+    }
+
+    /// Takes one by one.
+    #[inline(never)]
+    fn pop_each(&mut self, out: &mut [Used]) -> usize {
+        let mut count = 0;
+        for slot in out {
+            let Ok(Some(used)) = self.pop() else { break };
+            *slot = used;
+            count += 1;
+        }
+        count
+    }
+
     #[cold]
     fn finish_chain(&mut self, head: u16) {
         let mut id = self.links.read(head);
@@ -167,13 +189,12 @@ impl<const N: usize> SplitQueue<N> {
         }
     }
 
-    /// The used entry that is next.
+    /// The used entry `ahead` of the next one.
     #[inline(always)]
-    fn entry(&self) -> (u32, u32) {
-        let at = USED_RING + 8 * usize::from(self.used & self.mask);
-        let id = u32::from_le(self.memory.device_u32(at).load(Ordering::Relaxed));
-        let len = u32::from_le(self.memory.device_u32(at + 4).load(Ordering::Relaxed));
-        (id, len)
+    fn entry(&self, ahead: u16) -> (u32, u32) {
+        let place = self.used.wrapping_add(ahead) & self.mask;
+        // SAFETY: the mask is the size less one, a power of two (`Parts::of`).
+        unsafe { self.memory.used(place) }
     }
 
     /// The id of an entry, if it is one of a buffer that the device has; with its token.
@@ -191,7 +212,7 @@ impl<const N: usize> SplitQueue<N> {
 
     #[inline(always)]
     fn take(&mut self) -> Result<Used, Fault> {
-        let (id, written) = self.entry();
+        let (id, written) = self.entry(0);
         let (id, token) = self.check(id)?;
         self.finish(id, token);
         Ok(used(token, written))
@@ -203,7 +224,7 @@ impl<const N: usize> SplitQueue<N> {
         let (last, written) = match self.batch {
             Some(batch) => batch,
             None => {
-                let (id, written) = self.entry();
+                let (id, written) = self.entry(0);
                 (self.check(id)?.0, written)
             }
         };
@@ -360,6 +381,45 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         }
     }
 
+    #[inline(always)]
+    fn pop_burst(&mut self, out: &mut [Used]) -> usize {
+        if self.in_order {
+            return self.pop_each(out);
+        }
+        let ready = usize::from(self.seen.wrapping_sub(self.used));
+        let mut count = 0;
+        // Taken and not counted yet: the counters are written once.
+        let mut ahead = 0;
+        let out = match out.get_mut(..ready) {
+            Some(first) => first,
+            None => out,
+        };
+        for slot in out {
+            let (id, written) = self.entry(ahead);
+            let (id, token) = match self.check(id) {
+                Ok(found) => found,
+                Err(fault) => {
+                    self.count(ahead);
+                    self.fail(fault);
+                    return count;
+                }
+            };
+            if token & CHAINED == 0 {
+                self.tokens.write(id, NONE);
+                self.ids.give_ahead(ahead, id);
+                ahead = ahead.wrapping_add(1);
+            } else {
+                self.count(ahead);
+                ahead = 0;
+                self.finish(id, token);
+            }
+            *slot = used(token, written);
+            count += 1;
+        }
+        self.count(ahead);
+        count
+    }
+
     #[cold]
     fn fail(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
@@ -414,10 +474,9 @@ const fn entry(place: u16) -> usize {
     4 + 2 * place as usize
 }
 
-/// From the start of either ring to its flags and its index, and of the used ring to its entries.
+/// From the start of either ring to its flags and its index, in bytes.
 const FLAGS: usize = 0;
 const IDX: usize = 2;
-const USED_RING: usize = 4;
 
 /// Behind the last link of a chain.
 const END: u16 = u16::MAX;

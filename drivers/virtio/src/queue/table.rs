@@ -65,6 +65,18 @@ impl<const N: usize> Ids<N> {
         self.tail = self.tail.wrapping_add(1);
     }
 
+    /// Gives one back, behind `ahead` others that are not counted yet.
+    #[inline(always)]
+    pub(super) const fn give_ahead(&mut self, ahead: u16, id: u16) {
+        self.order.write(self.tail.wrapping_add(ahead), id);
+    }
+
+    /// Counts those that were given ahead.
+    #[inline(always)]
+    pub(super) const fn advance(&mut self, count: u16) {
+        self.tail = self.tail.wrapping_add(count);
+    }
+
     /// The one that was taken as the `count`th last.
     #[inline(always)]
     pub(super) const fn taken(&self, count: u16) -> u16 {
