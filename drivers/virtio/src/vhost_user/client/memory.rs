@@ -28,13 +28,14 @@ impl SharedMemory {
     /// the transport that this is given to has been dropped. The program reaches them as frames of
     /// a pool and through a `Dma` only: the back end may write them at any time.
     ///
-    /// ```no_run
-    /// # fn memfd() -> (std::fs::File, core::ptr::NonNull<u8>) { unimplemented!() }
+    /// ```
     /// use linecard_virtio::vhost_user::SharedMemory;
-    /// let (file, base) = memfd();
-    /// // SAFETY: nobody else knows the mapping, which is never undone.
-    /// let memory = unsafe { SharedMemory::from_raw(file, base, 64 << 20) };
-    /// # drop(memory);
+    ///
+    /// /// Of a memfd of 64 MiB that is mapped, shared, at `base`.
+    /// fn share(file: std::fs::File, base: core::ptr::NonNull<u8>) -> SharedMemory {
+    ///     // SAFETY: nobody else knows the mapping, which is never undone.
+    ///     unsafe { SharedMemory::from_raw(file, base, 64 << 20) }
+    /// }
     /// ```
     #[must_use]
     pub const unsafe fn from_raw(file: File, base: NonNull<u8>, len: usize) -> Self {
