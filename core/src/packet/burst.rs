@@ -6,6 +6,7 @@ use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
 
 use super::Packet;
 use crate::mempool::Cache;
+use crate::ring::take_front;
 
 /// Up to `N` packets, by value, in the order in which they came.
 ///
@@ -156,14 +157,13 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     /// the iterator is not asked for is dropped with it.
     #[inline]
     pub fn drain_front(&mut self, count: usize) -> impl ExactSizeIterator<Item = Packet<'p>> {
-        let count = count.min(self.len());
-        self.packets.drain(..count)
+        take_front(&mut self.packets, count)
     }
 
     /// Takes out all packets, in order.
     #[inline]
     pub fn drain(&mut self) -> impl ExactSizeIterator<Item = Packet<'p>> {
-        self.packets.drain(..)
+        take_front(&mut self.packets, usize::MAX)
     }
 
     /// Adds up to `count` new packets, empty and with headroom, while there is room and the cache
@@ -181,7 +181,7 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     #[inline]
     pub fn free(&mut self, cache: &mut Cache<'p>) -> usize {
         let count = self.len();
-        cache.free_burst(self.packets.drain(..).map(Packet::into_frame));
+        cache.free_burst(self.drain().map(Packet::into_frame));
         count
     }
 }

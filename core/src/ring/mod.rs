@@ -53,6 +53,7 @@
 //! loops, so those tests try a fixed number of times.
 
 mod error;
+mod front;
 pub mod mpmc;
 mod padded;
 mod slots;
@@ -60,6 +61,7 @@ pub mod spsc;
 mod storage;
 mod transfer;
 
+pub(crate) use self::front::take_front;
 pub use self::{
     error::{BulkError, CapacityError},
     padded::{CACHE_LINES, Padded},

@@ -83,8 +83,7 @@ impl Headers {
         let bytes = self.bytes.get_mut(..self.len)?;
         let (_, ip) = bytes.split_at_mut_checked(EthernetHeader::LEN)?;
         // The view wants the header alone to be a packet.
-        ip.get_mut(2..4)?
-            .copy_from_slice(&(l3_len as u16).to_be_bytes());
+        *ip.get_mut(2..)?.first_chunk_mut()? = (l3_len as u16).to_be_bytes();
         let mut ip = Ipv4Mut::new(ip).ok()?;
         ip.header.set_total_len(total_len);
         ip.header.set_fragment(u16::try_from(offset).ok()?, more);
@@ -99,9 +98,7 @@ impl Whole {
         let view = Ipv4::new(data.get(EthernetHeader::LEN..)?).ok()?;
         let headers_len = EthernetHeader::LEN + usize::from(view.header_len());
         let mut headers = [0; LONGEST];
-        headers
-            .get_mut(..headers_len)?
-            .copy_from_slice(data.get(..headers_len)?);
+        copy(headers.get_mut(..headers_len)?, data.get(..headers_len)?)?;
         Some(Self {
             headers,
             headers_len,
@@ -168,10 +165,7 @@ impl Whole {
             .append(headers.len() + len)
             .ok()
             .and_then(|bytes| bytes.split_at_mut_checked(headers.len()))
-            .map(|(head, rest)| {
-                head.copy_from_slice(headers);
-                rest.copy_from_slice(payload);
-            });
+            .and_then(|(head, rest)| copy(head, headers).and(copy(rest, payload)));
         if written.is_none() {
             cx.drop(piece, DropReason::NO_FRAME);
             return None;
@@ -188,9 +182,13 @@ impl Whole {
             .checked_sub(self.headers_len + self.payload_len)?;
         packet.trim_back(excess).ok()?;
         packet.trim_front(self.headers_len + done).ok()?;
-        packet.prepend(headers.len()).ok()?.copy_from_slice(headers);
-        Some(())
+        copy(packet.prepend(headers.len()).ok()?, headers)
     }
+}
+
+/// Copies all of `from` to all of `to`; nothing if they are not equally long.
+fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
+    (to.len() == from.len()).then(|| to.copy_from_slice(from))
 }
 
 fn push(bytes: &mut [u8], len: &mut usize, byte: u8) {

@@ -1,0 +1,119 @@
+//! Which virtio network devices there are.
+//!
+//! In this order, by which `--port virtio:N` counts: functions on PCI by their place (x86-64), then
+//! MMIO devices. Those are the ones of the command line (`virtio_mmio.device=`, which a `microvm`
+//! without ACPI adds); if it names none, the fixed places of `microvm` (24) and of Arm's `virt` (32),
+//! from the last to the first: QEMU fills them so.
+
+use core::fmt;
+use core::ptr::NonNull;
+
+use heapless::Vec;
+use linecard_virtio::Transport;
+use linecard_virtio::transport::{Mapped, Mmio};
+
+use crate::config::Config;
+use crate::transport::AnyTransport;
+
+/// A network device, and where it was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The device.
+    pub transport: AnyTransport,
+    /// Where.
+    pub place: Place,
+}
+
+/// Where a device is.
+///
+/// ```
+/// use linecard_unikernel::discover::Place;
+/// assert_eq!(Place::Mmio(0xfeb0_0000).to_string(), "mmio 0xfeb00000");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A function on PCI.
+    #[cfg(target_arch = "x86_64")]
+    Pci(crate::pci::Function),
+    /// Registers at an address.
+    Mmio(u64),
+}
+
+/// The most devices.
+pub const MAX_DEVICES: usize = 16;
+
+/// Finds the network devices of the machine; `refused` hears of those that are not usable.
+///
+/// To be called once: whoever has a device is the only one.
+pub fn network_devices(
+    config: &Config<'_>,
+    mut refused: impl FnMut(Place, linecard_virtio::TransportError),
+) -> Vec<Found, MAX_DEVICES> {
+    let mut found = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    crate::pci::scan(|function, id| {
+        if id & 0xffff != VIRTIO_VENDOR {
+            return;
+        }
+        let place = Place::Pci(function);
+        match linecard_virtio::transport::Pci::new(function) {
+            Ok(pci) => keep(&mut found, AnyTransport::Pci(pci), place),
+            Err(error) => refused(place, error),
+        }
+    });
+    let given = config.mmio.iter().copied();
+    let fixed = config.mmio.is_empty().then(crate::arch::fixed_devices);
+    for (address, len) in given.chain(fixed.into_iter().flatten()) {
+        let place = Place::Mmio(address);
+        let Some(window) = map(address, len) else {
+            refused(
+                place,
+                linecard_virtio::TransportError::Malformed("it is not where devices are"),
+            );
+            continue;
+        };
+        match Mmio::new(window) {
+            Ok(mmio) => keep(&mut found, AnyTransport::Mmio(mmio), place),
+            // An empty place.
+            Err(linecard_virtio::TransportError::Gone) => {}
+            Err(error) => refused(place, error),
+        }
+    }
+    found
+}
+
+fn keep(found: &mut Vec<Found, MAX_DEVICES>, mut transport: AnyTransport, place: Place) {
+    if transport.device_id() == NETWORK {
+        // What there is no room for is not used.
+        let _ = found.push(Found { transport, place });
+    }
+}
+
+fn map(address: u64, len: u64) -> Option<Mapped> {
+    let end = address.checked_add(len)?;
+    let devices = crate::arch::DEVICES;
+    if !devices.contains(&address) || end > devices.end || !address.is_multiple_of(4) {
+        return None;
+    }
+    let at: *mut u8 = core::ptr::with_exposed_provenance_mut(usize::try_from(address).ok()?);
+    let len = usize::try_from(len).ok()?;
+    // SAFETY: the boot code mapped this range as device memory, one to one, for ever; nobody else
+    // is given it, as devices are looked for once. They address memory by physical addresses, which
+    // are the program's own.
+    Some(unsafe { Mapped::new(NonNull::new(at)?, len) })
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Pci(function) => function.fmt(f),
+            Self::Mmio(address) => write!(f, "mmio {address:#x}"),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+const VIRTIO_VENDOR: u32 = 0x1af4;
+/// The device number of a network device.
+const NETWORK: u32 = 1;

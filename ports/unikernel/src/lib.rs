@@ -1,0 +1,77 @@
+//! Linecard without an operating system.
+//!
+//! A bootable image is a program on this library: the image in this package is one, which routes,
+//! forwards UDP or connects ports, as its kernel command line says. From the bottom up:
+//!
+//! - [`arch`](CycleClock): entry, clock, serial console and exit of x86-64 (PVH: QEMU's `q35` and
+//!   `microvm`) and aarch64 (`virt`);
+//! - [`memory`]: RAM, handed out once and for ever;
+//! - [`discover`]: virtio devices on PCI and on MMIO;
+//! - [`config`]: the command line, in the words of the `linecard` command;
+//! - [`run`]: ports, forwarder and worker, until the end;
+//! - [`replay`]: a capture from memory through a forwarder, as `linecard replay` does it.
+//!
+//! Everything but the entry compiles and is tested on a host. The entry needs the feature `image`,
+//! `extern "Rust" fn linecard_main(Boot) -> !` from the program, and the linker script of this
+//! package; `cargo run -p linecard-qemu` is the build.
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+#[allow(unsafe_code)]
+mod arch;
+pub mod config;
+mod console;
+#[allow(unsafe_code)]
+pub mod discover;
+pub mod forwarder;
+#[cfg(feature = "image")]
+#[allow(unsafe_code)]
+mod libc;
+#[allow(unsafe_code)]
+pub mod memory;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub mod pci;
+pub mod replay;
+pub mod routes;
+pub mod run;
+pub mod setup;
+#[allow(unsafe_code)]
+pub mod transport;
+
+pub use arch::{Calibration, CycleClock, exit};
+pub use console::Console;
+
+/// What a program is given when the machine starts.
+#[derive(Debug)]
+pub struct Boot {
+    /// The kernel command line.
+    pub command_line: &'static str,
+    /// The module (QEMU: `-initrd`), if there is one.
+    pub module: Option<&'static [u8]>,
+    /// The RAM that nobody uses.
+    pub ram: memory::Ram,
+    /// The measurement of the clock, under way since the entry.
+    pub calibration: Calibration,
+}
+
+#[cfg(feature = "image")]
+#[allow(unsafe_code)]
+mod entry {
+    use super::Boot;
+
+    unsafe extern "Rust" {
+        /// The program, called once.
+        safe fn linecard_main(boot: Boot) -> !;
+    }
+
+    /// Hands the machine to the program.
+    pub(crate) fn main(boot: Boot) -> ! {
+        linecard_main(boot)
+    }
+}
+#[cfg(feature = "image")]
+pub(crate) use entry::main as linecard_main;

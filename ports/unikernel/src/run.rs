@@ -1,0 +1,210 @@
+//! Ports, forwarder and worker, until the end.
+
+use core::fmt::Write;
+
+use heapless::Vec;
+use linecard::device::{Device, RxQueue, TxQueue};
+use linecard::forward::router::RouterConfig;
+use linecard::mempool::{Cache, Pool};
+use linecard::packet::PortId;
+use linecard::pipeline::{Worker, WorkerStats};
+use linecard::platform::{Arena, Clock};
+use linecard_virtio::Features;
+use linecard_virtio::net::{self, Adapter, Net, NetRx, NetTx};
+
+use crate::arch::{Calibration, CycleClock};
+use crate::config::{Config, MAX_PORTS};
+use crate::console::{Console, say};
+use crate::discover::{Found, network_devices};
+use crate::forwarder::Forwarder;
+use crate::memory::Ram;
+use crate::setup::{self, Facts, SetupError};
+use crate::transport::AnyTransport;
+
+/// A port's receive queue.
+type Rx = NetRx<'static, 'static, AnyTransport, &'static Arena<'static>>;
+/// A port's transmit queue.
+type Tx = NetTx<'static, 'static, AnyTransport, &'static Arena<'static>>;
+
+/// The worker that runs here.
+pub type ImageWorker = Worker<'static, Rx, Tx, Forwarder, CycleClock, MAX_PORTS>;
+
+/// Runs what the command line says until its duration is over or `q` is pressed; whether every frame
+/// was where it belongs at the end. `s` prints the figures.
+///
+/// # Errors
+/// [`SetupError`] if something could not be set up.
+pub fn run(
+    config: &Config<'_>,
+    mut ram: Ram,
+    calibration: Calibration,
+) -> Result<bool, SetupError> {
+    if config.ports.is_empty() {
+        return Err(SetupError::NoPorts);
+    }
+    let mut devices: Vec<Option<Found>, 16> = network_devices(config, |place, why| {
+        say!("{place}: {why}");
+    })
+    .into_iter()
+    .map(Some)
+    .collect();
+    let rings = ram.region("rings", config.ports.len() * RING_BYTES)?;
+    let spare = SPARE + config.ports.len() * size_of::<Adapter<'_, AnyTransport, &Arena<'_>>>();
+    let (pool, window) = setup::pool(config, &mut ram, spare)?;
+    let windows = ram.slice("windows", 1, |_| window)?;
+    let arena: &'static Arena<'static> =
+        ram.item("the arena", || Arena::new(rings).with_windows(windows))?;
+    let mut cache = Cache::new(pool, "worker", CACHE)?;
+
+    let mut facts: Vec<Facts, MAX_PORTS> = Vec::new();
+    let mut queues: Vec<(Rx, Tx), MAX_PORTS> = Vec::new();
+    for (index, port) in config.ports.iter().enumerate() {
+        let next = || devices.iter().position(Option::is_some);
+        let number = port.device.or_else(next).unwrap_or(devices.len());
+        let found = devices.get_mut(number).and_then(Option::take);
+        let found = found.ok_or(SetupError::NoDevice(number))?;
+        let mut name = heapless::String::<32>::new();
+        let _ = match port.name {
+            "" => write!(name, "port{index}"),
+            given => name.push_str(given).map_err(|_| core::fmt::Error),
+        };
+        let place = found.place;
+        let adapter: &'static Adapter<'static, AnyTransport, &'static Arena<'static>> =
+            ram.item("a device", || Adapter::new(found.transport, arena))?;
+        let wanted = net::Config {
+            // Whoever starts the machine with `packed=on` wants them.
+            accept: net::Config::default().accept | Features::RING_PACKED,
+            ..net::Config::default()
+        };
+        let mut net = Net::new(adapter, pool, &name, wanted)?;
+        if let Some(mac) = port.mac {
+            net.set_mac(mac)?;
+        }
+        let (mac, mtu) = (net.mac(), net.mtu());
+        let packed = net.features().contains(Features::RING_PACKED);
+        say!(
+            "{name}: {place}, {mac}, MTU {mtu}, {} rings",
+            if packed { "packed" } else { "split" }
+        );
+        for own in &port.addresses {
+            say!("{name}: {own}");
+        }
+        let opened = net.open(0, &mut cache)?;
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        // As many as there are ports, which is what there is room for.
+        let _ = facts.push(Facts { mac, mtu });
+        let _ = queues.push(opened);
+    }
+    // By now the measurement has lasted long enough.
+    let clock = calibration.finish();
+    let bench = Bench {
+        config,
+        clock,
+        pool,
+        cache,
+        queues,
+        stats: ram.item("statistics", WorkerStats::new)?,
+    };
+    let behaviour = RouterConfig {
+        // Nobody outside is to know it.
+        seed: clock.now().as_nanos().wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        ..RouterConfig::default()
+    };
+    let stage = Forwarder::new(config, &facts, behaviour, false, &mut ram)?;
+    Ok(bench.go(stage))
+}
+
+/// All that a worker needs but its stage.
+struct Bench<'a> {
+    config: &'a Config<'a>,
+    clock: CycleClock,
+    pool: &'static Pool<'static>,
+    cache: Cache<'static>,
+    queues: Vec<(Rx, Tx), MAX_PORTS>,
+    stats: &'static WorkerStats,
+}
+
+impl Bench<'_> {
+    fn go(self, stage: Forwarder) -> bool {
+        let mut worker: ImageWorker = Worker::new(stage, self.clock, self.cache, self.stats);
+        for (rx, tx) in self.queues {
+            // There are no more than `MAX_PORTS`.
+            let _ = worker.add_port(rx, tx);
+        }
+        say!(
+            "ready {} us after entry",
+            self.clock.now().as_nanos() / 1_000
+        );
+        let end = self
+            .config
+            .duration
+            .map(|duration| self.clock.now() + duration);
+        let mut forwarded = false;
+        loop {
+            for _ in 0..ROUNDS {
+                if round(&mut worker) == 0 {
+                    core::hint::spin_loop();
+                }
+                if !forwarded && self.stats.sent.value() > self.stats.made.value() {
+                    forwarded = true;
+                    let now = self.clock.now().as_nanos() / 1_000;
+                    say!("first packet forwarded {now} us after entry");
+                }
+            }
+            match Console.key() {
+                Some(b'q') => break,
+                Some(b's') => self::figures(&mut worker, self.config, self.pool),
+                _ => {}
+            }
+            if end.is_some_and(|end| self.clock.now() >= end) {
+                break;
+            }
+        }
+        worker.drain(DRAIN);
+        figures(&mut worker, self.config, self.pool);
+        // Queues closed, devices reset, everything freed: then the pool has all its frames.
+        drop(worker);
+        let audit = self.pool.audit();
+        match &audit {
+            Ok(()) => say!("audit: every frame is free"),
+            Err(error) => say!("audit: {error}"),
+        }
+        audit.is_ok()
+    }
+}
+
+/// One round over all ports: the burst functions, and nothing else. It is a function of its own so
+/// that the check of the linked image can begin here and show that nothing it reaches can panic.
+#[inline(never)]
+fn round(worker: &mut ImageWorker) -> usize {
+    let received = worker.poll();
+    worker.punted().drain().for_each(drop);
+    #[cfg(feature = "deliberate-panic")]
+    assert!(received < 33, "deliberate");
+    received
+}
+
+/// The figures of the ports and the worker, and where every frame is.
+fn figures(worker: &mut ImageWorker, config: &Config<'_>, pool: &Pool<'static>) {
+    for index in 0..config.ports.len() {
+        if let Some((rx, tx)) = worker.port(PortId(index as u16)) {
+            let name = config.ports.get(index).map_or("", |port| port.name);
+            say!("port {index} {name} rx: {}", RxQueue::stats(rx));
+            say!("port {index} {name} tx: {}", TxQueue::stats(tx));
+        }
+    }
+    say!("worker: {}", worker.stats());
+    say!("ledger: {}", pool.ledger());
+}
+
+/// Memory for the rings of one port: two queues of 256 descriptors, their headers, and the control
+/// queue.
+const RING_BYTES: usize = 256 * 1024;
+/// Memory that is left to forwarders.
+const SPARE: usize = 512 * 1024;
+/// Frames that the worker keeps at hand.
+const CACHE: usize = 512;
+/// Rounds between two looks at the console.
+const ROUNDS: usize = 256;
+/// Rounds in which what is staged is sent at the end.
+const DRAIN: usize = 1_000;
