@@ -1,5 +1,6 @@
 //! Taking decisions out of bytes.
 
+use core::cell::Cell;
 use core::ops::Range;
 
 /// The bytes of one run, consumed from the front. When they are used up everything is zero.
@@ -13,13 +14,19 @@ impl<'a> Input<'a> {
 
     /// The next operation, until the bytes are used up.
     pub(crate) fn operation(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(first)
+        let operation = self.next()?;
+        OPERATIONS.set(OPERATIONS.get() + 1);
+        Some(operation)
     }
 
     pub(crate) fn u8(&mut self) -> u8 {
-        self.operation().unwrap_or(0)
+        self.next().unwrap_or(0)
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
     }
 
     pub(crate) fn u16(&mut self) -> u16 {
@@ -46,4 +53,21 @@ impl<'a> Input<'a> {
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.0)
     }
+}
+
+/// Operations that harnesses have carried out on this thread: how much was tried is told in these,
+/// not in runs.
+///
+/// ```
+/// let before = linecard_harness::operations();
+/// linecard_harness::rings::spsc(&[0; 10]);
+/// assert!(linecard_harness::operations() > before);
+/// ```
+#[must_use]
+pub fn operations() -> u64 {
+    OPERATIONS.get()
+}
+
+thread_local! {
+    static OPERATIONS: Cell<u64> = const { Cell::new(0) };
 }

@@ -34,6 +34,8 @@ pub mod rings;
 pub mod vhost;
 pub mod virtio;
 
+pub use input::operations;
+
 /// A property of the core, over all byte strings.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
