@@ -41,7 +41,7 @@ fn torment(name: &str) {
         let input = inputs.next();
         // What a panic leaves of it, to become a saved crasher.
         let saver = Saver { name, input };
-        run(&saver.input);
+        run(saver.input);
         runs += 1;
     }
     let (done, took) = (operations() - start, began.elapsed());
