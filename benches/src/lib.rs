@@ -6,7 +6,8 @@
 //! - [`harness`]: turns, medians, the table and the JSON file;
 //! - [`scenarios`]: the list, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`]: what the scenarios run;
-//! - [`carousel`]: a port that hands out the same packets again and again.
+//! - [`carousel`]: a port that hands out the same packets again and again;
+//! - [`vhost`]: packets to and fro between two processes, and [`testpmd`], which is one of them.
 
 #![allow(missing_debug_implementations)]
 
@@ -17,3 +18,5 @@ pub mod pools;
 pub mod rings;
 pub mod routing;
 pub mod scenarios;
+pub mod testpmd;
+pub mod vhost;

@@ -1,7 +1,7 @@
 //! Every scenario, as data.
 
 use crate::harness::Scenario;
-use crate::{headers, pools, rings, routing};
+use crate::{headers, pools, rings, routing, vhost};
 
 /// The scenarios, in the order in which they are run.
 pub const SCENARIOS: &[Scenario] = &[
@@ -59,5 +59,15 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "checksum/9000",
         unit: "checksum",
         build: headers::checksum_9000,
+    },
+    Scenario {
+        name: "vhost-user/split",
+        unit: "packet",
+        build: vhost::split,
+    },
+    Scenario {
+        name: "vhost-user/packed",
+        unit: "packet",
+        build: vhost::packed,
     },
 ];

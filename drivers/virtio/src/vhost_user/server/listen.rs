@@ -14,7 +14,8 @@ use std::path::Path;
 use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use vhost::vhost_user::{BackendReqHandler, Error};
+use vhost::vhost_user::message::FrontendReq;
+use vhost::vhost_user::{BackendReqHandler, Error, VhostUserBackendReqHandlerMut};
 
 use super::handler::Handler;
 use super::shared::Shared;
@@ -84,8 +85,17 @@ fn serve(stream: UnixStream, shared: &Arc<Shared>) -> String {
         if !readable(fd) {
             continue;
         }
+        // QEMU enables rings before it has set features, and not again. The crate refuses that, and
+        // throws the message away; so it is looked at before.
+        let enable = peek_enable(fd);
         match requests.handle_request() {
             Ok(()) | Err(Error::SocketRetry(_)) => {}
+            Err(Error::InactiveFeature(_)) if enable.is_some() => {
+                let (ring, enable) = enable.unwrap_or_default();
+                let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
+                // A ring that is not there is the front end's mistake, and nobody else's.
+                let _ = handler.set_vring_enable(ring, enable == 1);
+            }
             Err(Error::Disconnected | Error::PartialMessage) => {
                 return "the front end went away".into();
             }
@@ -96,6 +106,29 @@ fn serve(stream: UnixStream, shared: &Arc<Shared>) -> String {
             Err(error) => return error.to_string(),
         }
     }
+}
+
+/// The ring and the choice of a message that enables or disables a ring, if that is what comes next.
+fn peek_enable(fd: libc::c_int) -> Option<(u32, u32)> {
+    let mut bytes = [0_u8; 20];
+    // SAFETY: an array of this function, of that length; what is there stays there.
+    let got = unsafe {
+        libc::recv(
+            fd,
+            bytes.as_mut_ptr().cast(),
+            bytes.len(),
+            libc::MSG_PEEK | libc::MSG_DONTWAIT,
+        )
+    };
+    let mut words = bytes.chunks_exact(4).map(|word| {
+        let mut whole = [0; 4];
+        whole.copy_from_slice(word);
+        u32::from_ne_bytes(whole)
+    });
+    // Request, flags, length; ring, choice.
+    let request = words.next()?;
+    let (ring, enable) = (words.nth(2)?, words.next()?);
+    (got == 20 && request == u32::from(FrontendReq::SET_VRING_ENABLE)).then_some((ring, enable))
 }
 
 /// Waits a moment for something to read.

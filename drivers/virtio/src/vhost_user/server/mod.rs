@@ -34,3 +34,6 @@ pub use rx::ServerRx;
 pub use tx::ServerTx;
 
 pub(super) use port::Opened;
+
+#[cfg(test)]
+mod tests;

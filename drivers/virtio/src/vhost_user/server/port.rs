@@ -292,9 +292,9 @@ impl fmt::Display for ServerStatus {
             }
         } else {
             write!(f, "no front end, {} before", self.sessions)?;
-            if let Some(ended) = &self.ended {
-                write!(f, ", of which the last ended: {ended}")?;
-            }
+        }
+        if let Some(ended) = &self.ended {
+            write!(f, "; the one before ended: {ended}")?;
         }
         match self.fault {
             Some(fault) => write!(f, "; out of service: {fault}"),

@@ -1,0 +1,242 @@
+//! Packets to and fro by vhost-user: one core drives the front end, one DPDK's vhost behind it.
+//!
+//! Every contender is a front end of the same back end, a `dpdk-testpmd` with a `net_vhost` port for
+//! each; 256 packets of 64 bytes go round. Whoever is not being measured is held. What is measured
+//! is time on the clock: neither of the two cores can go faster than the other.
+
+use core::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use linecard::device::{Device, RxQueue, TxQueue};
+use linecard::mempool::{Cache, Pool, PoolConfig};
+use linecard::packet::Burst;
+use linecard::platform::Arena;
+use linecard::wire::MacAddr;
+use linecard_linux::affinity;
+use linecard_linux::memory::{PagePolicy, PoolMemory, PortMemory};
+use linecard_virtio::Features;
+use linecard_virtio::net::{Adapter, Config, Net, NetRx, NetTx};
+use linecard_virtio::vhost_user::VhostUser;
+
+use crate::harness::Contender;
+use crate::testpmd::Testpmd;
+
+/// Split rings.
+///
+/// # Errors
+/// What is missing.
+pub fn split() -> Result<Vec<Contender>, String> {
+    contenders(false)
+}
+
+/// Packed rings.
+///
+/// # Errors
+/// What is missing.
+pub fn packed() -> Result<Vec<Contender>, String> {
+    contenders(true)
+}
+
+fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
+    if thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return Err("wants two cores".into());
+    }
+    let ours: &[(&'static str, Features)] = &[
+        ("linecard", Features::empty()),
+        ("linecard, buffers not merged", Features::MRG_RXBUF),
+        ("linecard, not in order", Features::IN_ORDER),
+    ];
+    let theirs: &[(&'static str, &str)] = match packed {
+        false => &[
+            ("dpdk net_virtio_user", "packed_vq=0"),
+            ("dpdk, vectorized", "packed_vq=0,mrg_rxbuf=0,vectorized=1"),
+        ],
+        true => &[
+            ("dpdk net_virtio_user", "packed_vq=1"),
+            (
+                "dpdk, vectorized",
+                "packed_vq=1,in_order=1,mrg_rxbuf=0,vectorized=1",
+            ),
+        ],
+    };
+    let form = if packed { "packed" } else { "split" };
+    let socket = |index: usize| {
+        let name = format!("linecard-bench-{}-{form}-{index}.sock", std::process::id());
+        std::env::temp_dir().join(name).display().to_string()
+    };
+    let count = ours.len() + theirs.len();
+    let devices: Vec<String> = (0..count)
+        .map(|index| format!("net_vhost{index},iface={},queues=1", socket(index)))
+        .collect();
+    let mut back_end = Testpmd::new(1, &devices, &[])?;
+    back_end.ask("start", "io packet forwarding")?;
+    let back_end = Arc::new(Mutex::new(back_end));
+    let mut contenders = Vec::new();
+    for (index, &(name, without)) in ours.iter().enumerate() {
+        let loop_ = Loop::new(&socket(index), packed, without)?;
+        let keep = Arc::clone(&back_end);
+        contenders.push(Contender {
+            name,
+            run: Box::new(move |units| {
+                let _alive = &keep;
+                loop_.run(units)
+            }),
+        });
+    }
+    for (index, &(name, options)) in theirs.iter().enumerate() {
+        let path = socket(ours.len() + index);
+        let device = format!("net_virtio_user0,path={path},queues=1,{options}");
+        let mut peer = Testpmd::new(0, &[device], &[])?;
+        peer.ask("start tx_first 8", "io packet forwarding")?;
+        // Its back end looks for new connections once a second.
+        thread::sleep(Duration::from_millis(1200));
+        if peer.received()? == 0 {
+            return Err(format!("{name}: nothing goes round"));
+        }
+        peer.hold(true);
+        let keep = Arc::clone(&back_end);
+        contenders.push(Contender {
+            name,
+            run: Box::new(move |units| {
+                let _alive = &keep;
+                measure(&mut peer, units)
+            }),
+        });
+    }
+    Ok(contenders)
+}
+
+/// How long testpmd takes for so many packets: by its rate over a while.
+fn measure(peer: &mut Testpmd, units: u64) -> Duration {
+    peer.hold(false);
+    thread::sleep(Duration::from_millis(20));
+    let mut look = || (Instant::now(), peer.received().unwrap_or(0));
+    let (began, before) = look();
+    thread::sleep(SLICE);
+    let (ended, after) = look();
+    peer.hold(true);
+    let packets = after.saturating_sub(before).max(1);
+    (ended - began).mul_f64(units as f64 / packets as f64)
+}
+
+/// A thread, on the first CPU, that sends on what it receives.
+struct Loop {
+    go: SyncSender<u64>,
+    done: Receiver<Duration>,
+}
+
+impl Loop {
+    fn new(path: &str, packed: bool, without: Features) -> Result<Self, String> {
+        let (go, wanted) = sync_channel::<u64>(1);
+        let (answer, done) = sync_channel(1);
+        let path = path.to_owned();
+        let (ready, is_ready) = sync_channel(1);
+        thread::spawn(move || match Front::new(&path, packed, without) {
+            Ok(mut front) => {
+                let _ = ready.send(Ok(()));
+                for units in wanted {
+                    if answer.send(front.bounce(units)).is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        });
+        is_ready.recv().map_err(|error| error.to_string())??;
+        Ok(Self { go, done })
+    }
+
+    fn run(&self, units: u64) -> Duration {
+        let _ = self.go.send(units);
+        self.done.recv().expect("the thread answers")
+    }
+}
+
+type Shared = Adapter<'static, VhostUser, Arena<'static>, RING, 1>;
+
+struct Front {
+    rx: NetRx<'static, 'static, VhostUser, Arena<'static>, RING, 1>,
+    tx: NetTx<'static, 'static, VhostUser, Arena<'static>, RING, 1>,
+    cache: Cache<'static>,
+}
+
+impl Front {
+    fn new(path: &str, packed: bool, without: Features) -> Result<Self, String> {
+        let text = |error: &dyn core::fmt::Display| error.to_string();
+        affinity::pin(0).map_err(|error| text(&error))?;
+        let memory = PoolMemory::shared(
+            FRAMES,
+            PoolConfig::default(),
+            PagePolicy::Prefer,
+            false,
+            PortMemory::RINGS,
+        );
+        let memory = memory.map_err(|error| text(&error))?;
+        let (pool, _, mut ports) = memory.leak_shared(1).map_err(|error| text(&error))?;
+        let pool: &'static Pool<'static> = Box::leak(Box::new(pool));
+        let port = ports.pop().ok_or("no memory for rings")?;
+        let transport = VhostUser::new(path, MacAddr([2, 0, 0, 0, 0, 1]), 1500, vec![port.shared]);
+        let adapter: &'static Shared = Box::leak(Box::new(Adapter::new(transport, port.rings)));
+        let mut config = Config {
+            depth: RING as u16,
+            ..Config::default()
+        };
+        config.accept.remove(without);
+        config.accept.set(Features::RING_PACKED, packed);
+        config.require.set(Features::RING_PACKED, packed);
+        let mut net = Net::new(adapter, pool, "bench", config).map_err(|error| text(&error))?;
+        let mut cache = Cache::new(pool, "bench", 256).map_err(|error| text(&error))?;
+        let (rx, tx) = net.open(0, &mut cache).map_err(|error| text(&error))?;
+        Ok(Self { rx, tx, cache })
+    }
+
+    /// Sends on what comes in until so many packets have come.
+    fn bounce(&mut self, units: u64) -> Duration {
+        let mut burst = Burst::<'_, 32>::new();
+        let start = Instant::now();
+        let mut received = 0;
+        let mut idle = 0_u32;
+        while received < units {
+            let got = self.rx.rx_burst(&mut self.cache, &mut burst);
+            received += got as u64;
+            if got == 0 {
+                idle += 1;
+                self.tx.reclaim(&mut self.cache);
+                // At the beginning, or when they were lost.
+                if idle > 200_000 {
+                    self.fill();
+                    idle = 0;
+                }
+                continue;
+            }
+            idle = 0;
+            self.tx.tx_burst(&mut self.cache, &mut burst);
+            burst.free(&mut self.cache);
+        }
+        start.elapsed()
+    }
+
+    /// Puts 256 packets into circulation.
+    fn fill(&mut self) {
+        for _ in 0..8 {
+            let mut burst = Burst::<'_, 32>::new();
+            burst.alloc(&mut self.cache, 32);
+            for packet in &mut burst {
+                if let Ok(data) = packet.append(64) {
+                    data.fill(0x55);
+                }
+            }
+            self.tx.tx_burst(&mut self.cache, &mut burst);
+            burst.free(&mut self.cache);
+        }
+    }
+}
+
+/// As many as `net_virtio_user` has.
+const RING: usize = 256;
+const FRAMES: usize = 4096;
+/// Of a peer, whose counters are read over a pipe.
+const SLICE: Duration = Duration::from_millis(200);
