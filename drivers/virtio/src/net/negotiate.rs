@@ -35,6 +35,9 @@ const ALWAYS: Features = Features::VERSION_1
     .union(Features::ACCESS_PLATFORM)
     .union(Features::ORDER_PLATFORM);
 
+/// What is of use with several queue pairs alone.
+const SPREADS: Features = Features::MQ.union(Features::RSS);
+
 /// Each feature beside what it is useless without, so that this is offered too (section 5.1.3.1).
 const NEEDS: &[(Features, Features)] = &[
     (Features::GUEST_ANNOUNCE, Features::CTRL_VQ),
@@ -57,6 +60,10 @@ pub(crate) fn negotiate(offered: Features, config: &Config) -> Result<Features, 
     }
     let wanted = config.accept | config.require | ALWAYS;
     let mut accepted = offered & wanted & SUPPORTED;
+    if config.queues < 2 {
+        // With one pair there is nothing to spread, and a device might take pains to.
+        accepted -= SPREADS - config.require;
+    }
     for &(feature, needed) in NEEDS {
         if accepted.contains(feature) && offered.contains(needed) {
             // The control queue is wanted by whoever wants what goes over it.
@@ -78,6 +85,7 @@ mod tests {
 
     fn config(accept: Features, require: Features) -> Config {
         Config {
+            queues: 2,
             accept,
             require,
             ..Config::default()
@@ -109,6 +117,24 @@ mod tests {
         let offered = Features::VERSION_1 | Features::MQ | Features::CTRL_VQ;
         let only_mq = config(Features::MQ, Features::empty());
         assert_eq!(negotiate(offered, &only_mq), Ok(offered));
+    }
+
+    #[test]
+    fn one_pair_spreads_nothing_unless_it_must() {
+        let offered = Features::VERSION_1 | Features::MQ | Features::RSS | Features::CTRL_VQ;
+        let one = Config {
+            queues: 1,
+            ..config(Features::all(), Features::empty())
+        };
+        assert_eq!(
+            negotiate(offered, &one),
+            Ok(Features::VERSION_1 | Features::CTRL_VQ)
+        );
+        let must = Config {
+            require: Features::MQ,
+            ..one
+        };
+        assert_eq!(negotiate(offered, &must), Ok(offered - Features::RSS));
     }
 
     proptest! {

@@ -321,8 +321,11 @@ impl<'d, 'p, T: Transport, D: Dma, const N: usize, const Q: usize> Device<'p>
         queue: u16,
         cache: &mut Cache<'p>,
     ) -> Result<(Self::Rx, Self::Tx), DeviceError> {
-        let mut inner = self.adapter.inner.lock();
+        if !core::ptr::eq(cache.pool(), self.pool) {
+            return Err(DeviceError::Unsuitable("the cache is of another pool"));
+        }
         let adapter = self.adapter;
+        let mut inner = adapter.inner.lock();
         let (rx, tx) = inner.open(&adapter.dma, &self.config, self.pool, &self.name, queue)?;
         drop(inner);
         adapter.note_gone(false);

@@ -11,11 +11,12 @@ use crate::Features;
 ///     require: Features::MQ,
 ///     ..Config::default()
 /// };
-/// assert!(!config.accept.contains(Features::RING_PACKED), "unless asked for");
+/// assert!(config.accept.contains(Features::RING_PACKED), "where the device has them");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// Queue pairs to use, at most: those of the device and the adapter's `Q` are the other bounds.
+    /// `MQ` and `RSS` are accepted for two or more.
     pub queues: u16,
     /// Descriptors of each queue, at most: the device's own limit and the adapter's `N` are the
     /// other bounds. Split rings get the next smaller power of two.
@@ -33,15 +34,13 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// One queue pair of 256 descriptors each way, an MTU of 1,500, and all features but packed
-    /// rings, hash reports, and those by which a device reads more than it must
-    /// (`NOTIFICATION_DATA`).
+    /// One queue pair of 256 descriptors each way, an MTU of 1,500, and all features but hash reports,
+    /// which make every header longer, and `NOTIFICATION_DATA`, of which only some devices make use.
     fn default() -> Self {
         Self {
             queues: 1,
             depth: 256,
             accept: Features::all()
-                .difference(Features::RING_PACKED)
                 .difference(Features::HASH_REPORT)
                 .difference(Features::NOTIFICATION_DATA),
             require: Features::empty(),

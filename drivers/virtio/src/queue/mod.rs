@@ -165,15 +165,7 @@ pub trait Virtqueue {
 
     /// Takes as many as there are and as fit; gives how many. A fault ends it, and is found in
     /// [`fault`](Self::fault).
-    fn pop_burst(&mut self, out: &mut [Used]) -> usize {
-        let mut count = 0;
-        for slot in out {
-            let Ok(Some(used)) = self.pop() else { break };
-            *slot = used;
-            count += 1;
-        }
-        count
-    }
+    fn pop_burst(&mut self, out: &mut [Used]) -> usize;
 
     /// Puts the queue out of service, for what the caller found out.
     fn fail(&mut self, fault: Fault);

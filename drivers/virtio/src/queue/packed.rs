@@ -150,10 +150,17 @@ impl<const N: usize> PackedQueue<N> {
     /// The next used descriptor, if there is one: id and length.
     #[inline(always)]
     fn entry(&self) -> Option<(u16, u32)> {
-        // SAFETY: `used` is below the size, as `next` is.
-        let (_, second) = unsafe { self.memory.desc(self.used) };
+        self.entry_at(self.used, self.used_turn)
+    }
+
+    /// The descriptor at `place`, if it is a used one of the lap whose flags are `turn`; `place` is below
+    /// the size.
+    #[inline(always)]
+    fn entry_at(&self, place: u16, turn: u16) -> Option<(u16, u32)> {
+        // SAFETY: the callers go round as `next` does: below the size.
+        let (_, second) = unsafe { self.memory.desc(place) };
         let mut half = u64::from_le(second.load(Ordering::Relaxed));
-        if (half >> FLAGS) as u16 & (AVAIL | USED) != self.used_turn {
+        if (half >> FLAGS) as u16 & (AVAIL | USED) != turn {
             return None;
         }
         // The flags before the rest (section 2.8.22.1). Where loads are ordered the one load has
@@ -194,6 +201,28 @@ impl<const N: usize> PackedQueue<N> {
             self.used = self.used.wrapping_sub(self.memory.size());
             self.used_turn ^= AVAIL | USED;
         }
+    }
+
+    /// Counts buffers in one descriptor each that were taken, up to `place`.
+    #[inline(always)]
+    fn count(&mut self, taken: u16, place: u16, turn: u16) {
+        self.ids.advance(taken);
+        self.free = self.free.wrapping_add(taken);
+        self.in_flight = self.in_flight.wrapping_sub(taken);
+        self.published = self.published.wrapping_sub(taken);
+        (self.used, self.used_turn) = (place, turn);
+    }
+
+    /// Takes one by one.
+    #[inline(never)]
+    fn pop_each(&mut self, out: &mut [Used]) -> usize {
+        let mut count = 0;
+        for slot in out {
+            let Ok(Some(used)) = self.pop() else { break };
+            *slot = used;
+            count += 1;
+        }
+        count
     }
 
     #[inline(always)]
@@ -354,6 +383,53 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
             self.fail(fault);
         }
         taken
+    }
+
+    #[inline(always)]
+    fn pop_burst(&mut self, out: &mut [Used]) -> usize {
+        if self.in_order {
+            return self.pop_each(out);
+        }
+        let out = match out.get_mut(..usize::from(self.published)) {
+            Some(first) => first,
+            None => out,
+        };
+        let (mut place, mut turn) = (self.used, self.used_turn);
+        let mut count = 0;
+        // Taken and not counted yet: the counters are written once.
+        let mut ahead = 0;
+        for slot in out {
+            let Some((id, written)) = self.entry_at(place, turn) else {
+                break;
+            };
+            let token = match self.check(id) {
+                Ok(token) => token,
+                Err(fault) => {
+                    self.count(ahead, place, turn);
+                    self.fail(fault);
+                    return count;
+                }
+            };
+            if token & CHAINED == 0 {
+                self.tokens.write(id, NONE);
+                self.ids.give_ahead(ahead, id);
+                ahead = ahead.wrapping_add(1);
+                place = place.wrapping_add(1);
+                if place >= self.memory.size() {
+                    place = 0;
+                    turn ^= AVAIL | USED;
+                }
+            } else {
+                self.count(ahead, place, turn);
+                ahead = 0;
+                self.finish(id, token);
+                (place, turn) = (self.used, self.used_turn);
+            }
+            *slot = used(token, written);
+            count += 1;
+        }
+        self.count(ahead, place, turn);
+        count
     }
 
     #[cold]

@@ -281,6 +281,16 @@ fn a_device_that_keeps_its_frames_shows_in_the_ledger_until_it_lets_go() {
 }
 
 #[test]
+fn a_cache_of_another_pool_opens_nothing() {
+    let other = pool(16);
+    with_port(offer(Features::empty()), accept_all(), |port, _, _| {
+        let mut theirs = Cache::new(other, "test", 8).unwrap();
+        let refused = port.open(0, &mut theirs).map(drop).unwrap_err();
+        assert!(matches!(refused, DeviceError::Unsuitable(_)));
+    });
+}
+
+#[test]
 fn a_device_that_is_unplugged_and_comes_back() {
     with_port(
         offer(Features::empty()),

@@ -1,6 +1,7 @@
 //! The port over its fake device.
 
 mod control;
+mod dma;
 mod lifecycle;
 mod packets;
 mod setup;

@@ -41,6 +41,38 @@ fn outcome(queue: &mut impl Virtqueue) -> (Vec<u32>, Option<Fault>) {
     (tokens, fault)
 }
 
+#[test]
+fn a_burst_ends_at_the_lie() {
+    fn check<V: Make>() {
+        for in_order in [false, true] {
+            let mut rig = filled::<V>(8, in_order);
+            rig.device.use_one(0, 5);
+            rig.device.use_one(0, 6);
+            rig.device.put(&lie(6), 0, 0, 1);
+            rig.queue.refresh().unwrap();
+            let mut out = [Used {
+                token: 9,
+                written: 9,
+            }; 8];
+            assert_eq!(rig.queue.pop_burst(&mut out), 2);
+            assert_eq!(
+                out[..2]
+                    .iter()
+                    .map(|used| (used.token, used.written))
+                    .collect::<Vec<_>>(),
+                [(0, 5), (1, 6)]
+            );
+            assert_eq!(rig.queue.fault(), Some(Fault::NotPosted(6)));
+            assert_eq!(rig.queue.pop_burst(&mut out), 0);
+            let mut left = Vec::new();
+            rig.queue.abandon(|token| left.push(token));
+            assert_eq!(left, [2, 3]);
+        }
+    }
+    check::<SplitQueue<64>>();
+    check::<PackedQueue<64>>();
+}
+
 fn lie(id: u16) -> Taken {
     Taken {
         id,

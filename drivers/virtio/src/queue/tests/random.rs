@@ -14,6 +14,8 @@ enum Operation {
     /// The device uses so many in order, by one entry.
     Batch(u8),
     Pop,
+    /// So many at once.
+    PopBurst(u8),
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
@@ -23,7 +25,8 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         3 => Just(Operation::Publish),
         5 => (any::<u8>(), any::<u32>()).prop_map(|(which, len)| Operation::Use(which, len >> 1)),
         2 => (1..8u8).prop_map(Operation::Batch),
-        4 => Just(Operation::Pop),
+        2 => Just(Operation::Pop),
+        4 => (0..9u8).prop_map(Operation::PopBurst),
     ];
     prop::collection::vec(operation, 0..400)
 }
@@ -112,6 +115,20 @@ fn run<V: Make>(size: u16, options: Options, operations: &[Operation]) {
                     free += slots[&token];
                 }
                 assert!(used.is_empty());
+            }
+            Operation::PopBurst(most) => {
+                queue.refresh().unwrap();
+                let mut out = [Used {
+                    token: 0,
+                    written: 0,
+                }; 8];
+                let out = &mut out[..usize::from(most).min(8)];
+                let expected = used.len().min(out.len());
+                assert_eq!(queue.pop_burst(out), expected);
+                for popped in &out[..expected] {
+                    assert_eq!(used.pop_front(), Some((popped.token, popped.written)));
+                    free += slots[&popped.token];
+                }
             }
         }
         assert_eq!(queue.free(), free);
