@@ -10,7 +10,7 @@ use super::control::{Command, Control};
 use super::negotiate::negotiate;
 use super::ring::{Bell, Ring};
 use super::rss::RssConfig;
-use super::rx::{Layout, Receiver, header_len};
+use super::rx::{Layout, MOST_BUFFERS, Receiver, header_len};
 use super::tx::{ETHERNET_HEADER, Limits, Sender};
 use super::{Config, DeviceConfig, NetError};
 use crate::queue::layout::Parts;
@@ -184,8 +184,12 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
             mtu,
             depths: (0, 0),
         };
-        let room = agreed.layout(pool).longest();
-        if agreed.longest() > room && !features.contains(Features::MRG_RXBUF) {
+        let buffers = match features.contains(Features::MRG_RXBUF) {
+            true => usize::from(MOST_BUFFERS),
+            false => 1,
+        };
+        let room = agreed.layout(pool).longest().saturating_mul(buffers);
+        if agreed.longest() > room {
             return Err(NetError::MtuOverFrame { mtu, room });
         }
         Ok(agreed)

@@ -41,11 +41,11 @@ pub enum NetError {
     QueuePairs(u16),
     /// Its MTU is under the 68 bytes of section 5.1.4.1.
     Mtu(u16),
-    /// A packet of its MTU fits no frame of the pool, and it does not merge buffers.
+    /// A packet of its MTU fits no frame of the pool, and it does not merge buffers, or not so many.
     MtuOverFrame {
         /// The device's MTU in bytes.
         mtu: u16,
-        /// Bytes that a frame can receive, Ethernet header included.
+        /// Bytes that can be received, Ethernet header included.
         room: usize,
     },
     /// It hashes with keys, or into tables, of that length, which are too short.
@@ -144,8 +144,8 @@ impl fmt::Display for NetError {
             Self::Mtu(mtu) => write!(f, "the device says its MTU is {mtu}"),
             Self::MtuOverFrame { mtu, room } => write!(
                 f,
-                "the device's MTU is {mtu}, a frame has room for {room} bytes, \
-                 and the device does not merge buffers"
+                "the device's MTU is {mtu}, and the frames that a packet can be in have room for \
+                 {room} bytes"
             ),
             Self::HashConfig { key, table } => write!(
                 f,

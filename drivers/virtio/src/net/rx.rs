@@ -263,13 +263,18 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
                     .prefetch(frame_of(token), self.layout.offset(token));
             }
             for &used in batch {
-                match self.accept(used, partial) {
-                    Ok(packet) => {
-                        bytes += packet.total_len();
-                        given += usize::from(out.push(packet).is_ok());
-                    }
-                    Err(Refusal::MoreToCome) => {}
-                    Err(refusal) => self.refuse(queue, used, refusal, cache, stats),
+                let plain = match partial {
+                    None => self.accept_plain(used),
+                    Some(_) => None,
+                };
+                if let Some(frame) = plain {
+                    bytes += frame.len();
+                    given += usize::from(out.push(Packet::new(frame)).is_ok());
+                } else if let Some(packet) =
+                    self.accept_or_refuse(queue, used, partial, cache, stats)
+                {
+                    bytes += packet.total_len();
+                    given += usize::from(out.push(packet).is_ok());
                 }
             }
             if count == 0 || count < want {
@@ -284,12 +289,53 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         given
     }
 
-    /// Makes a packet of a buffer that the device has filled.
+    /// The packet of a buffer of which there is nothing to say, as of nearly all; otherwise the frame
+    /// is still posted.
     #[inline(always)]
+    fn accept_plain(self, used: Used) -> Option<Frame<'p>> {
+        let Layout { room, merge, .. } = *self.layout;
+        let (index, offset) = (frame_of(used.token), self.layout.offset(used.token));
+        let len = used.written.checked_sub(Header::LEN as u32)?;
+        // Not `Used::ALL` either.
+        if self.layout.header != Header::LEN || used.written > room {
+            return None;
+        }
+        self.frames.take_over(index, offset, used.written as usize);
+        let [flags, gso_type, .., low, high] = self.header(index, offset)?;
+        let several = merge && u16::from_le_bytes([low, high]) > 1;
+        if flags | gso_type != 0 || several {
+            return None;
+        }
+        // SAFETY: as in `take`.
+        unsafe {
+            self.account
+                .receive(index, offset + Header::LEN, len as usize)
+        }
+    }
+
+    /// The packet of any buffer, or what is wrong with it.
+    #[inline(never)]
+    fn accept_or_refuse<V: Virtqueue>(
+        self,
+        queue: &mut V,
+        used: Used,
+        partial: &mut Option<Partial<'p>>,
+        cache: &mut Cache<'p>,
+        stats: &mut RxStats,
+    ) -> Option<Packet<'p>> {
+        match self.accept(used, partial) {
+            Ok(packet) => Some(packet),
+            Err(refusal) => {
+                self.refuse(queue, used, refusal, cache, stats);
+                None
+            }
+        }
+    }
+
+    /// Makes a packet of a buffer that the device has filled.
     fn accept(self, used: Used, partial: &mut Option<Partial<'p>>) -> Result<Packet<'p>, Refusal> {
         let Layout { header, room, .. } = *self.layout;
-        let index = frame_of(used.token);
-        let offset = self.layout.offset(used.token);
+        let (index, offset) = (frame_of(used.token), self.layout.offset(used.token));
         let written = match used.written {
             Used::ALL => room,
             written => written,
@@ -304,26 +350,18 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             return Err(Refusal::Posted(Fault::NoHeader(written)));
         }
         self.frames.take_over(index, offset, written as usize);
-        let Some(head) = self.header(index, offset) else {
-            return Err(Refusal::Posted(Fault::NoHeader(written)));
-        };
-        // Nearly every header is this: nothing to say, and one buffer.
-        let [flags, gso_type, .., buffers, buffers_high] = head;
-        let buffers = u16::from_le_bytes([buffers, buffers_high]);
-        let plain = flags | gso_type == 0 && (buffers <= 1 || !self.layout.merge);
-        if plain && header == Header::LEN {
-            return self
-                .take(index, offset + header, written - header as u32)
-                .map(Packet::new);
+        match self.header(index, offset) {
+            Some(head) => self.accept_unusual(index, offset, written, &head, partial),
+            None => Err(Refusal::Posted(Fault::NoHeader(written))),
         }
-        self.accept_unusual(index, offset, written, &head, partial)
     }
 
     /// A copy of a buffer's header.
     #[inline(always)]
     fn header(self, index: FrameIndex, offset: usize) -> Option<[u8; Header::LEN]> {
         let start = self.frames.pool().frame_start(index)?;
-        // SAFETY: `Layout` leaves room for a header behind every offset in a frame.
+        // SAFETY: the callers have seen that the buffer, which is inside the frame (`Layout::new`), has
+        // room for a header.
         let at = unsafe { start.add(offset) };
         // SAFETY: as above; frames, and offsets in them, are multiples of 64. The frame is posted
         // through this account, so the program has no reference to it; should the device still write,
@@ -349,7 +387,6 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     }
 
     /// A packet with a checksum verdict, a hash, or several buffers.
-    #[inline(never)]
     fn accept_unusual(
         self,
         index: FrameIndex,
@@ -397,7 +434,6 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     }
 
     /// A further buffer of a packet. It has no header.
-    #[inline(never)]
     fn accept_more(
         self,
         index: FrameIndex,
@@ -551,7 +587,7 @@ const BATCH: usize = 32;
 
 /// Buffers that one packet may be in: more than the 64 KiB that an IP packet can have, in the
 /// smallest of frames.
-const MOST_BUFFERS: u16 = 64;
+pub(super) const MOST_BUFFERS: u16 = 64;
 
 /// Descriptors that are free before frames are posted: a burst.
 const REFILL_AT: u16 = 32;
