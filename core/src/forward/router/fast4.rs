@@ -67,7 +67,8 @@ pub(super) fn parse<'a>(
             let interface = interfaces.get(usize::from(port.0));
             mac = interface.map_or(NO_MAC, |interface| interface.key);
         }
-        let usual = !packet.offloads.intersects(UNUSUAL);
+        // What is in several frames is measured by the slow path.
+        let usual = !packet.is_chained() && !packet.offloads.intersects(UNUSUAL);
         let (data, layers) = packet.data_and_layers_mut();
         match Head::split_mut(data) {
             Ok((head, rest)) if head.is_plain(rest.len(), mac) && usual => {
