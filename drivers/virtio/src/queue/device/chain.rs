@@ -8,6 +8,19 @@ use super::GuestFault;
 ///
 /// It borrows nothing: the queue that gave it keeps the guest's memory, and the two `unsafe`
 /// functions ask that it still lives.
+///
+/// ```
+/// use linecard_virtio::queue::device::Segment;
+///
+/// /// The first bytes of a chain, of a queue that lives.
+/// fn header(segments: &[Segment]) -> Option<[u8; 12]> {
+///     let (mut header, first) = ([0; 12], segments.first()?);
+///     // SAFETY: the queue that gave the segment lives.
+///     let read = unsafe { first.read(0, &mut header) };
+///     (read == 12).then_some(header)
+/// }
+/// assert_eq!(header(&[]), None);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Segment {
     at: NonNull<u8>,
@@ -94,6 +107,23 @@ impl Segment {
 
 /// A chain of buffers that was taken from a queue, and is owed to it: it goes back by
 /// [`put`](super::DeviceQueue::put) or [`unpop`](super::DeviceQueue::unpop).
+///
+/// ```
+/// use linecard_virtio::queue::device::{Chain, DeviceQueue};
+///
+/// /// Gives a chain back without having looked at it.
+/// fn skip<Q: DeviceQueue>(queue: &mut Q, chain: Chain) -> usize {
+///     let bytes = chain.readable();
+///     queue.put(chain, 0);
+///     bytes
+/// }
+/// # let _ = skip::<linecard_virtio::queue::device::SplitQueue<NoGuest>>;
+/// # struct NoGuest;
+/// # // SAFETY: it gives nothing.
+/// # unsafe impl linecard_virtio::queue::device::GuestMemory for NoGuest {
+/// #     fn translate(&self, _: u64, _: usize) -> Option<core::ptr::NonNull<u8>> { None }
+/// # }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a chain that is not put back is lost to the guest"]
 pub struct Chain {

@@ -16,6 +16,28 @@ use crate::queue::layout::{
 ///
 /// One ring serves both directions: the guest marks a descriptor available, the device overwrites
 /// it with a used one. The mark is two bits that are compared with a wrap counter on either side.
+///
+/// ```
+/// # #[cfg(feature = "test-utils")] {
+/// use linecard_virtio::queue::device::{DeviceQueue, HeapGuest, PackedQueue, RingAddresses, RingConfig, Segments};
+///
+/// let guest = HeapGuest::new(0, 4096);
+/// let rings = RingAddresses { descriptors: 0, driver: 1024, device: 1028 };
+/// let config = RingConfig { size: 16, ..RingConfig::default() };
+/// let mut queue = PackedQueue::new(guest.clone(), rings, config)?;
+/// // 60 readable bytes at 2048: address, length, id 7, available in the first round.
+/// guest.poke(0, &2048_u64.to_le_bytes());
+/// guest.poke(8, &60_u32.to_le_bytes());
+/// guest.poke(12, &[7, 0, 0x80, 0]);
+/// let mut segments = Segments::<32>::new();
+/// let chain = queue.pop(&mut segments)?.expect("one is there");
+/// assert_eq!((chain.id(), chain.readable()), (7, 60));
+/// queue.put(chain, 0);
+/// assert!(queue.publish(), "the guest has not said that it polls");
+/// assert_eq!(guest.peek(14), Some([0x80, 0x80]), "used in the first round");
+/// # }
+/// # Ok::<(), linecard_virtio::queue::device::GuestFault>(())
+/// ```
 #[derive(Debug)]
 pub struct PackedQueue<M> {
     // The rings go before the memory that they are in: fields are dropped in this order.

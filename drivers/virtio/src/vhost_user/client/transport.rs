@@ -199,6 +199,11 @@ unsafe impl Transport for VhostUser {
 }
 
 /// Tells the back end about one queue, by an eventfd.
+///
+/// ```
+/// use linecard_virtio::{Doorbell, vhost_user::Kick};
+/// fn kick(queue: &Kick) { queue.ring(0) }
+/// ```
 #[derive(Debug)]
 pub struct Kick(EventFd);
 
