@@ -4,7 +4,7 @@ use crate::bench::{Patience, Plan};
 use crate::frames::{self, Expected};
 use crate::{Forwarder, Injected, Limits};
 
-/// A million frames come through, none is lost or doubled, in the order in which they went in.
+/// A million frames come through, or as many as the limits say; none is lost or doubled, in the order in which they went in.
 pub fn a_million_come_through<F: Forwarder>() {
     let Some(mut bench) = Through::<F>::new() else {
         return;

@@ -6,13 +6,13 @@ use linecard::packet::Burst;
 use crate::bench::{Bench, Patience, Plan};
 use crate::{Harness, Inject};
 
-/// A million frames are received, none is lost or doubled, in the order in which they were sent.
+/// A million frames are received, or as many as the limits say; none is lost or doubled, in the order in which they were sent.
 pub fn a_million_are_received<H: Harness>() {
     let plan = Plan::short(H::profile().limits.packets);
     receives::<H>(plan);
 }
 
-/// A million packets are sent, none is lost or doubled, in the order in which they were handed over.
+/// A million packets are sent, or as many as the limits say; none is lost or doubled, in the order in which they were handed over.
 pub fn a_million_are_sent<H: Harness>() {
     let Some(mut bench) = Bench::<H>::new(&Plan::none()) else {
         return;
