@@ -2,8 +2,9 @@
 //! collected at its right one.
 #![allow(unsafe_code)]
 
+use core::ffi::CStr;
 use core::time::Duration;
-use std::ffi::CStr;
+
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
