@@ -4,7 +4,6 @@
 
 use core::ffi::CStr;
 use core::time::Duration;
-
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
