@@ -139,17 +139,22 @@ fn talk(hosts: &Hosts) {
 }
 
 fn streams(hosts: &Hosts) {
-    let mut server = hosts.right.command("iperf3");
-    let _server = Child::start(server.arg("--server"));
-    thread::sleep(Duration::from_millis(500));
-    for run in [
+    let runs = [
         "-c 198.51.100.2 -t 1",
         "-c 2001:db8:2::2 -t 1",
         "-c 198.51.100.2 -t 1 -R",
         "-c 198.51.100.2 -u -b 5M -l 1400 -t 1",
-    ] {
+    ];
+    // A server for each: between two runs it closes its socket for a moment.
+    let servers = (5201..).take(runs.len()).map(|port| {
+        let mut server = hosts.right.command("iperf3");
+        Child::start(server.args(["--server", "--port", &format!("{port}")]))
+    });
+    let _servers: Vec<Child> = servers.collect();
+    thread::sleep(Duration::from_secs(1));
+    for (run, port) in runs.into_iter().zip(5201..) {
         // What comes out is a person's: that it ran to its end is the point here.
-        let text = hosts.left.run("iperf3", run);
+        let text = hosts.left.run("iperf3", &format!("{run} -p {port}"));
         assert!(text.contains("iperf Done"), "{run}: {text}");
     }
 }
