@@ -2,7 +2,7 @@
 //!
 //! In this order, by which `--port virtio:N` counts: functions on PCI by their place (x86-64), then
 //! MMIO devices. Those are the ones of the command line (`virtio_mmio.device=`, which a `microvm`
-//! without ACPI adds); if it names none, the fixed places of `microvm` (24) and of Arm's `virt` (32),
+//! without ACPI adds); if it names none, the fixed places of `microvm` (24),
 //! from the last to the first: QEMU fills them so.
 
 use core::fmt;

@@ -24,6 +24,8 @@ use crate::setup::{self, Facts, FewRouter, SetupError};
 /// assert!(matches!(stage, Forwarder::Udp(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// The large ones are what this is for; there is one in a program.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Forwarder {
     /// What comes in by a port leaves by its peer.
@@ -31,9 +33,9 @@ pub enum Forwarder {
     /// The same, without malformed packets.
     WellFormed(Then<WellFormed, CrossConnect<MAX_PORTS>>),
     /// UDP is rewritten.
-    Udp(&'static mut UdpForwarder<MAX_UDP>),
+    Udp(UdpForwarder<MAX_UDP>),
     /// Packets are routed.
-    Router(&'static mut FewRouter),
+    Router(FewRouter),
 }
 
 impl Forwarder {
@@ -58,15 +60,18 @@ impl Forwarder {
                     Self::CrossConnect(wires)
                 }
             }
-            ForwarderKind::Udp => {
-                let udp = setup::udp(config, facts)?;
-                Self::Udp(ram.item("rules", || udp)?)
-            }
-            ForwarderKind::Router => {
-                let router = setup::router(config, facts, behaviour, ram)?;
-                Self::Router(ram.item("the router", || router)?)
-            }
+            ForwarderKind::Udp => Self::Udp(setup::udp(config, facts)?),
+            ForwarderKind::Router => Self::Router(setup::router(config, facts, behaviour, ram)?),
         })
+    }
+}
+
+impl Forwarder {
+    /// Ends it, and frees the packets that wait in it.
+    pub fn close(self) {
+        if let Self::Router(router) = self {
+            router.close();
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! forwards UDP or connects ports, as its kernel command line says. From the bottom up:
 //!
 //! - [`arch`](CycleClock): entry, clock, serial console and exit of x86-64 (PVH: QEMU's `q35` and
-//!   `microvm`) and aarch64 (`virt`);
+//!   `microvm`);
 //! - [`memory`]: RAM, handed out once and for ever;
 //! - [`discover`]: virtio devices on PCI and on MMIO;
 //! - [`config`]: the command line, in the words of the `linecard` command;

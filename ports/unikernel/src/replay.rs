@@ -153,7 +153,10 @@ impl Stand {
         }
         say!("worker: {counters}");
         say!("ledger: {}", pool.ledger());
-        drop(worker);
+        let (stage, cache, ports) = worker.into_parts();
+        stage.close();
+        ports.for_each(drop);
+        drop(cache);
         let audit = pool.audit();
         if let Err(error) = &audit {
             say!("audit: {error}");

@@ -163,7 +163,10 @@ impl Bench<'_> {
         worker.drain(DRAIN);
         figures(&mut worker, self.config, self.pool);
         // Queues closed, devices reset, everything freed: then the pool has all its frames.
-        drop(worker);
+        let (stage, cache, ports) = worker.into_parts();
+        stage.close();
+        ports.for_each(drop);
+        drop(cache);
         let audit = self.pool.audit();
         match &audit {
             Ok(()) => say!("audit: every frame is free"),

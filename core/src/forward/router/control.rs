@@ -178,6 +178,14 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         Ok(())
     }
 
+    /// Ends the router, and frees the packets that wait for neighbours.
+    ///
+    /// They lie in the memory that it was given and would be freed with that; this is for memory
+    /// that never is, such as a `static`.
+    pub fn close(self) {
+        self.parking.close();
+    }
+
     /// The next hop for a route to `target`; the same for the same target. Each call is to be
     /// matched by one of [`release`](Self::release), when the route is gone.
     ///

@@ -70,6 +70,13 @@ impl<'m, 'p> Parking<'m, 'p> {
         }
     }
 
+    /// Frees all packets that wait.
+    pub(super) fn close(self) {
+        for place in self.places {
+            drop(place.packet.take());
+        }
+    }
+
     /// How many packets wait.
     pub(super) const fn used(&self) -> usize {
         self.used

@@ -1,11 +1,10 @@
 //! What differs between processors, behind the same names: `boot`, `serial`, `clock`, `exit`.
 
-#[cfg(target_arch = "aarch64")]
-#[path = "aarch64/mod.rs"]
-mod imp;
 #[cfg(target_arch = "x86_64")]
 #[path = "x86_64/mod.rs"]
 mod imp;
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("linecard-unikernel boots x86-64 machines only");
 
 pub use imp::clock::{Calibration, CycleClock};
 pub use imp::exit::exit;

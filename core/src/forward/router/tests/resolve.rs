@@ -1,8 +1,11 @@
 //! Packets that wait for a neighbour, and what becomes of them.
 
 use core::time::Duration;
+use std::boxed::Box;
 
 use super::*;
+use crate::mempool::{Pool, PoolConfig, Region, Slot};
+use crate::packet::Packet;
 use crate::wire::{Arp, ArpHeader, ArpOperation};
 
 pub(super) fn says(mac: MacAddr, address: [u8; 4]) -> (u16, Vec<u8>) {
@@ -184,6 +187,25 @@ fn a_neighbour_configured_late_gets_what_waits() {
         assert_eq!(macs(&out.sent[0].1), (HOST_B, ROUTER[1]));
         assert!(lab.pass(router, Duration::from_secs(100)).sent.is_empty());
     });
+}
+
+#[test]
+fn a_router_that_is_closed_frees_what_waits_in_memory_that_stays() {
+    let memory = vec![0u8; 64 * 2048 + 63].leak();
+    let slots: &'static [Slot] = (0..64).map(|_| Slot::new()).collect::<Vec<_>>().leak();
+    let pool = Pool::new(Region::from_slice(memory), slots, PoolConfig::default()).unwrap();
+    let pool: &'static Pool<'static> = Box::leak(Box::new(pool));
+    let store: &'static mut RouterStore<'static> = Box::leak(Box::new(RouterStore::new()));
+    let tables = (NoRoutes, NoRoutes);
+    let config = RouterConfig::default();
+    let mut router = Router::new(store.memory(), tables.0, tables.1, config).unwrap();
+    let packet = Packet::new(pool.alloc().unwrap());
+    let mut neighbour = Neighbour::NONE;
+    let parked = router.parking.push(&mut neighbour, packet, false);
+    assert!(parked.is_ok());
+    assert_eq!((router.waiting(), pool.ledger().held), (1, 1));
+    router.close();
+    pool.audit().unwrap();
 }
 
 #[test]
