@@ -5,12 +5,13 @@
 //!
 //! - [`harness`]: turns, medians, the table and the JSON file;
 //! - [`scenarios`]: the list, as data;
-//! - [`rings`], [`pools`], [`headers`], [`routing`]: what the scenarios run;
+//! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
 //! - [`carousel`]: a port that hands out the same packets again and again;
 //! - [`vhost`]: packets to and fro between two processes, and [`testpmd`], which is one of them.
 
 #![allow(missing_debug_implementations)]
 
+pub mod caches;
 pub mod carousel;
 pub mod harness;
 pub mod headers;

@@ -1,7 +1,7 @@
 //! Every scenario, as data.
 
 use crate::harness::Scenario;
-use crate::{headers, pools, rings, routing, vhost};
+use crate::{caches, headers, pools, rings, routing, vhost};
 
 /// The scenarios, in the order in which they are run.
 pub const SCENARIOS: &[Scenario] = &[
@@ -59,6 +59,21 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "checksum/9000",
         unit: "checksum",
         build: headers::checksum_9000,
+    },
+    Scenario {
+        name: "dma/header-for-device",
+        unit: "line",
+        build: caches::header_for_device,
+    },
+    Scenario {
+        name: "dma/packet-for-device",
+        unit: "line",
+        build: caches::packet_for_device,
+    },
+    Scenario {
+        name: "dma/packet-for-cpu",
+        unit: "line",
+        build: caches::packet_for_cpu,
     },
     Scenario {
         name: "vhost-user/split",
