@@ -1,6 +1,7 @@
 //! DPDK's `dpdk-testpmd`, as the other end.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -12,6 +13,8 @@ pub(crate) struct Testpmd {
     stdin: ChildStdin,
     lines: Receiver<String>,
     seen: Vec<String>,
+    /// The socket that it made, which it leaves behind when it is killed.
+    socket: Option<PathBuf>,
 }
 
 /// Whether DPDK is there. With `LINECARD_REQUIRE_DPDK` it must be; with `LINECARD_SKIP_DPDK` it is not
@@ -84,6 +87,7 @@ impl Testpmd {
             stdin,
             lines,
             seen: Vec::new(),
+            socket: made_socket(vdev),
         };
         testpmd.command("start");
         testpmd.wait_for("io packet forwarding", Duration::from_secs(20));
@@ -133,7 +137,18 @@ impl Testpmd {
     fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(path) = self.socket.take() {
+            let _ = std::fs::remove_file(path);
+        }
     }
+}
+
+/// The socket that a device makes: `net_vhost`'s, not `net_virtio_user`'s.
+fn made_socket(vdev: &str) -> Option<PathBuf> {
+    let mut arguments = vdev.split(',');
+    arguments
+        .find_map(|argument| argument.strip_prefix("iface="))
+        .map(PathBuf::from)
 }
 
 /// Passes on lines until there are no more, which is when testpmd has ended.

@@ -78,6 +78,9 @@ impl Traffic {
     }
 
     /// Sends up to packet `limit`, and waits until everything is back or nothing comes any more.
+    ///
+    /// The other end may drop packets, and says how many: those that are not back after a long
+    /// silence are given up, or nothing would be sent any more.
     pub(crate) fn run<'p>(
         &mut self,
         rx: &mut impl RxQueue<'p>,
@@ -88,6 +91,7 @@ impl Traffic {
     ) {
         let mut quiet = Instant::now();
         let mut idle = 0_u32;
+        let mut silences = 0;
         while self.next < limit || self.expected < limit {
             if self.turn(rx, tx, cache, limit, window) > 0 {
                 idle = 0;
@@ -100,12 +104,21 @@ impl Traffic {
                 // The other end may want this core.
                 thread::yield_now();
                 if quiet.elapsed() > Duration::from_secs(2) {
-                    return;
+                    silences += 1;
+                    if self.next >= limit || silences > SILENCES {
+                        return;
+                    }
+                    self.skipped += self.under_way();
+                    self.expected = self.next;
+                    idle = 0;
                 }
             }
         }
     }
 }
+
+/// Silences that are waited out: after more of them the other end is not there.
+const SILENCES: u32 = 5;
 
 /// Mostly 60 bytes, and now and then something longer.
 fn length(number: u64) -> usize {
