@@ -3,8 +3,8 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
@@ -17,6 +17,8 @@ pub struct Testpmd {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
+    /// The sockets that it made, which it leaves behind when it is killed.
+    sockets: Vec<PathBuf>,
 }
 
 impl Testpmd {
@@ -83,6 +85,12 @@ impl Testpmd {
             child,
             stdin,
             lines,
+            sockets: devices
+                .iter()
+                .flat_map(|device| device.split(','))
+                .filter_map(|argument| argument.strip_prefix("iface="))
+                .map(PathBuf::from)
+                .collect(),
         };
         testpmd.ask("show port stats 0", "TX-bytes:")?;
         Ok(testpmd)
@@ -134,5 +142,8 @@ impl Drop for Testpmd {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for path in &self.sockets {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
