@@ -114,6 +114,10 @@ pub fn run(
     Ok(bench.go(stage))
 }
 
+// The worker is made and handed over by value, some copies of it deep, on a stack of 2 MiB under which
+// there is no guard.
+const _: () = assert!(size_of::<ImageWorker>() <= 256 * 1024);
+
 /// All that a worker needs but its stage.
 struct Bench<'a> {
     config: &'a Config<'a>,

@@ -104,7 +104,7 @@ linecard_gdt_pointer:
 linecard_pml4:  .skip 4096
 linecard_pdpt:  .skip 4096
 linecard_pd:    .skip 4 * 4096
-linecard_stack: .skip 512 * 1024
+linecard_stack: .skip 2048 * 1024
     .globl linecard_stack_end
 linecard_stack_end:
     .text
