@@ -163,7 +163,7 @@ mod host {
     }
 }
 
-use std::error::Error;
+use core::error::Error;
 use std::time::Instant;
 
 use linecard::mempool::{Pool, PoolConfig, Region, Slot};
