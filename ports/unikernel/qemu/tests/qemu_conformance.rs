@@ -39,7 +39,7 @@ impl<const MICROVM: bool, const PACKED: bool> Forwarder for Image<MICROVM, PACKE
             window: 64,
             // By software emulation each takes microseconds.
             packets: 20_000,
-            patience: Duration::from_secs(5),
+            patience: Duration::from_secs(20),
             ..Limits::default()
         }
     }
