@@ -3,16 +3,26 @@
 use core::fmt;
 
 use linecard::device::{RxQueue, RxStats};
-use linecard::mempool::{Account, Cache, Colours, DeviceAddress, Frame, FrameIndex, Pool};
+use linecard::mempool::{Cache, Frame, FrameIndex};
 use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::Dma;
 
 use super::adapter::Adapter;
 use super::frames::Frames;
 use super::header::{self, Header};
-use super::ring::{Bell, Ring, for_each_kind};
-use crate::queue::{Buffer, Fault, Used, Virtqueue};
-use crate::{Doorbell, Features, Transport};
+use super::ring::for_each_kind;
+use crate::queue::{Fault, Used, Virtqueue};
+use crate::{Doorbell, Transport};
+use layout::frame_of;
+use receiver::Partial;
+use refill::Port;
+
+mod layout;
+mod receiver;
+mod refill;
+
+pub(super) use layout::{Layout, header_len};
+pub(super) use receiver::Receiver;
 
 /// Receives the packets of one queue.
 ///
@@ -44,191 +54,6 @@ pub struct NetRx<'d, 'p, T: Transport, D: Dma, const N: usize = 256, const Q: us
     inner: Option<Receiver<'p, T::Doorbell, N>>,
     stats: RxStats,
 }
-
-/// What outlives a dropped handle, until the device has let go of the queue.
-#[derive(Debug)]
-pub(super) struct Receiver<'p, B, const N: usize> {
-    pub(super) ring: Ring<N>,
-    pub(super) bell: Bell<B>,
-    pub(super) account: Account<'p>,
-    pub(super) layout: Layout,
-    /// A packet of which some buffers have not come yet.
-    partial: Option<Partial<'p>>,
-}
-
-/// A packet of several buffers under way.
-#[derive(Debug)]
-struct Partial<'p> {
-    packet: Packet<'p>,
-    /// Buffers that are to come.
-    missing: u16,
-}
-
-/// Where in a frame the device writes.
-///
-/// The header begins on a cache line and the packet right behind it, so that the header, and of
-/// the packet what a forwarder looks at, are in one line. Frames begin at different lines by
-/// colour, as the pool's do.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    /// From the frame's start to the buffer, in bytes, before its colour.
-    start: usize,
-    colours: Colours,
-    header: usize,
-    /// Bytes of a buffer.
-    room: u32,
-    /// `VIRTIO_NET_F_MRG_RXBUF`.
-    merge: bool,
-    /// `VIRTIO_NET_F_GUEST_CSUM`.
-    checksum: bool,
-}
-
-impl Layout {
-    pub(super) fn new(pool: &Pool<'_>, features: Features) -> Self {
-        let colours = pool.colours();
-        let start = pool.data_offset();
-        let last = start + colours.longest();
-        Self {
-            start,
-            colours,
-            header: header_len(features),
-            room: pool.frame_size().saturating_sub(last) as u32,
-            merge: features.contains(Features::MRG_RXBUF),
-            checksum: features.contains(Features::GUEST_CSUM),
-        }
-    }
-
-    /// The longest packet that one buffer holds, in bytes.
-    pub(super) const fn longest(&self) -> usize {
-        (self.room as usize).saturating_sub(self.header)
-    }
-
-    /// The token of a frame: its number, and above it its colour, of which there are eight at most.
-    #[inline(always)]
-    const fn token(&self, frame: FrameIndex) -> u32 {
-        frame.0 | (self.colours.offset(frame) as u32 >> 6) << COLOUR
-    }
-
-    /// From a frame's start to its buffer, in bytes.
-    #[inline(always)]
-    const fn offset(&self, token: u32) -> usize {
-        self.start + ((token >> COLOUR) as usize) * 64
-    }
-}
-
-/// The frame of a token.
-#[inline(always)]
-const fn frame_of(token: u32) -> FrameIndex {
-    FrameIndex(token & !(u32::MAX << COLOUR))
-}
-
-/// Where in a token a frame's colour begins: frames are numbered up to 2^28 - 1.
-const COLOUR: u32 = 28;
-
-/// Bytes that precede a packet.
-pub(super) const fn header_len(features: Features) -> usize {
-    match features.contains(Features::HASH_REPORT) {
-        true => Header::LEN_WITH_HASH,
-        false => Header::LEN,
-    }
-}
-
-impl<'p, B: Doorbell, const N: usize> Receiver<'p, B, N> {
-    pub(super) const fn new(
-        ring: Ring<N>,
-        bell: Bell<B>,
-        account: Account<'p>,
-        layout: Layout,
-    ) -> Self {
-        Self {
-            ring,
-            bell,
-            account,
-            layout,
-            partial: None,
-        }
-    }
-
-    /// Gives all frames to the pool's shared list.
-    ///
-    /// # Safety
-    ///
-    /// The device has let go of the queue and its buffers.
-    pub(super) unsafe fn release(mut self) {
-        let account = &self.account;
-        self.ring.abandon(|token| {
-            // SAFETY: the token was in the queue, so the frame was posted through this account and
-            // not received since; the device has let go of it (the caller's promise).
-            unsafe { account.unpost_shared(&[frame_of(token)]) };
-        });
-    }
-
-    /// Posts free frames where there are descriptors for them, all published at once.
-    pub(super) fn refill<V: Virtqueue, D: Dma>(
-        port: Port<'_, 'p, '_, B, D>,
-        queue: &mut V,
-        cache: &mut Cache<'p>,
-        stats: &mut RxStats,
-    ) {
-        let Port {
-            bell,
-            account,
-            layout,
-            frames,
-        } = port;
-        loop {
-            let want = usize::from(queue.free()).min(BATCH);
-            let mut posted = [FrameIndex::default(); BATCH];
-            let posted = posted.get_mut(..want).unwrap_or(&mut []);
-            let taken = account.post(cache, posted);
-            for &frame in posted.get(..taken).unwrap_or(&[]) {
-                let token = layout.token(frame);
-                let offset = layout.offset(token);
-                frames.hand_over(frame, offset, layout.room as usize);
-                let address = frames.address(frame, offset, layout.room as usize);
-                let buffer = Buffer {
-                    addr: DeviceAddress(address.unwrap_or(0)),
-                    len: layout.room,
-                    writable: true,
-                };
-                // SAFETY: the frame was just posted, so it is nobody's but the device's until its
-                // token comes back, or the queue is released after a reset; the buffer is inside it
-                // (`Layout::new`).
-                let pushed = address.is_some() && unsafe { queue.push(buffer, token) };
-                if !pushed {
-                    // SAFETY: posted above, and the device was not told of it.
-                    unsafe { account.unpost(cache, &[frame]) };
-                }
-            }
-            if taken < want {
-                stats.no_frames = stats.no_frames.wrapping_add(1);
-            }
-            if taken < BATCH {
-                break;
-            }
-        }
-        if queue.publish() {
-            stats.kicks = stats.kicks.wrapping_add(1);
-            bell.ring(queue);
-        }
-    }
-}
-
-/// What a burst needs besides the ring.
-pub(super) struct Port<'a, 'p, 'd, B, D> {
-    pub(super) bell: &'a Bell<B>,
-    pub(super) account: &'a Account<'p>,
-    pub(super) layout: &'a Layout,
-    pub(super) frames: &'a Frames<'p, 'd, D>,
-}
-
-impl<B, D> Clone for Port<'_, '_, '_, B, D> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B, D> Copy for Port<'_, '_, '_, B, D> {}
 
 impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     /// Takes what the device has filled.
@@ -528,7 +353,7 @@ impl<'d, 'p, T: Transport, D: Dma, const N: usize, const Q: usize> NetRx<'d, 'p,
             frames: &self.frames,
         };
         for_each_kind!(&mut inner.ring, queue => {
-            Receiver::<_, N>::refill(port, queue, cache, &mut self.stats);
+            port.refill(queue, cache, &mut self.stats);
         });
     }
 }
@@ -551,7 +376,7 @@ impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> RxQueue<'p>
             let given = port.receive(queue, &mut inner.partial, cache, out, &mut self.stats);
             let short = queue.free() >= REFILL_AT || queue.in_flight() == 0;
             if short && queue.fault().is_none() {
-                Receiver::<_, N>::refill(port, queue, cache, &mut self.stats);
+                port.refill(queue, cache, &mut self.stats);
             }
             given
         })
