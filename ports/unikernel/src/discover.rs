@@ -2,7 +2,7 @@
 //!
 //! In this order, by which `--port virtio:N` counts: functions on PCI by their place (x86-64), then
 //! MMIO devices. Those are the ones of the command line (`virtio_mmio.device=`, which a `microvm`
-//! without ACPI adds); if it names none, the fixed places of `microvm` (24),
+//! without ACPI adds); if it names none, those of which the machine itself says so when it starts,
 //! from the last to the first: QEMU fills them so.
 
 use core::fmt;
@@ -39,14 +39,19 @@ pub enum Place {
     Mmio(u64),
 }
 
+/// Where MMIO devices are, or may be: addresses and lengths, in the order in which they count.
+pub type Places = Vec<(u64, u64), 32>;
+
 /// The most devices.
 pub const MAX_DEVICES: usize = 16;
 
-/// Finds the network devices of the machine; `refused` hears of those that are not usable.
+/// Finds the network devices of the machine, on MMIO in these places unless the command line names
+/// others; `refused` hears of those that are not usable.
 ///
 /// To be called once: whoever has a device is the only one.
 pub fn network_devices(
     config: &Config<'_>,
+    places: &[(u64, u64)],
     mut refused: impl FnMut(Place, linecard_virtio::TransportError),
 ) -> Vec<Found, MAX_DEVICES> {
     let mut found = Vec::new();
@@ -61,9 +66,12 @@ pub fn network_devices(
             Err(error) => refused(place, error),
         }
     });
-    let given = config.mmio.iter().copied();
-    let fixed = config.mmio.is_empty().then(crate::arch::fixed_devices);
-    for (address, len) in given.chain(fixed.into_iter().flatten()) {
+    let places = if config.mmio.is_empty() {
+        places
+    } else {
+        &config.mmio
+    };
+    for &(address, len) in places {
         let place = Place::Mmio(address);
         let Some(window) = map(address, len) else {
             refused(
@@ -91,8 +99,7 @@ fn keep(found: &mut Vec<Found, MAX_DEVICES>, mut transport: AnyTransport, place:
 
 fn map(address: u64, len: u64) -> Option<Mapped> {
     let end = address.checked_add(len)?;
-    let devices = crate::arch::DEVICES;
-    if !devices.contains(&address) || end > devices.end || !address.is_multiple_of(4) {
+    if !crate::arch::is_device(address, end) || !address.is_multiple_of(4) {
         return None;
     }
     let at: *mut u8 = core::ptr::with_exposed_provenance_mut(usize::try_from(address).ok()?);

@@ -3,8 +3,8 @@
 //! A bootable image is a program on this library: the image in this package is one, which routes,
 //! forwards UDP or connects ports, as its kernel command line says. From the bottom up:
 //!
-//! - [`arch`](CycleClock): entry, clock, serial console and exit of x86-64 (PVH: QEMU's `q35` and
-//!   `microvm`);
+//! - [`arch`](Calibration): entry, counter, serial console and exit of x86-64 (PVH: QEMU's `q35` and
+//!   `microvm`); all that differs between processors;
 //! - [`memory`]: RAM, handed out once and for ever;
 //! - [`discover`]: virtio devices on PCI and on MMIO;
 //! - [`config`]: the command line, in the words of the `linecard` command;
@@ -22,14 +22,12 @@ extern crate std;
 
 #[allow(unsafe_code)]
 mod arch;
+mod clock;
 pub mod config;
 mod console;
 #[allow(unsafe_code)]
 pub mod discover;
 pub mod forwarder;
-#[cfg(feature = "image")]
-#[allow(unsafe_code)]
-mod libc;
 #[allow(unsafe_code)]
 pub mod memory;
 #[cfg(target_arch = "x86_64")]
@@ -42,7 +40,8 @@ pub mod setup;
 #[allow(unsafe_code)]
 pub mod transport;
 
-pub use arch::{Calibration, CycleClock, exit};
+pub use arch::{Calibration, exit};
+pub use clock::CycleClock;
 pub use console::Console;
 
 /// What a program is given when the machine starts.
@@ -56,6 +55,8 @@ pub struct Boot {
     pub ram: memory::Ram,
     /// The measurement of the clock, under way since the entry.
     pub calibration: Calibration,
+    /// Where the machine has MMIO devices, or places for them.
+    pub places: discover::Places,
 }
 
 #[cfg(feature = "image")]

@@ -4,8 +4,8 @@ use core::ptr::NonNull;
 
 use linecard_virtio::transport::{Mapped, PciFunction, Window};
 
-use crate::arch::DEVICES;
 use crate::arch::io::Port;
+use crate::arch::is_device;
 
 /// A function's place.
 ///
@@ -104,7 +104,7 @@ impl PciFunction for Function {
         }
         let start = address.checked_add(offset)?;
         // What the boot code mapped uncached.
-        if !DEVICES.contains(&start) || !DEVICES.contains(&start.checked_add(len)?) {
+        if !is_device(start, start.checked_add(len)?) {
             return None;
         }
         let at: *mut u8 = core::ptr::with_exposed_provenance_mut(usize::try_from(start).ok()?);
@@ -160,6 +160,7 @@ pub fn scan(mut found: impl FnMut(Function, u32)) {
 }
 
 /// Whether there is PCI at all: a bridge from the processor to it.
+#[cfg(feature = "image")]
 pub(crate) fn is_there() -> bool {
     let bridge = Function {
         bus: 0,

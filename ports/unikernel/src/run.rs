@@ -12,14 +12,13 @@ use linecard::platform::{Arena, Clock};
 use linecard_virtio::Features;
 use linecard_virtio::net::{self, Adapter, Net, NetRx, NetTx};
 
-use crate::arch::{Calibration, CycleClock};
 use crate::config::{Config, MAX_PORTS};
 use crate::console::{Console, say};
 use crate::discover::{Found, network_devices};
 use crate::forwarder::Forwarder;
-use crate::memory::Ram;
 use crate::setup::{self, Facts, SetupError};
 use crate::transport::AnyTransport;
+use crate::{Boot, CycleClock};
 
 /// A port's receive queue.
 type Rx = NetRx<'static, 'static, AnyTransport, &'static Arena<'static>>;
@@ -34,15 +33,17 @@ pub type ImageWorker = Worker<'static, Rx, Tx, Forwarder, CycleClock, MAX_PORTS>
 ///
 /// # Errors
 /// [`SetupError`] if something could not be set up.
-pub fn run(
-    config: &Config<'_>,
-    mut ram: Ram,
-    calibration: Calibration,
-) -> Result<bool, SetupError> {
+pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
+    let Boot {
+        mut ram,
+        calibration,
+        places,
+        ..
+    } = boot;
     if config.ports.is_empty() {
         return Err(SetupError::NoPorts);
     }
-    let mut devices: Vec<Option<Found>, 16> = network_devices(config, |place, why| {
+    let mut devices: Vec<Option<Found>, 16> = network_devices(config, &places, |place, why| {
         say!("{place}: {why}");
     })
     .into_iter()

@@ -1,13 +1,25 @@
-//! What differs between processors, behind the same names: `boot`, `serial`, `clock`, `exit`.
+//! What differs between processors, behind the same names. The rest of the image is shared.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `Calibration` | how fast the counter runs, found out between entry and first use |
+//! | `ticks` | the counter |
+//! | `serial` | the console: `put` and `take` a byte, `put_raw` bytes to the host |
+//! | `exit` | the end, with a status that a host can see |
+//! | `is_device` | whether addresses are mapped for devices |
+//!
+//! Boot code, page tables, traps and what the machine says of itself are the architecture's own,
+//! and there only with the feature `image`; they end in a call of `linecard_main`. The library
+//! compiles everywhere, so that a workspace builds and its tests run on any host.
 
-#[cfg(target_arch = "x86_64")]
-#[path = "x86_64/mod.rs"]
+#[cfg_attr(target_arch = "x86_64", path = "x86_64/mod.rs")]
+#[cfg_attr(not(target_arch = "x86_64"), path = "none.rs")]
 mod imp;
-#[cfg(not(target_arch = "x86_64"))]
-compile_error!("linecard-unikernel boots x86-64 machines only");
 
-pub use imp::clock::{Calibration, CycleClock};
-pub use imp::exit::exit;
+#[cfg(all(feature = "image", not(target_arch = "x86_64")))]
+compile_error!("there is no boot code for this processor: an image is for x86-64");
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use imp::io;
-pub(crate) use imp::{DEVICES, fixed_devices, serial};
+pub use imp::{Calibration, exit};
+pub(crate) use imp::{is_device, serial, ticks};

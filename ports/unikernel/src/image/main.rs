@@ -25,7 +25,7 @@ fn linecard_main(boot: Boot) -> ! {
     let well = if config.replay {
         replay::run(&config, boot.module, boot.ram)
     } else {
-        run::run(&config, boot.ram, boot.calibration)
+        run::run(&config, boot)
     };
     match well {
         Ok(well) => exit(well),

@@ -1,18 +1,9 @@
-//! Time: the processor's counter, measured against the PC's timer.
+//! The processor's counter, measured against the PC's timer.
 
 use core::arch::x86_64::{__cpuid, _rdtsc};
 
-use linecard::platform::{Clock, Instant};
-
 use super::io::Port;
-
-/// A clock that counts from when the image was entered.
-#[derive(Debug, Clone, Copy)]
-pub struct CycleClock {
-    start: u64,
-    /// Nanoseconds a cycle, times 2^32.
-    scale: u64,
-}
+use crate::CycleClock;
 
 /// A measurement under way, begun as early as possible so that nobody has to wait for it.
 #[derive(Debug)]
@@ -27,7 +18,7 @@ impl Calibration {
         start_timer();
         Self {
             start,
-            from: cycles(),
+            from: ticks(),
         }
     }
 
@@ -35,54 +26,28 @@ impl Calibration {
     /// processor's own word is taken, or else 1 GHz assumed.
     pub fn finish(mut self) -> CycleClock {
         for _ in 0..PATIENCE {
-            let (ticks, to) = (elapsed(), cycles());
-            let Some(ticks) = ticks else {
+            let (passed, to) = (elapsed(), ticks());
+            let Some(passed) = passed else {
                 // The timer has run out, after 55 ms: once more, from here.
                 start_timer();
-                self.from = cycles();
+                self.from = ticks();
                 continue;
             };
-            if ticks < SHORTEST {
+            if passed < SHORTEST {
                 core::hint::spin_loop();
                 continue;
             }
-            let nanos = u128::from(ticks) * 1_000_000_000 / TIMER_HZ;
-            return self.clock(nanos, to.wrapping_sub(self.from));
+            let nanos = u128::from(passed) * 1_000_000_000 / TIMER_HZ;
+            return CycleClock::new(self.start, nanos, to.wrapping_sub(self.from));
         }
-        self.clock(1_000_000_000, stated_frequency().unwrap_or(1_000_000_000))
-    }
-
-    /// A clock by which so many cycles take so long.
-    fn clock(&self, nanos: u128, cycles: u64) -> CycleClock {
-        let scale = (nanos << 32) / u128::from(cycles.max(1));
-        CycleClock {
-            start: self.start,
-            scale: u64::try_from(scale).unwrap_or(u64::MAX),
-        }
+        let hertz = stated_frequency().unwrap_or(1_000_000_000);
+        CycleClock::new(self.start, 1_000_000_000, hertz)
     }
 }
 
-impl CycleClock {
-    /// Cycles a second, as measured.
-    pub fn frequency(&self) -> u64 {
-        (1_000_000_000u128 << 32)
-            .checked_div(self.scale.into())
-            .and_then(|hertz| u64::try_from(hertz).ok())
-            .unwrap_or(0)
-    }
-}
-
-impl Clock for CycleClock {
-    #[inline]
-    fn now(&self) -> Instant {
-        let cycles = cycles().wrapping_sub(self.start);
-        let nanos = u128::from(cycles).wrapping_mul(u128::from(self.scale)) >> 32;
-        Instant::from_nanos(nanos as u64)
-    }
-}
-
+/// The counter.
 #[inline]
-fn cycles() -> u64 {
+pub(crate) fn ticks() -> u64 {
     // SAFETY: RDTSC reads a counter; every x86-64 has it, and nobody has forbidden it in CR4.
     unsafe { _rdtsc() }
 }

@@ -2,21 +2,31 @@
 
 #[cfg(feature = "image")]
 mod boot;
-pub(super) mod clock;
-pub(super) mod exit;
+mod clock;
+mod exit;
 pub(crate) mod io;
+#[cfg(feature = "image")]
+mod libc;
 pub(crate) mod serial;
 #[cfg(feature = "image")]
 mod start;
 #[cfg(feature = "image")]
 mod trap;
 
-/// What the boot code mapped for devices: the upper half of the first 4 GiB.
-pub(crate) const DEVICES: core::ops::Range<u64> = 2 << 30..4 << 30;
+pub use clock::Calibration;
+pub(crate) use clock::ticks;
+pub use exit::exit;
+
+/// Whether the boot code mapped these addresses for devices, as it did the upper half of the first
+/// 4 GiB.
+pub(crate) fn is_device(start: u64, end: u64) -> bool {
+    2 << 30 <= start && start <= end && end <= 4 << 30
+}
 
 /// MMIO devices whose places are fixed: those of QEMU's `microvm`, which says them on the command
 /// line only when it has no ACPI. A machine with PCI has other things there.
-pub(crate) fn fixed_devices() -> impl Iterator<Item = (u64, u64)> {
+#[cfg(feature = "image")]
+fn fixed_devices() -> crate::discover::Places {
     let places = if crate::pci::is_there() {
         0
     } else {
@@ -26,10 +36,14 @@ pub(crate) fn fixed_devices() -> impl Iterator<Item = (u64, u64)> {
     (0..places)
         .rev()
         .map(|place| (MICROVM + MICROVM_LEN * place, MICROVM_LEN))
+        .collect()
 }
 
 // QEMU, include/hw/i386/microvm.h: VIRTIO_MMIO_BASE, and the transports of a machine whose second
 // I/O APIC is on, as it is by default.
+#[cfg(feature = "image")]
 const MICROVM: u64 = 0xfeb0_0000;
+#[cfg(feature = "image")]
 const MICROVM_LEN: u64 = 0x200;
+#[cfg(feature = "image")]
 const MICROVM_PLACES: u64 = 24;
