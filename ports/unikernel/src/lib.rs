@@ -7,6 +7,7 @@
 //!   `microvm`); all that differs between processors;
 //! - [`memory`]: RAM, handed out once and for ever;
 //! - [`discover`]: virtio devices on PCI and on MMIO;
+//! - [`device_tree`]: what a machine says of itself where it has one;
 //! - [`config`]: the command line, in the words of the `linecard` command;
 //! - [`run`]: ports, forwarder and worker, until the end;
 //! - [`replay`]: a capture from memory through a forwarder, as `linecard replay` does it.
@@ -25,6 +26,7 @@ mod arch;
 mod clock;
 pub mod config;
 mod console;
+pub mod device_tree;
 #[allow(unsafe_code)]
 pub mod discover;
 pub mod forwarder;

@@ -13,11 +13,18 @@
 //! compiles everywhere, so that a workspace builds and its tests run on any host.
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64/mod.rs")]
-#[cfg_attr(not(target_arch = "x86_64"), path = "none.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64/mod.rs")]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    path = "none.rs"
+)]
 mod imp;
 
-#[cfg(all(feature = "image", not(target_arch = "x86_64")))]
-compile_error!("there is no boot code for this processor: an image is for x86-64");
+#[cfg(all(
+    feature = "image",
+    not(any(target_arch = "x86_64", target_arch = "aarch64"))
+))]
+compile_error!("there is no boot code for this processor: images are for x86-64 and aarch64");
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use imp::io;
