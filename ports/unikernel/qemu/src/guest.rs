@@ -8,33 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use crate::{Image, Tap};
-
-/// A machine that QEMU plays.
-///
-/// ```
-/// use linecard_qemu::Machine;
-/// assert_eq!("microvm".parse(), Ok(Machine::Microvm));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Machine {
-    /// A PC with PCI Express.
-    Q35,
-    /// A machine without PCI: its devices are on MMIO.
-    Microvm,
-}
-
-impl core::str::FromStr for Machine {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "q35" => Ok(Self::Q35),
-            "microvm" => Ok(Self::Microvm),
-            _ => Err(format!("no machine `{text}`; known: q35, microvm")),
-        }
-    }
-}
+use crate::{Image, Machine, Tap};
 
 /// How a guest is set up.
 ///
@@ -56,7 +30,7 @@ pub struct Setup<'a> {
     pub command_line: &'a str,
     /// A file that becomes the module.
     pub module: Option<&'a Path>,
-    /// Where what is written to the debug console goes.
+    /// Where what is written to the debug console goes, or to the semihosting console on `virt`.
     pub output: Option<&'a Path>,
 }
 
@@ -79,8 +53,8 @@ impl Default for Setup<'_> {
 ///
 /// ```no_run
 /// use core::time::Duration;
-/// use linecard_qemu::{Guest, Setup, build};
-/// let image = build(&[])?;
+/// use linecard_qemu::{Guest, Processor, Setup, build};
+/// let image = build(Processor::X86_64, &[])?;
 /// let mut guest = Guest::start(&image, &Setup::default()).map_err(|error| error.to_string())?;
 /// assert!(!guest.ends_well(Duration::from_secs(10)), "it wants ports");
 /// # Ok::<(), String>(())
@@ -97,15 +71,13 @@ impl Guest {
     /// Starts QEMU by software emulation alone: KVM is not asked for.
     ///
     /// # Errors
-    /// If there is no QEMU (Debian package qemu-system-x86), or a tap cannot be passed on.
+    /// If there is no QEMU ([`Processor::emulator`](crate::Processor::emulator)), or a tap cannot be
+    /// passed on.
     pub fn start(image: &Image, setup: &Setup<'_>) -> io::Result<Self> {
-        let mut command = Command::new("qemu-system-x86_64");
-        let machine = match setup.machine {
-            Machine::Q35 => "q35",
-            Machine::Microvm => "microvm",
-        };
+        let mut command = Command::new(setup.machine.processor().emulator().0);
         command
-            .args(["-machine", machine, "-accel", "tcg", "-m"])
+            .args(setup.machine.arguments())
+            .args(["-accel", "tcg", "-m"])
             .arg(setup.memory.to_string())
             .args(["-nodefaults", "-display", "none", "-no-reboot"])
             .args([
@@ -114,17 +86,13 @@ impl Guest {
                 "-global",
                 "virtio-mmio.force-legacy=false",
             ])
-            .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"])
             .arg("-kernel")
-            .arg(&image.path)
+            .arg(&image.boot)
             .args(["-append", setup.command_line]);
         for (index, tap) in setup.taps.iter().enumerate() {
             let number = tap.pass_to(&mut command)?;
             command.args(["-netdev", &format!("tap,id=net{index},fd={number}")]);
-            let device = match setup.machine {
-                Machine::Q35 => "virtio-net-pci,disable-legacy=on",
-                Machine::Microvm => "virtio-net-device",
-            };
+            let device = setup.machine.device();
             let packed = if setup.packed { "on" } else { "off" };
             let mac = mac(index);
             command.args([
@@ -139,8 +107,8 @@ impl Guest {
             // A comma in a path is doubled.
             let path = output.display().to_string().replace(',', ",,");
             command.args(["-chardev", &format!("file,id=out,path={path}")]);
-            command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=out"]);
         }
+        command.args(setup.machine.debug(setup.output.is_some()));
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -230,7 +198,7 @@ impl Drop for Guest {
     }
 }
 
-/// What `isa-debug-exit` makes of the image's word that all went well.
+/// What `isa-debug-exit` makes of the image's word that all went well, and what semihosting is told.
 fn well(status: ExitStatus) -> bool {
     status.code() == Some(33)
 }

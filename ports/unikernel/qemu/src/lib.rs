@@ -1,20 +1,23 @@
 //! The bootable image, built and run: what `cargo run -p linecard-qemu` does, and its tests.
 //!
-//! - [`build`]: cargo with the flags that make an image of a program for a hosted target;
+//! - [`build`]: cargo with the flags that make an image, for either processor;
 //! - [`Guest`]: QEMU with the image and two ports, ended with this value;
 //! - [`Hosts`]: two network namespaces with a tap each, the ports' other ends;
 //! - [`calls`]: the call graph of a linked image, and whether the burst functions can panic.
 
 mod build;
 pub mod calls;
+mod elf;
 mod guest;
 mod hosts;
+mod machine;
 #[allow(unsafe_code)]
 mod tap;
 
 pub use build::{Image, build, stripped_size};
-pub use guest::{Guest, Machine, Setup};
+pub use guest::{Guest, Setup};
 pub use hosts::Hosts;
+pub use machine::{Machine, Processor};
 pub use tap::Tap;
 
 /// What is missing on this machine, with the Debian package that has it.

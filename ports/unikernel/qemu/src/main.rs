@@ -1,8 +1,9 @@
-//! `cargo run -p linecard-qemu -- [--machine q35|microvm] [--packed] [--stay]`
+//! `cargo run -p linecard-qemu -- [--machine q35|microvm|virt] [--packed] [--stay]`
 //!
 //! Builds the image, starts it in QEMU as a router between two network namespaces, and sends real
 //! traffic through it: ping, traceroute and, where there is an iperf3, TCP. `--stay` leaves it
-//! running until Enter is pressed. It needs root for the namespaces, and installs nothing.
+//! running until Enter is pressed. It needs root for the namespaces, and installs nothing; for `virt`,
+//! which is aarch64, it unpacks Debian's compiler under `target/` and builds `core` there, once.
 
 use core::time::Duration;
 use std::process::ExitCode;
@@ -25,7 +26,9 @@ fn run() -> Result<(), String> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--machine" => {
-                let name = arguments.next().ok_or("--machine wants q35 or microvm")?;
+                let name = arguments
+                    .next()
+                    .ok_or("--machine wants q35, microvm or virt")?;
                 machine = name.parse()?;
             }
             "--packed" => packed = true,
@@ -38,7 +41,7 @@ fn run() -> Result<(), String> {
         }
     }
     let programs = [
-        ("qemu-system-x86_64", "qemu-system-x86"),
+        machine.processor().emulator(),
         ("ip", "iproute2"),
         ("ping", "iputils-ping"),
         ("traceroute", "traceroute"),
@@ -47,7 +50,7 @@ fn run() -> Result<(), String> {
     if let Some(why) = missing(&programs) {
         return Err(why);
     }
-    let image = build(&[])?;
+    let image = build(machine.processor(), &[])?;
     let size = stripped_size(&image).map_err(|error| error.to_string())?;
     println!("image: {}, {size} bytes stripped", image.path.display());
     let hosts = Hosts::new().map_err(|error| format!("no namespaces and taps: {error}; root?"))?;

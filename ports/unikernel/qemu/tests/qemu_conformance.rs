@@ -12,19 +12,27 @@ use linecard_qemu::{Guest, Machine, Setup, Tap, build, missing};
 use linecard_testnet::Namespace;
 
 mod split_on_pci {
-    linecard_conformance::forwarder_suite!(super::Image<false, false>);
+    linecard_conformance::forwarder_suite!(super::Image<{ super::Q35 }, false>);
 }
 
 mod packed_on_pci {
-    linecard_conformance::forwarder_suite!(super::Image<false, true>);
+    linecard_conformance::forwarder_suite!(super::Image<{ super::Q35 }, true>);
 }
 
 mod split_on_mmio {
-    linecard_conformance::forwarder_suite!(super::Image<true, false>);
+    linecard_conformance::forwarder_suite!(super::Image<{ super::MICROVM }, false>);
 }
 
-/// The image in QEMU, as a cross-connect, on one of two machines.
-struct Image<const MICROVM: bool, const PACKED: bool> {
+mod split_on_aarch64 {
+    linecard_conformance::forwarder_suite!(super::Image<{ super::VIRT }, false>);
+}
+
+mod packed_on_aarch64 {
+    linecard_conformance::forwarder_suite!(super::Image<{ super::VIRT }, true>);
+}
+
+/// The image in QEMU, as a cross-connect, on one of the machines.
+struct Image<const MACHINE: usize, const PACKED: bool> {
     guest: Guest,
     left: RawSocket,
     right: RawSocket,
@@ -32,7 +40,7 @@ struct Image<const MICROVM: bool, const PACKED: bool> {
     _hosts: [Namespace; 2],
 }
 
-impl<const MICROVM: bool, const PACKED: bool> Forwarder for Image<MICROVM, PACKED> {
+impl<const MACHINE: usize, const PACKED: bool> Forwarder for Image<MACHINE, PACKED> {
     fn limits() -> Limits {
         Limits {
             shortest: 14,
@@ -45,7 +53,8 @@ impl<const MICROVM: bool, const PACKED: bool> Forwarder for Image<MICROVM, PACKE
     }
 
     fn new() -> Option<Self> {
-        if let Some(why) = unavailable() {
+        let machine = Machine::ALL[MACHINE];
+        if let Some(why) = unavailable(machine) {
             eprintln!("SUITE SKIPPED qemu: {why}");
             let required = std::env::var_os("LINECARD_REQUIRE_QEMU").is_some();
             assert!(!required, "qemu tests are required: {why}");
@@ -60,13 +69,9 @@ impl<const MICROVM: bool, const PACKED: bool> Forwarder for Image<MICROVM, PACKE
             tap
         };
         let taps = [tap(&hosts[0]), tap(&hosts[1])];
-        let image = build(&[]).expect("the image builds");
+        let image = build(machine.processor(), &[]).expect("the image builds");
         let setup = Setup {
-            machine: if MICROVM {
-                Machine::Microvm
-            } else {
-                Machine::Q35
-            },
+            machine,
             packed: PACKED,
             taps: &taps,
             command_line: COMMAND_LINE,
@@ -102,7 +107,7 @@ impl<const MICROVM: bool, const PACKED: bool> Forwarder for Image<MICROVM, PACKE
     }
 }
 
-impl<const MICROVM: bool, const PACKED: bool> Wire for Image<MICROVM, PACKED> {
+impl<const MACHINE: usize, const PACKED: bool> Wire for Image<MACHINE, PACKED> {
     fn inject(&mut self, frame: &[u8]) -> Injected {
         self.left.send(frame)
     }
@@ -113,15 +118,11 @@ impl<const MICROVM: bool, const PACKED: bool> Wire for Image<MICROVM, PACKED> {
 }
 
 /// Why this cannot run here.
-fn unavailable() -> Option<String> {
+fn unavailable(machine: Machine) -> Option<String> {
     if std::env::var_os("LINECARD_SKIP_QEMU").is_some() {
         return Some("LINECARD_SKIP_QEMU is set".into());
     }
-    missing(&[
-        ("qemu-system-x86_64", "qemu-system-x86"),
-        ("ip", "iproute2"),
-    ])
-    .or_else(|| {
+    missing(&[machine.processor().emulator(), ("ip", "iproute2")]).or_else(|| {
         let made = Namespace::new();
         made.err().map(|error| format!("no namespace: {error}"))
     })
@@ -220,6 +221,11 @@ impl RawSocket {
         len >= 0
     }
 }
+
+// Machines by their places among all.
+const Q35: usize = 0;
+const MICROVM: usize = 1;
+const VIRT: usize = 2;
 
 const COMMAND_LINE: &str =
     "--forwarder cross-connect --malformed pass --port virtio,name=left --port virtio,name=right";

@@ -1,7 +1,7 @@
 //! The linked image: how large it is, and that its burst functions cannot panic.
 
 use linecard_qemu::calls::Calls;
-use linecard_qemu::{build, missing, stripped_size};
+use linecard_qemu::{Processor, build, missing, stripped_size};
 
 /// The most bytes of the image without symbols.
 const MOST: u64 = 256 * 1024;
@@ -23,28 +23,31 @@ fn available(program: &str) -> bool {
     false
 }
 
-#[test]
-fn qemu_the_image_is_small() {
+/// The build without panics, and the one with.
+fn calls(processor: Processor, features: &[&str]) -> Calls {
+    let calls = Calls::of(&build(processor, features).unwrap()).unwrap();
+    assert!(calls.has_panic_handler());
+    calls
+}
+
+fn is_small(processor: Processor) {
     if !available("objcopy") {
         return;
     }
-    let image = build(&[]).unwrap();
+    let image = build(processor, &[]).unwrap();
     let size = stripped_size(&image).unwrap();
-    println!("image: {size} bytes stripped");
+    println!("image for {processor:?}: {size} bytes stripped");
     assert!(size <= MOST, "{size} bytes, at most {MOST}");
 }
 
-#[test]
-fn qemu_no_panic_is_reached_from_the_worker() {
+fn no_panic_is_reached(processor: Processor) {
     if !available("objdump") {
         return;
     }
-    let calls = Calls::of(&build(&[]).unwrap()).unwrap();
-    assert!(calls.has_panic_handler());
-    let verdict = calls
+    let verdict = calls(processor, &[])
         .from(is_round)
         .expect("the round is a function of its own");
-    println!("{verdict}");
+    println!("{processor:?}: {verdict}");
     assert!(verdict.panic.is_none(), "{verdict}");
     assert!(verdict.reached > 50, "the walk went somewhere: {verdict}");
     assert!(
@@ -53,16 +56,44 @@ fn qemu_no_panic_is_reached_from_the_worker() {
     );
 }
 
-#[test]
-fn qemu_a_deliberate_panic_is_found() {
+fn a_deliberate_panic_is_found(processor: Processor) {
     if !available("objdump") {
         return;
     }
-    let calls = Calls::of(&build(&["deliberate-panic"]).unwrap()).unwrap();
-    let verdict = calls
+    let verdict = calls(processor, &["deliberate-panic"])
         .from(is_round)
         .expect("the round is a function of its own");
     let way = verdict.panic.expect("this build can panic");
     assert!(is_round(&way[0]), "{way:?}");
-    println!("found: {}", way.join(" -> "));
+    println!("{processor:?}, found: {}", way.join(" -> "));
+}
+
+#[test]
+fn qemu_the_image_is_small() {
+    is_small(Processor::X86_64);
+}
+
+#[test]
+fn qemu_the_image_for_aarch64_is_small() {
+    is_small(Processor::Aarch64);
+}
+
+#[test]
+fn qemu_no_panic_is_reached_from_the_worker() {
+    no_panic_is_reached(Processor::X86_64);
+}
+
+#[test]
+fn qemu_no_panic_is_reached_from_the_worker_on_aarch64() {
+    no_panic_is_reached(Processor::Aarch64);
+}
+
+#[test]
+fn qemu_a_deliberate_panic_is_found() {
+    a_deliberate_panic_is_found(Processor::X86_64);
+}
+
+#[test]
+fn qemu_a_deliberate_panic_is_found_on_aarch64() {
+    a_deliberate_panic_is_found(Processor::Aarch64);
 }

@@ -114,7 +114,7 @@ fn qemu_replays_give_the_same_bytes() {
     if std::env::var_os("LINECARD_SKIP_QEMU").is_some() {
         return;
     }
-    if let Some(why) = missing(&[("qemu-system-x86_64", "qemu-system-x86")]) {
+    if let Some(why) = missing(&Machine::ALL.map(|machine| machine.processor().emulator())) {
         eprintln!("SUITE SKIPPED qemu: {why}");
         assert!(std::env::var_os("LINECARD_REQUIRE_QEMU").is_none(), "{why}");
         return;
@@ -122,7 +122,7 @@ fn qemu_replays_give_the_same_bytes() {
     let folder = std::env::temp_dir().join(format!("linecard-qemu-replay-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let _removed = Removed(&folder);
-    let image = build(&[]).unwrap();
+    let images = Machine::ALL.map(|machine| build(machine.processor(), &[]).unwrap());
     let (captures, mut packets) = (captures(&folder), 0);
     let count = captures.len();
     for (number, input) in captures.iter().enumerate() {
@@ -141,16 +141,17 @@ fn qemu_replays_give_the_same_bytes() {
             let (here, there) = (folder.join("here.pcap"), folder.join("there.pcap"));
             through(&rules.config("drop"), &whole, &here);
             let _ = fs::remove_file(&there);
+            // In turns; a replay uses no device of any.
+            let turn = number % Machine::ALL.len();
             let setup = Setup {
-                // In turns; a replay uses no device of either.
-                machine: [Machine::Q35, Machine::Microvm][number % 2],
+                machine: Machine::ALL[turn],
                 memory: 64,
                 command_line: &rules.command_line(),
                 module: Some(&whole),
                 output: Some(&there),
                 ..Setup::default()
             };
-            let mut guest = Guest::start(&image, &setup).unwrap();
+            let mut guest = Guest::start(&images[turn], &setup).unwrap();
             let well = guest.ends_well(Duration::from_secs(60));
             let name = format!("{} by {}", input.display(), rules.forwarder);
             assert!(well, "{name}: {}", guest.printed());

@@ -1,6 +1,7 @@
 //! Whether a function of the linked image can reach a panic.
 //!
-//! The image's machine code is disassembled (`objdump -d`, Debian package binutils). Every `call`,
+//! The image's machine code is disassembled: x86-64's by `objdump -d` (Debian package binutils),
+//! aarch64's here, where instructions are words. Every call,
 //! and every jump that leaves its function, is an edge from one symbol to another. A panic of
 //! whatever kind ends in the program's panic handler, whose symbol ends in `rust_begin_unwind`; a
 //! function from which the walk over edges comes there can panic. What the optimiser removed is not
@@ -14,12 +15,16 @@
 //! itself calls, so that they count when a function of `core::fmt` is reached by its name. So are
 //! the entry and the traps, `linecard_*`, to which nothing but the processor goes.
 
+mod aarch64;
+mod x86_64;
+
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::process::Command;
 use std::{fs, io};
 
-use crate::Image;
+use crate::elf::{self, Memory};
+use crate::{Image, Processor};
 
 /// Who calls whom.
 ///
@@ -67,8 +72,13 @@ impl Calls {
     /// Those of an image.
     ///
     /// # Errors
-    /// If `objdump` is not there or complains.
+    /// If `objdump` is not there or complains, which is asked for x86-64's.
     pub fn of(image: &Image) -> io::Result<Self> {
+        let file = fs::read(&image.path)?;
+        let memory = Memory::of(&file);
+        if image.processor == Processor::Aarch64 {
+            return Ok(aarch64::read(&memory, &elf::functions(&file)));
+        }
         let output = Command::new("objdump")
             .args(["-d", "--no-show-raw-insn", "--wide", "-M", "intel"])
             .arg(&image.path)
@@ -77,77 +87,14 @@ impl Calls {
             let why = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(io::Error::other(why));
         }
-        let memory = Memory::of(&fs::read(&image.path)?);
         let text = String::from_utf8_lossy(&output.stdout);
-        Ok(Self::read(&text, &memory))
+        Ok(x86_64::read(&text, &memory))
     }
 
-    /// Those of a disassembly, of which the data is not known.
+    /// Those of a disassembly of x86-64 code, of which the data is not known.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        Self::read(text, &Memory::default())
-    }
-
-    fn read(text: &str, memory: &Memory) -> Self {
-        let addresses = addresses(text);
-        let mut calls = Self::default();
-        // Words from which an instruction loads the address of a function it names: the linker's
-        // table of far functions, whose loads are calls as good as direct ones.
-        let mut loaded = BTreeSet::new();
-        let mut current = String::new();
-        for line in text.lines() {
-            if let Some((_, name)) = label(line) {
-                current = name.to_owned();
-                calls.functions.entry(current.clone()).or_default();
-                continue;
-            }
-            let Some((_, instruction)) = line.split_once(":\t") else {
-                continue;
-            };
-            let operation = instruction.split_ascii_whitespace().next();
-            let operation = operation.unwrap_or_default();
-            let is_call = operation == "call";
-            let function = calls.functions.entry(current.clone()).or_default();
-            let place = instruction.split_once("# ").and_then(|(_, place)| {
-                let digits = place.split(' ').next()?;
-                u64::from_str_radix(digits, 16).ok()
-            });
-            if let Some(place) = place
-                && !operation.starts_with("lea")
-                && let Some(&name) = memory.word(place).and_then(|word| addresses.get(&word))
-            {
-                loaded.insert(place);
-                function.calls.insert(name.to_owned());
-                continue;
-            }
-            if !is_call && !operation.starts_with('j') {
-                let numbers = instruction.split([',', ' ', '[', ']', '+']);
-                let numbers = numbers.filter_map(|word| word.trim().strip_prefix("0x"));
-                for number in numbers.filter_map(|digits| u64::from_str_radix(digits, 16).ok()) {
-                    if let Some(&name) = addresses.get(&number) {
-                        calls.taken.insert(name.to_owned());
-                    }
-                }
-                continue;
-            }
-            match target(instruction) {
-                Some(name) if name != current => {
-                    function.calls.insert(name.to_owned());
-                }
-                Some(_) => {}
-                // A jump by a scaled index into a table stays in its function.
-                None if !is_call && instruction.contains("*8") => {}
-                None => function.indirect += 1,
-            }
-        }
-        for (place, word) in memory.words() {
-            if let Some(&name) = addresses.get(&word)
-                && !loaded.contains(&place)
-            {
-                calls.taken.insert(name.to_owned());
-            }
-        }
-        calls
+        x86_64::read(text, &Memory::default())
     }
 
     /// What the functions reach whose names `root` picks; `None` if there is none.
@@ -239,75 +186,4 @@ fn is_entry(name: &str) -> bool {
 /// A function of `core::fmt`, or of an implementation of its traits, by the two ways of mangling.
 fn is_formatting(name: &str) -> bool {
     name.contains("3fmt") || name.contains("..fmt..")
-}
-
-/// The image as it is loaded: addresses and bytes.
-#[derive(Debug, Default)]
-struct Memory(Vec<(u64, Vec<u8>)>);
-
-impl Memory {
-    /// The segments of a 64-bit little-endian ELF file that are loaded.
-    fn of(file: &[u8]) -> Self {
-        let number = |at: usize, len: usize| -> Option<u64> {
-            let bytes = file.get(at..at + len)?;
-            Some(
-                bytes
-                    .iter()
-                    .rev()
-                    .fold(0, |n, byte| n << 8 | u64::from(*byte)),
-            )
-        };
-        let segments = |()| {
-            let (start, count) = (number(32, 8)? as usize, number(56, 2)? as usize);
-            let mut all = Vec::new();
-            for header in (start..).step_by(56).take(count) {
-                let (offset, len) = (number(header + 8, 8)? as usize, number(header + 32, 8)?);
-                if number(header, 4)? == 1 {
-                    let bytes = file.get(offset..offset + len as usize)?;
-                    all.push((number(header + 16, 8)?, bytes.to_vec()));
-                }
-            }
-            Some(all)
-        };
-        Self(segments(()).unwrap_or_default())
-    }
-
-    fn word(&self, at: u64) -> Option<u64> {
-        self.0.iter().find_map(|(start, bytes)| {
-            let from = usize::try_from(at.checked_sub(*start)?).ok()?;
-            let word = bytes.get(from..)?.first_chunk()?;
-            Some(u64::from_le_bytes(*word))
-        })
-    }
-
-    /// Every aligned word and its address.
-    fn words(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.0.iter().flat_map(|(start, bytes)| {
-            let skip = (start.next_multiple_of(8) - start) as usize;
-            let words = bytes.get(skip..).unwrap_or_default().chunks_exact(8);
-            let places = (start.next_multiple_of(8)..).step_by(8);
-            places.zip(words.map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default())))
-        })
-    }
-}
-
-/// Where functions begin.
-fn addresses(text: &str) -> BTreeMap<u64, &str> {
-    text.lines().filter_map(label).collect()
-}
-
-/// The symbol of a line such as `0000000000101000 <name>:`, and its address.
-fn label(line: &str) -> Option<(u64, &str)> {
-    let (address, name) = line.strip_suffix(">:")?.split_once(" <")?;
-    Some((u64::from_str_radix(address, 16).ok()?, name))
-}
-
-/// The symbol in `call 101000 <name+0x10>`.
-fn target(instruction: &str) -> Option<&str> {
-    if instruction.contains('[') {
-        return None;
-    }
-    let (_, name) = instruction.split_once('<')?;
-    let name = name.strip_suffix('>')?;
-    Some(name.rsplit_once("+0x").map_or(name, |(name, _)| name))
 }
