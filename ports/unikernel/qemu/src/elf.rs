@@ -84,7 +84,7 @@ pub(crate) fn functions(file: &[u8]) -> Vec<(u64, String)> {
         let strings = number(file, header(table) + 40, 4)? as usize;
         let (names, names_len) = (field(strings, 24)? as usize, field(strings, 32)? as usize);
         let names = file.get(names..)?.get(..names_len)?;
-        let mut found: Vec<(u64, u64, String)> = Vec::new();
+        let mut found: Vec<(u64, u64, bool, String)> = Vec::new();
         for symbol in (offset..offset + len).step_by(24) {
             let kind = number(file, symbol + 4, 1)? & 0xf;
             let section = number(file, symbol + 6, 2)? as usize;
@@ -96,7 +96,9 @@ pub(crate) fn functions(file: &[u8]) -> Vec<(u64, String)> {
             let name = String::from_utf8_lossy(name).into_owned();
             // `$x` and `$d` say where code and data begin, and are no functions.
             if (kind == FUNCTION || kind == NO_TYPE) && !name.starts_with('$') && !name.is_empty() {
-                found.push((number(file, symbol + 8, 8)?, FUNCTION - kind, name));
+                // The linker script's come last, as `__image_start`.
+                let script = name.starts_with("__");
+                found.push((number(file, symbol + 8, 8)?, FUNCTION - kind, script, name));
             }
         }
         found.sort();
@@ -104,7 +106,7 @@ pub(crate) fn functions(file: &[u8]) -> Vec<(u64, String)> {
         Some(
             found
                 .into_iter()
-                .map(|(address, _, name)| (address, name))
+                .map(|(address, .., name)| (address, name))
                 .collect(),
         )
     };
