@@ -4,9 +4,7 @@
 //! forwards UDP or connects ports, as its kernel command line says. From the bottom up:
 //!
 //! - [`arch`](Calibration): entry, counter, serial console and exit of x86-64 (PVH: QEMU's `q35` and
-//!   `microvm`); all that differs between processors;
-//! - [`memory`]: RAM, handed out once and for ever;
-//! - [`discover`]: virtio devices on PCI and on MMIO;
+//!   `microvm`) and aarch64 (Linux's boot protocol: `virt`); all that differs between processors;
 //! - [`device_tree`]: what a machine says of itself where it has one;
 //! - [`config`]: the command line, in the words of the `linecard` command;
 //! - [`run`]: ports, forwarder and worker, until the end;
