@@ -57,6 +57,7 @@ mod fault;
 mod heap;
 mod memory;
 mod packed;
+mod resume;
 mod ring;
 mod split;
 mod walk;

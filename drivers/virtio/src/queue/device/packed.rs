@@ -6,7 +6,7 @@ use super::chain::Builder;
 use super::ring::{DeviceQueue, Position, RingAddresses, RingConfig};
 use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, NEXT, Table, WRITE};
 use super::window::Window;
-use super::{Chain, GuestFault, GuestMemory, Segments};
+use super::{Chain, GuestFault, GuestMemory, Segments, resume};
 use crate::queue::layout::{
     DescFlags, EventSuppress, MAX_SIZE, SUPPRESS_DESC, SUPPRESS_DISABLE, SUPPRESS_ENABLE,
     need_event,
@@ -63,20 +63,23 @@ pub struct PackedQueue<M> {
     read_slots: u16,
     /// Descriptors that are popped and not put back.
     out: u16,
+    /// The guest was asked not to notify: it does not read where the next event would be, and
+    /// `told` is written down there (see `resume`).
+    polled: bool,
     fault: Option<GuestFault>,
 }
 
 /// A place in the ring, and the wrap counter that goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cursor {
-    index: u16,
-    wrap: bool,
+pub(super) struct Cursor {
+    pub(super) index: u16,
+    pub(super) wrap: bool,
 }
 
 impl Cursor {
     /// `by` is at most the ring's size.
     #[inline(always)]
-    const fn forward(self, by: u16, size: u16) -> Self {
+    pub(super) const fn forward(self, by: u16, size: u16) -> Self {
         let index = self.index.wrapping_add(by);
         if index >= size {
             Self {
@@ -92,7 +95,7 @@ impl Cursor {
     }
 
     #[inline(always)]
-    const fn back(self, by: u16, size: u16) -> Self {
+    pub(super) const fn back(self, by: u16, size: u16) -> Self {
         if self.index < by {
             Self {
                 index: self.index.wrapping_add(size).wrapping_sub(by),
@@ -108,19 +111,35 @@ impl Cursor {
 
     /// Whether a descriptor with these flags was made available in this round.
     #[inline(always)]
-    const fn available(self, flags: u16) -> bool {
+    pub(super) const fn available(self, flags: u16) -> bool {
         (flags & AVAILABLE != 0) == self.wrap && (flags & USED != 0) != self.wrap
     }
 
     /// The flags of a descriptor that is used in this round.
     #[inline(always)]
-    const fn used(self) -> u16 {
+    pub(super) const fn used(self) -> u16 {
         if self.wrap { AVAILABLE | USED } else { 0 }
     }
 
     #[inline(always)]
-    const fn offset(self) -> usize {
+    pub(super) const fn offset(self) -> usize {
         self.index as usize * DESCRIPTOR
+    }
+}
+
+impl Cursor {
+    /// In the form that event suppression has, and vhost-user: the index in bits 0 to 14, the wrap
+    /// counter in bit 15.
+    #[inline(always)]
+    const fn to_bits(self) -> u16 {
+        self.index & 0x7fff | (self.wrap as u16) << 15
+    }
+
+    pub(super) const fn from_bits(bits: u16) -> Self {
+        Self {
+            index: bits & 0x7fff,
+            wrap: bits & 0x8000 != 0,
+        }
     }
 }
 
@@ -164,8 +183,50 @@ impl<M: GuestMemory> PackedQueue<M> {
             last_read: None,
             read_slots: 0,
             out: 0,
+            polled: false,
             fault: None,
         })
+    }
+
+    /// A queue that another device may have served before, and have left without saying where it
+    /// stood: as [`new`](Self::new), but where the ring contradicts `config.start`, it goes on where
+    /// the device before it did, if that was a `PackedQueue` that had
+    /// [asked](DeviceQueue::set_notify) for no notifications.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-utils")] {
+    /// use linecard_virtio::queue::device::{DeviceQueue, HeapGuest, PackedQueue, RingAddresses, RingConfig, Segments};
+    ///
+    /// let guest = HeapGuest::new(0, 4096);
+    /// let rings = RingAddresses { descriptors: 0, driver: 1024, device: 1028 };
+    /// let config = RingConfig { size: 16, ..RingConfig::default() };
+    /// // The guest makes one descriptor available, and the device uses it.
+    /// guest.poke(8, &[60, 0, 0, 0, 7, 0, 0x80, 0]);
+    /// let mut queue = PackedQueue::resume(guest.clone(), rings, config)?;
+    /// queue.set_notify(false);
+    /// let mut segments = Segments::<32>::new();
+    /// let chain = queue.pop(&mut segments)?.expect("one is there");
+    /// queue.put(chain, 0);
+    /// let _ = queue.publish();
+    /// drop(queue);
+    /// // The next one is told to begin at the beginning, but there everything is used.
+    /// let queue = PackedQueue::resume(guest, rings, config)?;
+    /// assert_eq!(queue.position().index, 1);
+    /// # }
+    /// # Ok::<(), linecard_virtio::queue::device::GuestFault>(())
+    /// ```
+    pub fn resume(memory: M, rings: RingAddresses, config: RingConfig) -> Result<Self, GuestFault> {
+        let mut queue = Self::new(memory, rings, config)?;
+        if config.in_order {
+            return Ok(queue);
+        }
+        let start = resume::position(&queue.ring, &queue.device, queue.size, queue.next);
+        (queue.next, queue.done, queue.told) = (start, start, start);
+        Ok(queue)
     }
 
     /// The guest's memory.
@@ -248,6 +309,14 @@ impl<M: GuestMemory> PackedQueue<M> {
             let slots = core::mem::take(&mut self.read_slots);
             self.write_used(id, 0, slots);
         }
+    }
+
+    /// Writes down how far the guest was told, for a device that comes after this one.
+    #[inline(always)]
+    fn write_down(&self) {
+        let told = self.told.to_bits();
+        // Behind the flags that the guest was told by: see `resume`.
+        self.device.write16(EVENT_OFFSET, told, Ordering::Release);
     }
 
     #[cold]
@@ -358,6 +427,9 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
         self.ring
             .write16(old.offset().wrapping_add(FLAGS), flags, Ordering::Release);
         self.told = self.done;
+        if self.polled {
+            self.write_down();
+        }
         self.wants_call(old)
     }
 
@@ -365,11 +437,15 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
         if self.fault.is_some() {
             return false;
         }
+        self.polled = !wanted;
         let flags = match (wanted, self.event_idx) {
-            (false, _) => SUPPRESS_DISABLE,
+            (false, _) => {
+                self.write_down();
+                SUPPRESS_DISABLE
+            }
             (true, false) => SUPPRESS_ENABLE,
             (true, true) => {
-                let offset = self.next.index | u16::from(self.next.wrap) << 15;
+                let offset = self.next.to_bits();
                 self.device.write16(EVENT_OFFSET, offset, Ordering::Relaxed);
                 SUPPRESS_DESC
             }
@@ -397,11 +473,11 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
     }
 }
 
-const AVAILABLE: u16 = DescFlags::AVAIL.bits();
-const USED: u16 = DescFlags::USED.bits();
+pub(super) const AVAILABLE: u16 = DescFlags::AVAIL.bits();
+pub(super) const USED: u16 = DescFlags::USED.bits();
 /// Where a descriptor's flags are: behind address, length and id.
-const FLAGS: usize = 14;
+pub(super) const FLAGS: usize = 14;
 /// Event suppression: offset and wrap counter, then flags.
 const SUPPRESSION: usize = size_of::<EventSuppress>();
-const EVENT_OFFSET: usize = 0;
-const EVENT_FLAGS: usize = 2;
+pub(super) const EVENT_OFFSET: usize = 0;
+pub(super) const EVENT_FLAGS: usize = 2;

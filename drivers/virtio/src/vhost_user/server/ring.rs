@@ -96,7 +96,8 @@ impl Ring {
         // It is polled: the guest need not say anything.
         Ok(match packed {
             true => {
-                let mut queue = PackedQueue::new(map, rings, config)?;
+                // The process before this one may have died at work.
+                let mut queue = PackedQueue::resume(map, rings, config)?;
                 queue.set_notify(false);
                 Queue::Packed(queue)
             }

@@ -1,6 +1,7 @@
 mod guest;
 mod hostile;
 mod random;
+mod resume;
 
 use std::rc::Rc;
 use std::vec::Vec;
