@@ -64,7 +64,7 @@ fn lives(size: u16, full: bool, lives: &Lives) {
         // It dies with some chains in its hands.
         segments.clear();
         for _ in 0..len % 3 {
-            drop(queue.pop(&mut segments).unwrap());
+            let _lost = queue.pop(&mut segments).unwrap();
         }
     }
     // The last device clears the ring.
