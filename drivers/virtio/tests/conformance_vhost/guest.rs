@@ -17,6 +17,11 @@ pub(crate) type Port = Net<'static, 'static, VhostUser, Arena<'static>>;
 
 /// A front end that is connected to the back end at `path`, and its pool.
 pub(crate) fn plug(path: &Path, start: u16) -> (Port, &'static Pool<'static>) {
+    plug_with(path, start, 1500)
+}
+
+/// One with another MTU.
+pub(crate) fn plug_with(path: &Path, start: u16, mtu: u16) -> (Port, &'static Pool<'static>) {
     let bytes = FRAMES * 2048;
     let (file, base) = memfd(bytes + RINGS);
     // SAFETY: the mapping is never undone; its first part is the pool's alone.
@@ -37,7 +42,7 @@ pub(crate) fn plug(path: &Path, start: u16) -> (Port, &'static Pool<'static>) {
         Pool::new(frames, slots, config).expect("a pool's configuration"),
     ));
     let mac = MacAddr([2, 0, 0, 0, 0, 7]);
-    let transport = VhostUser::new(path, mac, 1500, vec![shared]);
+    let transport = VhostUser::new(path, mac, mtu, vec![shared]);
     let arena = Arena::new(rings).with_windows(windows);
     let adapter = Box::leak(Box::new(Adapter::new(transport, arena)));
     let config = Config {

@@ -6,6 +6,7 @@
 mod back;
 mod front;
 mod guest;
+mod long;
 
 use linecard::device::{RxQueue, TxQueue};
 use linecard::mempool::Cache;

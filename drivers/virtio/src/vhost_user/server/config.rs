@@ -21,7 +21,8 @@ pub struct ServerConfig {
     pub queues: u16,
     /// The port's own address, which is not the guest's.
     pub mac: MacAddr,
-    /// The longest layer-3 packet, in bytes.
+    /// The longest layer-3 packet, in bytes. One that does not fit a frame of the pool's comes as a
+    /// chain of them, and goes over several of the guest's buffers where that is `mergeable`.
     pub mtu: usize,
     /// Offers packed rings (`VIRTIO_F_RING_PACKED`).
     pub packed: bool,

@@ -211,8 +211,11 @@ impl<'p> Device<'p> for Server {
     }
 
     fn capabilities(&self) -> Capabilities {
+        let mut features = Can::RX_UNFINISHED | Can::TX_CHECKSUM | Can::TX_CHAINED;
+        // What does not fit a frame takes several.
+        features.set(Can::RX_CHAINED, self.shared.config.mtu > ETHERNET_MTU);
         Capabilities {
-            features: Can::RX_UNFINISHED | Can::TX_CHECKSUM | Can::TX_CHAINED,
+            features,
             queues: self.shared.config.queues,
             max_frame: self.shared.config.max_frame(),
             ..Capabilities::default()
@@ -323,3 +326,6 @@ impl core::error::Error for ServerError {
         }
     }
 }
+
+/// The MTU of Ethernet, which any frame has room for.
+const ETHERNET_MTU: usize = 1500;

@@ -17,7 +17,9 @@ use crate::queue::device::{Chain, DeviceQueue, Segment, Segments};
 /// Receives what a guest sends by one queue pair.
 ///
 /// Each packet is copied, once, into a frame of the pool's, and looked at there: the guest may go
-/// on writing its own memory as it likes. A pool that has run dry leaves packets with the guest.
+/// on writing its own memory as it likes; one that is longer than a frame, as with a large
+/// [`mtu`](super::ServerConfig::mtu), into as many as it takes. A pool that has run dry leaves
+/// packets with the guest.
 ///
 /// ```no_run
 /// use linecard::device::{Device, RxQueue};
@@ -39,12 +41,14 @@ use crate::queue::device::{Chain, DeviceQueue, Segment, Segments};
 pub struct ServerRx {
     opened: Arc<Opened>,
     segments: Segments<SEGMENTS>,
+    max_frame: usize,
     stats: RxStats,
 }
 
 impl ServerRx {
     pub(super) fn new(opened: Arc<Opened>) -> Self {
         Self {
+            max_frame: opened.shared.config.max_frame(),
             opened,
             segments: Segments::new(),
             stats: RxStats::default(),
@@ -79,6 +83,7 @@ impl<'p> RxQueue<'p> for ServerRx {
         let mut burst = Receive {
             features: *features,
             segments: &mut self.segments,
+            max_frame: self.max_frame,
             stats: &mut self.stats,
         };
         let called = match queue {
@@ -111,6 +116,7 @@ impl<'p> RxQueue<'p> for ServerRx {
 struct Receive<'a> {
     features: Features,
     segments: &'a mut Segments<SEGMENTS>,
+    max_frame: usize,
     stats: &'a mut RxStats,
 }
 
@@ -151,11 +157,20 @@ impl Receive<'_> {
         }
         let header = header_len(self.features);
         let (mut packets, mut bytes) = (0_u64, 0_u64);
-        for (chain, frame) in chains.into_iter().zip(frames) {
-            match self.copy(&chain, header, frame) {
+        let mut pairs = chains.into_iter().zip(frames);
+        while let Some((chain, frame)) = pairs.next() {
+            let packet = if chain.readable() <= header.wrapping_add(frame.tailroom()) {
+                self.copy(&chain, header, frame)
+            } else if let Some(packet) = self.copy_long(&chain, header, frame, cache) {
+                packet
+            } else {
+                leave(queue, cache, chain, pairs);
+                break;
+            };
+            match packet {
                 Ok(packet) => {
                     packets = packets.wrapping_add(1);
-                    bytes = bytes.wrapping_add(packet.len() as u64);
+                    bytes = bytes.wrapping_add(packet.total_len() as u64);
                     // There is room: as many as were popped.
                     let _ = out.push(packet);
                 }
@@ -208,6 +223,70 @@ impl Receive<'_> {
             }
             several => gather(several, head.get_mut(..header).unwrap_or(&mut []), data),
         }
+        self.packet(head, frame)
+    }
+
+    /// Copies a chain that is longer than the frame, into as many more as it takes; otherwise as
+    /// [`copy`](Self::copy). `None`, and nothing is counted but that, if the pool has run dry.
+    #[cold]
+    fn copy_long<'p>(
+        &mut self,
+        chain: &Chain,
+        header: usize,
+        mut frame: Frame<'p>,
+        cache: &mut Cache<'p>,
+    ) -> Option<Result<Packet<'p>, Frame<'p>>> {
+        let mut left = chain.readable().saturating_sub(header);
+        if chain.writable() > 0 {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            return Some(Err(frame));
+        }
+        if chain.is_truncated() || left > self.max_frame {
+            self.stats.oversize = self.stats.oversize.wrapping_add(1);
+            return Some(Err(frame));
+        }
+        let mut reader = Reader::new(self.segments.of(chain));
+        let mut head = [0; HEADER_MAX];
+        reader.read(head.get_mut(..header).unwrap_or(&mut []));
+        let room = left.min(frame.tailroom());
+        if let Ok(data) = frame.append(room) {
+            reader.read(data);
+            left = left.wrapping_sub(room);
+        }
+        while left > 0 {
+            let Some(mut next) = cache.alloc() else {
+                self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
+                cache.free(frame);
+                return None;
+            };
+            let room = left.min(next.tailroom());
+            if let Ok(data) = next.append(room) {
+                reader.read(data);
+            }
+            left = left.wrapping_sub(room);
+            let refused = if room == 0 {
+                Err(next)
+            } else {
+                frame.chain(next)
+            };
+            if let Err(next) = refused {
+                // A pool whose frames have no room, or a packet of more frames than a chain has.
+                cache.free(next);
+                self.stats.oversize = self.stats.oversize.wrapping_add(1);
+                return Some(Err(frame));
+            }
+        }
+        Some(self.packet(head, frame))
+    }
+
+    /// A packet of what was copied, as its header says; gives the frame back if that makes none,
+    /// which is counted.
+    #[inline(always)]
+    fn packet<'p>(
+        &mut self,
+        head: [u8; HEADER_MAX],
+        frame: Frame<'p>,
+    ) -> Result<Packet<'p>, Frame<'p>> {
         let [flags, gso, ..] = head;
         let mut packet = Packet::new(frame);
         // Of a packet that was to be segmented, which was not offered.
@@ -222,22 +301,68 @@ impl Receive<'_> {
     }
 }
 
+/// Leaves a chain, and those popped behind it, with the guest.
+#[cold]
+fn leave<'p, Q: DeviceQueue>(
+    queue: &mut Q,
+    cache: &mut Cache<'p>,
+    first: Chain,
+    rest: impl Iterator<Item = (Chain, Frame<'p>)>,
+) {
+    let mut chains = heapless::Vec::<Chain, BURST>::new();
+    // There is room: as many as were popped.
+    let _ = chains.push(first);
+    for (chain, frame) in rest {
+        cache.free(frame);
+        let _ = chains.push(chain);
+    }
+    while let Some(chain) = chains.pop() {
+        queue.unpop(chain);
+    }
+}
+
+/// Reads one piece after the other from segments.
+struct Reader<'s> {
+    segments: core::slice::Iter<'s, Segment>,
+    now: Option<&'s Segment>,
+    offset: usize,
+}
+
+impl<'s> Reader<'s> {
+    fn new(segments: &'s [Segment]) -> Self {
+        let mut segments = segments.iter();
+        Self {
+            now: segments.next(),
+            segments,
+            offset: 0,
+        }
+    }
+
+    /// Fills `out`, as far as there are bytes.
+    fn read(&mut self, mut out: &mut [u8]) {
+        while !out.is_empty() {
+            let Some(segment) = self.now else { return };
+            // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
+            let read = unsafe { segment.read(self.offset, out) };
+            if read == 0 {
+                self.now = self.segments.next();
+                self.offset = 0;
+                continue;
+            }
+            self.offset = self.offset.wrapping_add(read);
+            out = out
+                .split_at_mut_checked(read)
+                .map_or(&mut [], |(_, rest)| rest);
+        }
+    }
+}
+
 /// Copies from several segments, first into one place and then into another.
 #[cold]
 fn gather(segments: &[Segment], head: &mut [u8], data: &mut [u8]) {
-    let (mut head, mut data) = (head, data);
-    for segment in segments {
-        // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
-        let first = unsafe { segment.read(0, head) };
-        head = head
-            .split_at_mut_checked(first)
-            .map_or(&mut [], |(_, rest)| rest);
-        // SAFETY: as above.
-        let second = unsafe { segment.read(first, data) };
-        data = data
-            .split_at_mut_checked(second)
-            .map_or(&mut [], |(_, rest)| rest);
-    }
+    let mut reader = Reader::new(segments);
+    reader.read(head);
+    reader.read(data);
 }
 
 /// Packets of one burst.
