@@ -36,6 +36,9 @@ pub mod pci;
 pub mod replay;
 pub mod routes;
 pub mod run;
+#[cfg(feature = "self-test")]
+#[allow(unsafe_code)]
+pub mod self_test;
 pub mod setup;
 #[allow(unsafe_code)]
 pub mod transport;

@@ -21,9 +21,17 @@ use crate::transport::AnyTransport;
 use crate::{Boot, CycleClock};
 
 /// A port's receive queue.
-type Rx = NetRx<'static, 'static, AnyTransport, &'static Arena<'static>>;
+type Rx = NetRx<'static, 'static, AnyTransport, Memory>;
 /// A port's transmit queue.
-type Tx = NetTx<'static, 'static, AnyTransport, &'static Arena<'static>>;
+type Tx = NetTx<'static, 'static, AnyTransport, Memory>;
+
+/// How devices reach memory: they see the processor's caches.
+#[cfg(not(feature = "self-test"))]
+type Memory = &'static Arena<'static>;
+/// How devices reach memory: they see the processor's caches, which is not believed here, so that
+/// every frame goes through the cache maintenance.
+#[cfg(feature = "self-test")]
+type Memory = linecard::platform::NonCoherent<&'static Arena<'static>>;
 
 /// The worker that runs here.
 pub type ImageWorker = Worker<'static, Rx, Tx, Forwarder, CycleClock, MAX_PORTS>;
@@ -50,11 +58,15 @@ pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
     .map(Some)
     .collect();
     let rings = ram.region("rings", config.ports.len() * RING_BYTES)?;
-    let spare = SPARE + config.ports.len() * size_of::<Adapter<'_, AnyTransport, &Arena<'_>>>();
+    let spare = SPARE + config.ports.len() * size_of::<Adapter<'_, AnyTransport, Memory>>();
     let (pool, window) = setup::pool(config, &mut ram, spare)?;
     let windows = ram.slice("windows", 1, |_| window)?;
     let arena: &'static Arena<'static> =
         ram.item("the arena", || Arena::new(rings).with_windows(windows))?;
+    #[cfg(not(feature = "self-test"))]
+    let memory: Memory = arena;
+    #[cfg(feature = "self-test")]
+    let memory = Memory::new(arena, linecard::platform::CacheMaintenance::detect());
     let mut cache = Cache::new(pool, "worker", CACHE)?;
 
     let mut facts: Vec<Facts, MAX_PORTS> = Vec::new();
@@ -70,8 +82,8 @@ pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
             given => name.push_str(given).map_err(|_| core::fmt::Error),
         };
         let place = found.place;
-        let adapter: &'static Adapter<'static, AnyTransport, &'static Arena<'static>> =
-            ram.item("a device", || Adapter::new(found.transport, arena))?;
+        let adapter: &'static Adapter<'static, AnyTransport, Memory> =
+            ram.item("a device", || Adapter::new(found.transport, memory))?;
         let wanted = net::Config {
             // Whoever starts the machine with `packed=on` wants them.
             accept: net::Config::default().accept | Features::RING_PACKED,

@@ -20,6 +20,10 @@ use crate::{Image, Machine, Tap};
 pub struct Setup<'a> {
     /// The machine.
     pub machine: Machine,
+    /// More of its properties in QEMU's words, as `virtualization=on`.
+    pub properties: &'a [&'a str],
+    /// Whether the image can tell an exit code; a machine where it cannot is turned off at the end.
+    pub exit_code: bool,
     /// Mebibytes of memory.
     pub memory: u32,
     /// Whether the devices offer packed rings.
@@ -39,6 +43,8 @@ impl Default for Setup<'_> {
     fn default() -> Self {
         Self {
             machine: Machine::Q35,
+            properties: &[],
+            exit_code: true,
             memory: 16,
             packed: false,
             taps: &[],
@@ -76,7 +82,7 @@ impl Guest {
     pub fn start(image: &Image, setup: &Setup<'_>) -> io::Result<Self> {
         let mut command = Command::new(setup.machine.processor().emulator().0);
         command
-            .args(setup.machine.arguments())
+            .args(setup.machine.arguments(setup.properties))
             .args(["-accel", "tcg", "-m"])
             .arg(setup.memory.to_string())
             .args(["-nodefaults", "-display", "none", "-no-reboot"])
@@ -108,7 +114,9 @@ impl Guest {
             let path = output.display().to_string().replace(',', ",,");
             command.args(["-chardev", &format!("file,id=out,path={path}")]);
         }
-        command.args(setup.machine.debug(setup.output.is_some()));
+        if setup.exit_code {
+            command.args(setup.machine.debug(setup.output.is_some()));
+        }
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -55,11 +55,12 @@ impl Machine {
     }
 
     /// The machine for QEMU's command line, with its processor where there is a choice.
-    pub(crate) fn arguments(self) -> Vec<&'static str> {
-        let mut arguments = vec!["-machine", self.name()];
+    pub(crate) fn arguments(self, properties: &[&str]) -> Vec<String> {
+        let machine = [&[self.name()], properties].concat().join(",");
+        let mut arguments = vec!["-machine".into(), machine];
         if self == Self::Virt {
             // Of ARMv8.0, which is what the image asks for.
-            arguments.extend(["-cpu", "cortex-a72"]);
+            arguments.extend(["-cpu".into(), "cortex-a72".into()]);
         }
         arguments
     }

@@ -31,6 +31,10 @@ mod packed_on_aarch64 {
     linecard_conformance::forwarder_suite!(super::Image<{ super::VIRT }, true>);
 }
 
+mod packed_through_cache_maintenance {
+    linecard_conformance::forwarder_suite!(super::Image<{ super::VIRT_UNTRUSTED }, true>);
+}
+
 /// The image in QEMU, as a cross-connect, on one of the machines.
 struct Image<const MACHINE: usize, const PACKED: bool> {
     guest: Guest,
@@ -53,7 +57,10 @@ impl<const MACHINE: usize, const PACKED: bool> Forwarder for Image<MACHINE, PACK
     }
 
     fn new() -> Option<Self> {
-        let machine = Machine::ALL[MACHINE];
+        let (machine, features) = match MACHINE {
+            VIRT_UNTRUSTED => (Machine::Virt, &["self-test"][..]),
+            place => (Machine::ALL[place], &[][..]),
+        };
         if let Some(why) = unavailable(machine) {
             eprintln!("SUITE SKIPPED qemu: {why}");
             let required = std::env::var_os("LINECARD_REQUIRE_QEMU").is_some();
@@ -69,7 +76,7 @@ impl<const MACHINE: usize, const PACKED: bool> Forwarder for Image<MACHINE, PACK
             tap
         };
         let taps = [tap(&hosts[0]), tap(&hosts[1])];
-        let image = build(machine.processor(), &[]).expect("the image builds");
+        let image = build(machine.processor(), features).expect("the image builds");
         let setup = Setup {
             machine,
             packed: PACKED,
@@ -226,6 +233,8 @@ impl RawSocket {
 const Q35: usize = 0;
 const MICROVM: usize = 1;
 const VIRT: usize = 2;
+/// As if its devices did not see the processor's caches.
+const VIRT_UNTRUSTED: usize = 3;
 
 const COMMAND_LINE: &str =
     "--forwarder cross-connect --malformed pass --port virtio,name=left --port virtio,name=right";

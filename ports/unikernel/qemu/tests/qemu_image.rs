@@ -60,7 +60,7 @@ fn a_deliberate_panic_is_found(processor: Processor) {
     if !available("objdump") {
         return;
     }
-    let verdict = calls(processor, &["deliberate-panic"])
+    let verdict = calls(processor, &["self-test"])
         .from(is_round)
         .expect("the round is a function of its own");
     let way = verdict.panic.expect("this build can panic");

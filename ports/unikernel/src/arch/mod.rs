@@ -28,5 +28,7 @@ compile_error!("there is no boot code for this processor: images are for x86-64 
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use imp::io;
+#[cfg(all(feature = "self-test", target_arch = "aarch64"))]
+pub(crate) use imp::uncached;
 pub use imp::{Calibration, exit};
 pub(crate) use imp::{is_device, serial, ticks};

@@ -18,6 +18,10 @@ fn linecard_main(boot: Boot) -> ! {
         env!("CARGO_PKG_VERSION"),
         boot.command_line
     );
+    #[cfg(feature = "self-test")]
+    if let Some(name) = boot.command_line.strip_prefix("--self-test ") {
+        exit(linecard_unikernel::self_test::run(name, boot.ram));
+    }
     let config = match Config::parse(boot.command_line) {
         Ok(config) => config,
         Err(error) => fail(&error),

@@ -130,7 +130,7 @@ linecard_entry:
     b.lo 5b
     dsb sy
 
-    ldr x0, =0xff04                     // attributes 0: device nGnRE; 1: cached
+    ldr x0, =0x44ff04                   // attributes 0: device nGnRE; 1: cached; 2: not cached
     msr mair_el1, x0
     ldr x0, =0x803519                   // 39 bits, 4 KiB, inner shareable and cached, no upper half
     mrs x1, id_aa64mmfr0_el1
@@ -180,6 +180,7 @@ linecard_map_pages:
 
     .section .bss.tables, "aw", %nobits
     .balign 4096
+    .globl linecard_level1
 linecard_level1: .skip 4096
 linecard_low:    .skip 4096
     .globl linecard_ram

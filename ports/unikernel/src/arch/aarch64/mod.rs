@@ -14,6 +14,8 @@ mod trap;
 pub use clock::Calibration;
 pub(crate) use clock::ticks;
 pub use exit::exit;
+#[cfg(all(feature = "image", feature = "self-test"))]
+pub(crate) use start::uncached;
 
 /// Whether the boot code mapped these addresses for devices: those below memory and behind the
 /// flash, and PCI's configuration space.

@@ -105,6 +105,27 @@ fn unmap_from(end: u64) {
     }
 }
 
+/// Where the byte of memory at an address is a second time, past the caches: as a device sees it that
+/// does not see them.
+#[cfg(feature = "self-test")]
+pub(crate) fn uncached(address: usize) -> usize {
+    unsafe extern "C" {
+        static mut linecard_level1: [u64; 512];
+    }
+    let table: *mut u64 = (&raw mut linecard_level1).cast();
+    // A block of 1 GiB: accessed, not executable, of the third kind of memory, outer shareable.
+    let block = MEMORY.start | 1 << 54 | 1 << 53 | 1 << 10 | 2 << 8 | 2 << 2 | 1;
+    // SAFETY: the table has 512 entries, of which this one is nobody else's; nothing was mapped
+    // there, so that no old translation is kept.
+    unsafe { table.wrapping_add(ALIAS).write_volatile(block) };
+    // SAFETY: they make the change seen, and touch nothing else.
+    unsafe { asm!("dsb ishst", "isb", options(nostack, preserves_flags)) };
+    (ALIAS << 30) | (address & ((1 << 30) - 1))
+}
+
+/// The gibibyte of addresses by which memory is reached uncached.
+#[cfg(feature = "self-test")]
+const ALIAS: usize = 3;
 /// What the boot code mapped as memory.
 const MEMORY: core::ops::Range<u64> = 1 << 30..2 << 30;
 const BLOCK: u64 = 2 << 20;
