@@ -3,6 +3,7 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 
 use heapless::String;
 
@@ -269,21 +270,16 @@ impl<'p> Account<'p> {
         offset: usize,
         len: usize,
     ) -> Option<Frame<'p>> {
-        let end = offset.checked_add(len)?;
-        let outside = index.0 as usize >= self.pool.frames()
-            || offset < self.pool.config().private
-            || end > self.pool.frame_size();
-        if outside {
-            return None;
-        }
+        let frame = self.pool.window(index, offset, len)?;
         self.pool.moved(index.0, from, Place::Held);
         counter.sub(1);
-        Some(Frame::with_window(
-            self.pool,
-            index.0,
-            offset as u16,
-            len as u16,
-        ))
+        Some(frame)
+    }
+
+    /// The account without its handle: closing it is whose who takes it.
+    pub(super) fn into_parts(self) -> (&'p AccountCell, AccountId) {
+        let account = ManuallyDrop::new(self);
+        (account.cell, account.id)
     }
 
     fn give_back(&self, cache: &mut Cache<'p>, frames: &[FrameIndex], from: Place) -> usize {
@@ -382,16 +378,30 @@ impl AccountCell {
         }
         let len = bytes.iter().position(|&byte| byte == 0).unwrap_or(NAME_LEN);
         let name = core::str::from_utf8(bytes.get(..len).unwrap_or(&[])).unwrap_or("?");
-        let counts = Counts {
-            cached: self.cached.load(Ordering::Relaxed) as usize,
-            posted: self.posted.load(Ordering::Relaxed) as usize,
-            completing: self.completing.load(Ordering::Relaxed) as usize,
-        };
         Some((
             String::try_from(name).unwrap_or_default(),
             state == CLOSED,
-            counts,
+            self.counts(),
         ))
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            cached: self.cached.load(Ordering::Relaxed) as usize,
+            posted: self.posted.load(Ordering::Relaxed) as usize,
+            completing: self.completing.load(Ordering::Relaxed) as usize,
+        }
+    }
+
+    /// Adds what one of several threads has moved; either may have wrapped below zero.
+    #[inline]
+    pub(super) fn settle(&self, posted: u32, completing: u32) {
+        if posted != 0 {
+            self.posted.0.fetch_add(posted, Ordering::Relaxed);
+        }
+        if completing != 0 {
+            self.completing.0.fetch_add(completing, Ordering::Relaxed);
+        }
     }
 
     fn claim(&self, name: &str) -> bool {
@@ -413,7 +423,7 @@ impl AccountCell {
         true
     }
 
-    fn close(&self) {
+    pub(super) fn close(&self) {
         let kept = [&self.cached, &self.posted, &self.completing]
             .iter()
             .any(|counter| counter.load(Ordering::Relaxed) != 0);

@@ -46,6 +46,7 @@ mod free_list;
 mod ledger;
 mod limbo;
 mod pool;
+mod shared;
 
 pub use account::{Account, FrameIndex};
 pub use cache::Cache;
@@ -56,6 +57,7 @@ pub use free_list::Slot;
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};
+pub use shared::{Moves, SharedAccount};
 
 // What a region is, and what devices call its bytes, is for drivers without a pool as well.
 pub use crate::platform::{DeviceAddress, DmaMap, Region};

@@ -309,6 +309,21 @@ impl<'m> Pool<'m> {
         unsafe { self.base.add((index as usize) << self.shift) }
     }
 
+    /// The frame with a window that a device said; `None` if it is not one inside a frame of this
+    /// pool, behind the private area. The caller owns the frame.
+    #[inline]
+    pub(super) fn window(
+        &'m self,
+        index: FrameIndex,
+        offset: usize,
+        len: usize,
+    ) -> Option<Frame<'m>> {
+        let end = offset.checked_add(len)?;
+        let outside =
+            index.0 >= self.frames || offset < self.config.private || end > self.frame_size();
+        (!outside).then(|| Frame::with_window(self, index.0, offset as u16, len as u16))
+    }
+
     #[inline]
     pub(super) fn slot(&self, index: u32) -> Option<&'m Slot> {
         self.slots.get(index as usize)
