@@ -84,6 +84,14 @@ pub struct Account<'p> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountId(pub(super) u8);
 
+impl AccountId {
+    /// As a number below 64, for tables of accounts.
+    #[inline]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
 impl<'p> Account<'p> {
     /// Opens an account under a name, of which the ledger keeps 24 bytes.
     ///

@@ -48,7 +48,7 @@ mod limbo;
 mod pool;
 mod shared;
 
-pub use account::{Account, FrameIndex};
+pub use account::{Account, AccountId, FrameIndex};
 pub use cache::Cache;
 pub use chain::Segments;
 pub use colours::Colours;

@@ -157,6 +157,8 @@ pub enum Overflow {
     ///
     /// [`RxStats::dropped`]: linecard::device::RxStats::dropped
     Counted,
+    /// They are lost, and the device beneath the driver does not say so.
+    Unheard,
 }
 
 /// What becomes of packets of another pool than the port's.

@@ -1,0 +1,211 @@
+//! The part of an mbuf that both sides read and write: `struct rte_mbuf` in `rte_mbuf_core.h`, the
+//! same from 22.11 on. `src/shim/mempool.c` asserts every offset and flag.
+
+use linecard::device::Features;
+use linecard::packet::{Offloads, Packet};
+use linecard::wire::{Kinds, Layers, parse};
+
+use crate::ffi::Mbuf;
+
+/// Bytes 16 to 47 of an mbuf: where its packet is and what is known of it. One piece, so that it
+/// is read and written by two loads or stores of the processor.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meta {
+    /// From the buffer's start to the data.
+    pub(crate) data_off: u16,
+    pub(crate) refcnt: u16,
+    pub(crate) nb_segs: u16,
+    pub(crate) port: u16,
+    pub(crate) ol_flags: u64,
+    pub(crate) packet_type: u32,
+    pub(crate) pkt_len: u32,
+    pub(crate) data_len: u16,
+    pub(crate) vlan_tci: u16,
+    pub(crate) rss: u32,
+}
+const _: () = assert!(size_of::<Meta>() == 32, "bytes 16 to 47");
+
+/// Bytes of an mbuf, behind which its buffer begins.
+pub(crate) const MBUF: usize = 128;
+
+impl Meta {
+    /// A frame's worth of a packet to be sent.
+    #[inline]
+    pub(crate) const fn segment(data_off: u16, len: u16) -> Self {
+        Self {
+            data_off,
+            refcnt: 1,
+            nb_segs: 1,
+            port: u16::MAX,
+            ol_flags: 0,
+            packet_type: 0,
+            pkt_len: len as u32,
+            data_len: len,
+            vlan_tci: 0,
+            rss: 0,
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// # Safety
+    ///
+    /// `mbuf` is an mbuf that nobody writes meanwhile.
+    #[inline]
+    pub(crate) unsafe fn read(mbuf: *mut Mbuf) -> Self {
+        // SAFETY: the bytes are inside the mbuf, which is aligned to a cache line, and any bytes
+        // are a `Meta`; nobody writes them is the caller's promise.
+        unsafe { mbuf.wrapping_byte_add(META).cast::<Self>().read() }
+    }
+
+    /// Writes it.
+    ///
+    /// # Safety
+    ///
+    /// `mbuf` is an mbuf of a frame that is the caller's.
+    #[inline]
+    pub(crate) unsafe fn write(self, mbuf: *mut Mbuf) {
+        // SAFETY: as in `read`; nobody else has the mbuf is the caller's promise.
+        unsafe { mbuf.wrapping_byte_add(META).cast::<Self>().write(self) };
+    }
+
+    /// Whether the mbuf's bytes are its own, and nobody else's too.
+    #[inline]
+    pub(crate) const fn is_own(&self) -> bool {
+        self.refcnt == 1 && self.ol_flags & (INDIRECT | EXTERNAL) == 0
+    }
+
+    /// What the device found out, into a packet.
+    #[inline]
+    pub(crate) fn tell(&self, packet: &mut Packet<'_>) {
+        if self.ol_flags & RX_ANY == 0 {
+            return;
+        }
+        let mut offloads = Offloads::empty();
+        match self.ol_flags & (L3_BAD | L3_GOOD) {
+            L3_BAD => offloads |= Offloads::L3_BAD,
+            L3_GOOD => offloads |= Offloads::L3_GOOD,
+            _ => {}
+        }
+        match self.ol_flags & (L4_BAD | L4_GOOD) {
+            L4_BAD => offloads |= Offloads::L4_BAD,
+            L4_GOOD => offloads |= Offloads::L4_GOOD,
+            // "Not correct in the packet, but the packet is": the sender left it to the device.
+            L4_NONE => offloads |= Offloads::L4_WANTED,
+            _ => {}
+        }
+        if self.ol_flags & RX_HASH != 0 {
+            offloads |= Offloads::HASH;
+            packet.hash = self.rss;
+        }
+        if self.ol_flags & RX_VLAN_STRIPPED != 0 {
+            offloads |= Offloads::VLAN_STRIPPED;
+            packet.vlan_tci = self.vlan_tci;
+        }
+        packet.offloads = offloads;
+    }
+
+    /// What the packet asks of the device, into the flags; gives the lengths of its headers in the
+    /// form of `tx_offload`. `None` if it asks what the device was not set up for, or what its
+    /// headers do not have.
+    #[inline]
+    pub(crate) fn ask(&mut self, packet: &Packet<'_>, features: Features) -> Option<u64> {
+        if !packet.offloads.intersects(ASKED) {
+            return Some(0);
+        }
+        self.ask_now(packet, features)
+    }
+
+    #[cold]
+    fn ask_now(&mut self, packet: &Packet<'_>, features: Features) -> Option<u64> {
+        if packet.offloads.contains(Offloads::VLAN_WANTED) {
+            if !features.contains(Features::TX_VLAN) {
+                return None;
+            }
+            self.ol_flags |= TX_VLAN;
+            self.vlan_tci = packet.vlan_tci;
+        }
+        if !packet.offloads.contains(Offloads::L4_WANTED) {
+            return Some(0);
+        }
+        if !features.contains(Features::TX_CHECKSUM) {
+            return None;
+        }
+        let layers = match packet.layers == Layers::default() {
+            true => parse::parse::<{ parse::TRUST }>(packet.data()).layers,
+            false => packet.layers,
+        };
+        let kinds = layers.kinds();
+        self.ol_flags |= match (kinds.contains(Kinds::TCP), kinds.contains(Kinds::UDP)) {
+            (true, _) => TX_TCP,
+            (_, true) => TX_UDP,
+            _ => return None,
+        };
+        self.ol_flags |= match kinds.contains(Kinds::IPV6) {
+            true => TX_IPV6,
+            false => TX_IPV4,
+        };
+        let l2 = layers.l3_offset() as u64;
+        let l3 = (layers.l4_offset()? as u64).checked_sub(l2)?;
+        // `l2_len` has seven bits, `l3_len` nine.
+        (l2 < 128 && l3 < 512).then_some(l2 | l3 << 7)
+    }
+}
+
+/// Writes the lengths of the headers, for a device that finishes a checksum.
+///
+/// # Safety
+///
+/// As for [`Meta::write`].
+pub(crate) unsafe fn write_lengths(mbuf: *mut Mbuf, lengths: u64) {
+    // SAFETY: `tx_offload` is at byte 72 of the mbuf, and aligned; it is the caller's.
+    unsafe {
+        mbuf.wrapping_byte_add(TX_OFFLOAD)
+            .cast::<u64>()
+            .write(lengths)
+    };
+}
+
+/// The mbuf behind this one.
+///
+/// # Safety
+///
+/// `mbuf` is an mbuf that nobody writes meanwhile.
+pub(crate) unsafe fn next(mbuf: *mut Mbuf) -> *mut Mbuf {
+    // SAFETY: `next` is at byte 64 of the mbuf, and aligned.
+    unsafe { mbuf.wrapping_byte_add(NEXT).cast::<*mut Mbuf>().read() }
+}
+
+/// Says which mbuf is behind this one.
+///
+/// # Safety
+///
+/// As for [`Meta::write`].
+pub(crate) unsafe fn set_next(mbuf: *mut Mbuf, next: *mut Mbuf) {
+    // SAFETY: as in `next`; it is the caller's.
+    unsafe { mbuf.wrapping_byte_add(NEXT).cast::<*mut Mbuf>().write(next) };
+}
+
+const META: usize = 16;
+const NEXT: usize = 64;
+const TX_OFFLOAD: usize = 72;
+
+/// What a packet may ask of a device.
+const ASKED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
+
+const INDIRECT: u64 = 1 << 62;
+const EXTERNAL: u64 = 1 << 61;
+const RX_HASH: u64 = 1 << 1;
+const L4_BAD: u64 = 1 << 3;
+const L3_BAD: u64 = 1 << 4;
+const RX_VLAN_STRIPPED: u64 = 1 << 6;
+const L3_GOOD: u64 = 1 << 7;
+const L4_GOOD: u64 = 1 << 8;
+const L4_NONE: u64 = L4_BAD | L4_GOOD;
+const RX_ANY: u64 = RX_HASH | L4_NONE | L3_BAD | L3_GOOD | RX_VLAN_STRIPPED;
+const TX_TCP: u64 = 1 << 52;
+const TX_UDP: u64 = 3 << 52;
+const TX_IPV4: u64 = 1 << 55;
+const TX_IPV6: u64 = 1 << 56;
+const TX_VLAN: u64 = 1 << 57;

@@ -1,0 +1,236 @@
+//! The receiving half of a queue.
+
+use core::marker::PhantomData;
+use core::ptr;
+use std::sync::Arc;
+
+use linecard::device::{RxQueue, RxStats};
+use linecard::mempool::{Cache, SharedAccount};
+use linecard::packet::{BurstView, Packet};
+
+use crate::eal;
+use crate::ffi::{self, Mbuf};
+use crate::mbuf::{self, Meta};
+use crate::memory::Shared;
+use crate::port::{Half, PortState};
+use crate::scope::Scope;
+
+/// Receives the packets of one queue.
+///
+/// What the driver allocates during a burst comes from the cache that it is called with. When the
+/// halves of all queues are dropped, the port is stopped and every frame is back in the pool.
+///
+/// ```no_run
+/// use linecard::device::{Device, RxQueue};
+/// use linecard::mempool::Cache;
+/// use linecard::packet::Burst;
+///
+/// # fn example(mut port: linecard_dpdk::Port<'static>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut cache = Cache::new(port.memory().pool(), "core 0", 256)?;
+/// let (mut rx, _tx) = port.open(0, &mut cache)?;
+/// let mut burst = Burst::<'_, 32>::new();
+/// while rx.rx_burst(&mut cache, &mut burst) == 0 {}
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Rx<'p> {
+    state: Arc<PortState>,
+    shared: &'static Shared,
+    account: &'static SharedAccount<'static>,
+    queue: u16,
+    stats: RxStats,
+    /// What the device had counted when the queue was opened.
+    before: ffi::Stats,
+    _pool: PhantomData<&'p ()>,
+}
+
+impl<'p> Rx<'p> {
+    pub(crate) fn new(
+        state: Arc<PortState>,
+        account: &'static SharedAccount<'static>,
+        queue: u16,
+    ) -> Self {
+        Self {
+            shared: state.memory.shared(),
+            before: state.counters(),
+            state,
+            account,
+            queue,
+            stats: RxStats::default(),
+            _pool: PhantomData,
+        }
+    }
+
+    pub(crate) fn queue(&self) -> u16 {
+        self.queue
+    }
+
+    /// One call into the driver; gives how many mbufs it handed out.
+    #[inline]
+    fn burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>, want: usize) -> usize {
+        let mut mbufs = [ptr::null_mut::<Mbuf>(); BURST];
+        let mut scope = Scope::new(self.shared, self.account, cache);
+        let (port, queue) = (self.state.id, self.queue);
+        // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
+        // the only receiving half of the queue (`Port::open`), and there is room for `BURST`.
+        let got = scope.enter(|| unsafe {
+            ffi::lc_dpdk_rx_burst(port, queue, mbufs.as_mut_ptr(), want as u16)
+        });
+        let got = usize::from(got).min(want);
+        let (mut packets, mut bytes) = (0, 0);
+        for &mbuf in mbufs.iter().take(got) {
+            let Some(packet) = self.accept(&mut scope, mbuf) else {
+                continue;
+            };
+            packets += 1;
+            bytes += packet.len() as u64;
+            if packet.is_chained() {
+                bytes += (packet.total_len() - packet.len()) as u64;
+            }
+            // There is room: no more than that was asked for.
+            let _ = out.push(packet);
+        }
+        self.stats.packets = self.stats.packets.wrapping_add(packets);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        self.stats.no_frames = self.stats.no_frames.wrapping_add(scope.no_frames);
+        got
+    }
+
+    /// The packet of an mbuf that the driver handed out, or it is counted and freed.
+    #[inline]
+    fn accept(&mut self, scope: &mut Scope, mbuf: *mut Mbuf) -> Option<Packet<'p>> {
+        let index = self.shared.index_of(mbuf);
+        let Some(index) = index.filter(|&index| self.shared.held(index).is_some()) else {
+            return self.refuse_foreign(scope, mbuf);
+        };
+        // SAFETY: it is an mbuf of the pool that DPDK had, and has just handed out.
+        let meta = unsafe { Meta::read(mbuf) };
+        if !meta.is_own() || meta.nb_segs != 1 {
+            return self.accept_chain(scope, mbuf, meta);
+        }
+        let offset = self.shared.buffer_offset(index) + usize::from(meta.data_off);
+        let Some(frame) = scope.receive(index, offset, usize::from(meta.data_len)) else {
+            return self.refuse(scope, mbuf, Why::Window);
+        };
+        let mut packet = Packet::new(frame);
+        meta.tell(&mut packet);
+        Some(packet)
+    }
+
+    /// A packet of several mbufs as a chain of frames; refused whole if one is not the pool's.
+    #[cold]
+    fn accept_chain(
+        &mut self,
+        scope: &mut Scope,
+        mbuf: *mut Mbuf,
+        first: Meta,
+    ) -> Option<Packet<'p>> {
+        let mut head: Option<Packet<'p>> = None;
+        let mut next = mbuf;
+        for _ in 0..first.nb_segs {
+            let mbuf = next;
+            let index = self.shared.index_of(mbuf);
+            let Some(index) = index.filter(|&index| self.shared.held(index).is_some()) else {
+                drop(head);
+                return self.refuse_foreign(scope, mbuf);
+            };
+            // SAFETY: an mbuf of the pool that DPDK had, and has handed out with its head.
+            let meta = unsafe { Meta::read(mbuf) };
+            // SAFETY: as above.
+            next = unsafe { mbuf::next(mbuf) };
+            let offset = self.shared.buffer_offset(index) + usize::from(meta.data_off);
+            let frame = meta
+                .is_own()
+                .then(|| scope.receive(index, offset, usize::from(meta.data_len)))
+                .flatten();
+            let Some(frame) = frame else {
+                drop(head);
+                return self.refuse(scope, mbuf, Why::Shared);
+            };
+            // As an mbuf must be when its frame is freed, by whichever way.
+            // SAFETY: the frame was received in this round, so it is the program's.
+            unsafe { mbuf::set_next(mbuf, ptr::null_mut()) };
+            // SAFETY: as above.
+            unsafe { Meta { nb_segs: 1, ..meta }.write(mbuf) };
+            match &mut head {
+                None => {
+                    let mut packet = Packet::new(frame);
+                    first.tell(&mut packet);
+                    head = Some(packet);
+                }
+                // Both are of one pool.
+                Some(packet) => drop(packet.frame_mut().chain(frame)),
+            }
+        }
+        head
+    }
+
+    /// An mbuf that is not the pool's is given back to whom it belongs; one that is, and that DPDK
+    /// does not have, belongs to somebody here already.
+    #[cold]
+    fn refuse_foreign(&mut self, scope: &mut Scope, mbuf: *mut Mbuf) -> Option<Packet<'p>> {
+        if mbuf.is_null() || self.shared.index_of(mbuf).is_some() {
+            self.stats.invalid = self.stats.invalid.wrapping_add(1);
+            return None;
+        }
+        self.refuse(scope, mbuf, Why::Shared)
+    }
+
+    #[cold]
+    fn refuse(&mut self, scope: &mut Scope, mbuf: *mut Mbuf, why: Why) -> Option<Packet<'p>> {
+        let count = match why {
+            Why::Window => &mut self.stats.invalid,
+            Why::Shared => &mut self.stats.unsupported,
+        };
+        *count = count.wrapping_add(1);
+        // SAFETY: the driver has handed it out, and it was not taken over.
+        scope.enter(|| unsafe { ffi::lc_dpdk_free_mbuf(mbuf) });
+        None
+    }
+}
+
+/// Why an mbuf is refused.
+#[derive(Clone, Copy)]
+enum Why {
+    /// Its data is not inside its frame.
+    Window,
+    /// It is of another pool, its bytes are, or others refer to it.
+    Shared,
+}
+
+impl<'p> RxQueue<'p> for Rx<'p> {
+    #[inline]
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        eal::enlist();
+        let before = out.len();
+        loop {
+            let want = out.room().min(BURST);
+            if want == 0 || self.burst(cache, out, want) < want {
+                return out.len() - before;
+            }
+        }
+    }
+
+    /// The device's own counters are among these, under queue 0.
+    fn stats(&self) -> RxStats {
+        let mut stats = self.stats;
+        if self.queue == 0 {
+            let now = self.state.counters();
+            let missed = now.missed.saturating_sub(self.before.missed);
+            let errors = now.rx_errors.saturating_sub(self.before.rx_errors);
+            stats.missed = stats.missed.wrapping_add(missed);
+            stats.errors = stats.errors.wrapping_add(errors);
+        }
+        stats
+    }
+}
+
+impl Drop for Rx<'_> {
+    fn drop(&mut self) {
+        self.state.end(self.queue, Half::Rx);
+    }
+}
+
+/// Mbufs that are asked for at a time.
+const BURST: usize = 64;

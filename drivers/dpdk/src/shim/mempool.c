@@ -1,0 +1,146 @@
+/* A mempool whose objects are the frames of a Linecard pool, and the mbuf as src/mbuf.rs has it. */
+#include <errno.h>
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <rte_memory.h>
+#include <rte_mempool.h>
+
+#include "shim.h"
+
+/* A release that lays the mbuf out in another way does not compile, instead of going wrong. */
+#define AT(field, offset) \
+	_Static_assert(offsetof(struct rte_mbuf, field) == (offset), "src/mbuf.rs: " #field)
+AT(buf_addr, 0);
+AT(data_off, 16);
+AT(refcnt, 18);
+AT(nb_segs, 20);
+AT(port, 22);
+AT(ol_flags, 24);
+AT(packet_type, 32);
+AT(pkt_len, 36);
+AT(data_len, 40);
+AT(vlan_tci, 42);
+AT(hash.rss, 44);
+AT(next, 64);
+AT(tx_offload, 72);
+_Static_assert(sizeof(struct rte_mbuf) == 128, "src/mbuf.rs: MBUF");
+_Static_assert(sizeof(struct rte_mempool_objhdr) <= 64, "the line in front of an mbuf");
+_Static_assert(RTE_PKTMBUF_HEADROOM == 128, "src/memory.rs: HEADROOM");
+_Static_assert(RTE_MBUF_F_RX_VLAN_STRIPPED == 1ull << 6 && RTE_MBUF_F_RX_RSS_HASH == 1ull << 1 &&
+		       RTE_MBUF_F_RX_IP_CKSUM_BAD == 1ull << 4 && RTE_MBUF_F_RX_IP_CKSUM_GOOD == 1ull << 7 &&
+		       RTE_MBUF_F_RX_L4_CKSUM_BAD == 1ull << 3 && RTE_MBUF_F_RX_L4_CKSUM_GOOD == 1ull << 8,
+	       "src/mbuf.rs: flags of received packets");
+_Static_assert(RTE_MBUF_F_TX_VLAN == 1ull << 57 && RTE_MBUF_F_TX_TCP_CKSUM == 1ull << 52 &&
+		       RTE_MBUF_F_TX_UDP_CKSUM == 3ull << 52 && RTE_MBUF_F_TX_IPV4 == 1ull << 55 &&
+		       RTE_MBUF_F_TX_IPV6 == 1ull << 56 && RTE_MBUF_F_INDIRECT == 1ull << 62 &&
+		       RTE_MBUF_F_EXTERNAL == 1ull << 61,
+	       "src/mbuf.rs: flags of packets to be sent");
+
+static int pool_alloc(struct rte_mempool *mp)
+{
+	const struct lc_dpdk_layout *layout = mp->pool_config;
+
+	mp->pool_data = layout->owner;
+	return 0;
+}
+
+static void pool_free(struct rte_mempool *mp) {}
+
+static int pool_enqueue(struct rte_mempool *mp, void *const *objects, unsigned count)
+{
+	return lc_dpdk_give(mp->pool_data, objects, count);
+}
+
+static int pool_dequeue(struct rte_mempool *mp, void **objects, unsigned count)
+{
+	return lc_dpdk_take(mp->pool_data, objects, count);
+}
+
+static unsigned pool_count(const struct rte_mempool *mp) { return lc_dpdk_free(mp->pool_data); }
+
+/* Bytes from a frame's start to its mbuf: one line for the object's header, and then its colour,
+ * by the same rule as that of the pool's own colours (core/src/mempool/colours.rs). */
+static inline uint32_t mbuf_offset(const struct lc_dpdk_layout *layout, uint32_t frame)
+{
+	return 64 + 64 * (((frame >> 1) ^ (frame >> 6)) & (layout->colours - 1));
+}
+
+/* The objects are the mbufs in the frames, wherever in them; all are free in the pool already. */
+static int pool_populate(struct rte_mempool *mp, unsigned most, void *start, rte_iova_t iova, size_t len,
+			 rte_mempool_populate_obj_cb_t *add, void *arg)
+{
+	const struct lc_dpdk_layout *layout = mp->pool_config;
+	uint32_t frame;
+
+	for (frame = 0; frame < layout->frames && frame < most; frame++) {
+		uint8_t *mbuf = layout->base + (size_t)frame * layout->frame_size + mbuf_offset(layout, frame);
+		/* Also where addresses are physical: a frame never crosses a page. */
+		add(mp, arg, mbuf, rte_mem_virt2iova(mbuf));
+	}
+	return (int)frame;
+}
+
+static const struct rte_mempool_ops pool_ops = {
+	.name = "linecard",
+	.alloc = pool_alloc,
+	.free = pool_free,
+	.enqueue = pool_enqueue,
+	.dequeue = pool_dequeue,
+	.get_count = pool_count,
+	.populate = pool_populate,
+};
+
+/* To be called once, before the first pool; the drivers' own are registered by constructors. */
+int lc_dpdk_register_ops(void)
+{
+	int index = rte_mempool_register_ops(&pool_ops);
+
+	return index < 0 ? -index : 0;
+}
+
+/* Makes memory known to DPDK and its devices: a page at a time, by whatever address they use. */
+int lc_dpdk_register_memory(void *base, size_t len, size_t page, uint64_t *iovas)
+{
+	size_t pages = len / page, i;
+
+	for (i = 0; i < pages; i++) {
+		iovas[i] = rte_mem_virt2iova((uint8_t *)base + i * page);
+		if (iovas[i] == RTE_BAD_IOVA)
+			return EFAULT;
+	}
+	return rte_extmem_register(base, len, iovas, (unsigned)pages, page) == 0 ? 0 : rte_errno;
+}
+
+/* NULL on failure, with the error number in `error`. */
+struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout, int *error)
+{
+	struct rte_pktmbuf_pool_private private = {0};
+	unsigned room = layout->frame_size - layout->reserved;
+	struct rte_mempool *mp;
+	int rc;
+
+	mp = rte_mempool_create_empty(name, layout->frames, sizeof(struct rte_mbuf) + room, 0, sizeof(private),
+				      SOCKET_ID_ANY, 0);
+	if (mp == NULL) {
+		*error = rte_errno;
+		return NULL;
+	}
+	rc = rte_mempool_set_ops_byname(mp, "linecard", layout);
+	if (rc == 0) {
+		private.mbuf_data_room_size = (uint16_t)room;
+		rte_pktmbuf_pool_init(mp, &private);
+		rc = rte_mempool_populate_iova(mp, (char *)layout->base, rte_mem_virt2iova(layout->base),
+					       (size_t)layout->frames * layout->frame_size, NULL, NULL);
+		rc = rc == (int)layout->frames ? 0 : rc < 0 ? rc : -EINVAL;
+	}
+	if (rc != 0) {
+		rte_mempool_free(mp);
+		*error = -rc;
+		return NULL;
+	}
+	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	return mp;
+}
+
+void lc_dpdk_free_mbuf(struct rte_mbuf *mbuf) { rte_pktmbuf_free(mbuf); }

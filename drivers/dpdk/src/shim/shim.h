@@ -1,0 +1,65 @@
+/* What the driver asks of DPDK, in structures of its own: DPDK's change from release to release,
+ * these do not. src/ffi.rs says the same in Rust, and each side asserts the sizes. */
+#ifndef LINECARD_DPDK_SHIM_H
+#define LINECARD_DPDK_SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_ring;
+
+/* How the frames of a pool lie, and where their mbufs. */
+struct lc_dpdk_layout {
+	void *owner;         /* what the callbacks are given */
+	uint8_t *base;       /* of the first frame */
+	uint32_t frames;
+	uint32_t frame_size;
+	uint32_t reserved;   /* bytes of each frame that are the mbuf's */
+	uint32_t colours;    /* over how many lines the mbufs are spread */
+};
+_Static_assert(sizeof(struct lc_dpdk_layout) == 32, "src/ffi.rs: Layout");
+
+/* What a port can do. */
+struct lc_dpdk_info {
+	uint64_t rx_offloads;
+	uint64_t tx_offloads;
+	uint64_t rss;
+	uint32_t max_packet;
+	uint16_t max_mtu;
+	uint16_t min_mtu;
+	uint16_t max_rx_queues;
+	uint16_t max_tx_queues;
+	uint16_t max_rx_ring;
+	uint16_t max_tx_ring;
+	char driver[32];
+	uint32_t vdev;       /* whether it is made of software, and removed with its port */
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct lc_dpdk_info) == 80, "src/ffi.rs: Info");
+
+/* How a port is set up; what was taken is written back. */
+struct lc_dpdk_setup {
+	uint64_t rx_offloads;
+	uint64_t tx_offloads;
+	uint64_t rss;
+	uint16_t queues;
+	uint16_t rx_ring;
+	uint16_t tx_ring;
+	uint16_t mtu;
+	uint32_t promiscuous;
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct lc_dpdk_setup) == 40, "src/ffi.rs: Setup");
+
+struct lc_dpdk_stats {
+	uint64_t missed, rx_errors, tx_errors, no_mbuf;
+};
+
+/* Implemented in Rust (src/memory.rs). */
+int lc_dpdk_take(void *owner, void **objects, unsigned count);
+int lc_dpdk_give(void *owner, void *const *objects, unsigned count);
+unsigned lc_dpdk_free(void *owner);
+
+#endif

@@ -1,0 +1,403 @@
+//! The sending half of a queue.
+
+use core::marker::PhantomData;
+use core::ptr;
+use std::sync::Arc;
+
+use linecard::device::{Features, TxQueue, TxStats};
+use linecard::mempool::{Cache, FrameIndex, SharedAccount};
+use linecard::packet::{BurstView, Packet};
+
+use crate::eal;
+use crate::ffi::{self, Mbuf};
+use crate::mbuf::{self, Meta};
+use crate::memory::Shared;
+use crate::port::{Half, PortState};
+use crate::scope::Scope;
+
+/// Sends packets through one queue.
+///
+/// A packet's window is written into the mbuf of its frame, and the frame is the driver's until
+/// that frees it.
+///
+/// ```no_run
+/// use linecard::device::{Device, TxQueue};
+/// use linecard::mempool::Cache;
+/// use linecard::packet::Burst;
+///
+/// # fn example(mut port: linecard_dpdk::Port<'static>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut cache = Cache::new(port.memory().pool(), "core 0", 256)?;
+/// let (_rx, mut tx) = port.open(0, &mut cache)?;
+/// let mut burst = Burst::<'_, 32>::new();
+/// burst.alloc(&mut cache, 1);
+/// for packet in &mut burst {
+///     packet.append(60)?.fill(0xff);
+/// }
+/// assert_eq!(tx.tx_burst(&mut cache, &mut burst), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Tx<'p> {
+    state: Arc<PortState>,
+    shared: &'static Shared,
+    account: &'static SharedAccount<'static>,
+    queue: u16,
+    features: Features,
+    max_frame: usize,
+    stats: TxStats,
+    before: ffi::Stats,
+    _pool: PhantomData<&'p ()>,
+}
+
+/// What is to be done with a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Copy,
+    Oversize,
+    Undersize,
+    Unsupported,
+}
+
+impl<'p> Tx<'p> {
+    pub(crate) fn new(
+        state: Arc<PortState>,
+        account: &'static SharedAccount<'static>,
+        queue: u16,
+    ) -> Self {
+        Self {
+            shared: state.memory.shared(),
+            before: state.counters(),
+            features: state.features,
+            max_frame: state.max_frame,
+            state,
+            account,
+            queue,
+            stats: TxStats::default(),
+            _pool: PhantomData,
+        }
+    }
+
+    /// Writes the mbufs of a packet's frames; gives the first and the packet's length.
+    #[inline]
+    fn prepare(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, u32), Fate> {
+        let frame = packet.frame();
+        if !ptr::eq(frame.pool(), self.shared.pool()) {
+            return Err(self.fate_of_foreign(packet));
+        }
+        if packet.is_chained() {
+            return self.prepare_chain(packet);
+        }
+        let len = packet.len();
+        if len < ETHERNET_HEADER {
+            return Err(Fate::Undersize);
+        }
+        if len > self.max_frame && !self.is_tagged(packet, len) {
+            return Err(Fate::Oversize);
+        }
+        let index = frame.index();
+        let mbuf = self.shared.mbuf(index);
+        // A window begins behind the private area, and so behind the mbuf.
+        let offset = frame.offset() - self.shared.buffer_offset(index);
+        let mut meta = Meta::segment(offset as u16, len as u16);
+        let lengths = meta.ask(packet, self.features).ok_or(Fate::Unsupported)?;
+        // SAFETY: the frame is the program's: the packet is borrowed.
+        unsafe { meta.write(mbuf) };
+        if lengths != 0 {
+            // SAFETY: as above.
+            unsafe { mbuf::write_lengths(mbuf, lengths) };
+        }
+        Ok((mbuf, len as u32))
+    }
+
+    /// Whether a packet is too long by no more than its VLAN tag, which an MTU does not count.
+    #[cold]
+    fn is_tagged(&self, packet: &Packet<'p>, len: usize) -> bool {
+        packet.data().get(12..14) == Some(&[0x81, 0x00]) && len <= self.max_frame + VLAN_TAG
+    }
+
+    /// A packet of another pool is copied if that can help.
+    #[cold]
+    fn fate_of_foreign(&self, packet: &Packet<'p>) -> Fate {
+        let room = self.shared.pool().frame_size() - self.shared.pool().data_offset();
+        match packet.len() {
+            _ if packet.is_chained() => Fate::Unsupported,
+            len if len < ETHERNET_HEADER => Fate::Undersize,
+            len if len > self.max_frame.min(room) => Fate::Oversize,
+            _ => Fate::Copy,
+        }
+    }
+
+    /// Links the mbufs of a chain.
+    #[cold]
+    fn prepare_chain(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, u32), Fate> {
+        let total = packet.total_len();
+        if !self.features.contains(Features::TX_CHAINED) || packet.len() < ETHERNET_HEADER {
+            return Err(Fate::Unsupported);
+        }
+        if total > self.max_frame && !self.is_tagged(packet, total) {
+            return Err(Fate::Oversize);
+        }
+        let parts = packet.frame().segments().count();
+        let count = u16::try_from(parts).ok().filter(|&count| count <= SEGMENTS);
+        let count = count.ok_or(Fate::Unsupported)?;
+        let mut head: *mut Mbuf = ptr::null_mut();
+        let mut last: *mut Mbuf = ptr::null_mut();
+        for (index, offset, len) in self.segments(packet) {
+            let mbuf = self.shared.mbuf(index);
+            let mut meta = Meta::segment((offset - self.shared.buffer_offset(index)) as u16, len);
+            if head.is_null() {
+                head = mbuf;
+                meta.nb_segs = count;
+                meta.pkt_len = total as u32;
+                let lengths = meta.ask(packet, self.features).ok_or(Fate::Unsupported)?;
+                // SAFETY: the frames of the chain are the packet's, which is borrowed.
+                unsafe { mbuf::write_lengths(mbuf, lengths) };
+            } else {
+                // SAFETY: as above.
+                unsafe { mbuf::set_next(last, mbuf) };
+            }
+            // SAFETY: as above.
+            unsafe { meta.write(mbuf) };
+            last = mbuf;
+        }
+        Ok((head, total as u32))
+    }
+
+    /// The frames of a packet, and where in each the data is.
+    #[inline]
+    fn segments<'a>(
+        &'a self,
+        packet: &'a Packet<'p>,
+    ) -> impl Iterator<Item = (FrameIndex, usize, u16)> + 'a {
+        let base = self.shared.pool().base().addr().get();
+        packet.frame().segments().filter_map(move |data| {
+            let at = data.as_ptr().addr().wrapping_sub(base) as u64;
+            let (index, offset) = self.shared.pool().locate(at)?;
+            Some((index, offset, data.len() as u16))
+        })
+    }
+
+    /// Writes down that a packet's frames are DPDK's.
+    ///
+    /// # Safety
+    ///
+    /// The packet is forgotten, or [`unlend`](Self::unlend)ed before anybody touches it.
+    #[inline]
+    unsafe fn lend(&self, scope: &mut Scope, packet: &Packet<'p>) {
+        if !packet.is_chained() {
+            // SAFETY: the frame is held by the packet; the rest is the caller's promise.
+            unsafe { scope.lend(packet.frame().index()) };
+            return;
+        }
+        for (index, ..) in self.segments(packet) {
+            // SAFETY: as above.
+            unsafe { scope.lend(index) };
+        }
+    }
+
+    /// Takes back a packet that the driver did not take.
+    ///
+    /// # Safety
+    ///
+    /// It was lent, and the driver does not have it.
+    #[cold]
+    unsafe fn unlend(&self, scope: &mut Scope, packet: &Packet<'p>) {
+        if !packet.is_chained() {
+            // SAFETY: the caller's promise.
+            unsafe { scope.unlend(packet.frame().index()) };
+            return;
+        }
+        for (index, offset, len) in self.segments(packet) {
+            // SAFETY: the caller's promise.
+            unsafe { scope.unlend(index) };
+            let mbuf = self.shared.mbuf(index);
+            let at = offset - self.shared.buffer_offset(index);
+            // As an mbuf must be when its frame is freed, by whichever way.
+            // SAFETY: the frame is the packet's again.
+            unsafe { Meta::segment(at as u16, len).write(mbuf) };
+            // SAFETY: as above.
+            unsafe { mbuf::set_next(mbuf, ptr::null_mut()) };
+        }
+    }
+
+    /// Hands the packets at the front to the driver, up to the first that cannot go; gives how
+    /// many it took, and what is to be done with the one behind them, if that is why it ended.
+    #[inline]
+    fn burst(
+        &mut self,
+        cache: &mut Cache<'p>,
+        packets: &mut BurstView<'p>,
+    ) -> (usize, Option<Fate>) {
+        let mut mbufs = [ptr::null_mut::<Mbuf>(); BURST];
+        let mut lens = [0u32; BURST];
+        let mut count = 0;
+        let mut fate = None;
+        for (packet, (mbuf, len)) in packets.iter().zip(mbufs.iter_mut().zip(&mut lens)) {
+            match self.prepare(packet) {
+                Ok(prepared) => (*mbuf, *len) = prepared,
+                Err(why) => {
+                    fate = Some(why);
+                    break;
+                }
+            }
+            count += 1;
+        }
+        if count == 0 {
+            return (0, fate);
+        }
+        let mut scope = Scope::new(self.shared, self.account, cache);
+        for packet in packets.iter().take(count) {
+            // SAFETY: it is forgotten, or unlended, below; nobody touches it before.
+            unsafe { self.lend(&mut scope, packet) };
+        }
+        let (port, queue) = (self.state.id, self.queue);
+        // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
+        // the only sending half of the queue (`Port::open`), and the mbufs were written above.
+        let sent = scope.enter(|| unsafe {
+            ffi::lc_dpdk_tx_burst(port, queue, mbufs.as_mut_ptr(), count as u16)
+        });
+        let sent = usize::from(sent).min(count);
+        for packet in packets.iter().take(count).skip(sent) {
+            // SAFETY: it was lent above, and is behind what the driver says that it took.
+            unsafe { self.unlend(&mut scope, packet) };
+        }
+        // The driver has them.
+        packets.drain_front(sent).for_each(core::mem::forget);
+        let bytes: u64 = lens.iter().take(sent).copied().map(u64::from).sum();
+        self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        (sent, fate.filter(|_| sent == count))
+    }
+
+    /// Deals with the first packet, which cannot be sent as it is; false if it has to wait.
+    #[cold]
+    fn deal_with(
+        &mut self,
+        fate: Fate,
+        cache: &mut Cache<'p>,
+        packets: &mut BurstView<'p>,
+    ) -> Dealt {
+        let count = match fate {
+            Fate::Copy => return self.copy(cache, packets),
+            Fate::Oversize => &mut self.stats.oversize,
+            Fate::Undersize => &mut self.stats.undersize,
+            Fate::Unsupported => &mut self.stats.unsupported,
+        };
+        *count = count.wrapping_add(1);
+        if let Some(packet) = packets.drain_front(1).next() {
+            cache.free(packet.into_frame());
+        }
+        Dealt::Freed
+    }
+
+    /// Puts a copy in a frame of this pool in the place of the first packet.
+    fn copy(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> Dealt {
+        let Some(first) = packets.as_mut_slice().first_mut() else {
+            return Dealt::Wait;
+        };
+        let pool = self.shared.pool();
+        let frame = match ptr::eq(cache.pool(), pool) {
+            true => cache.alloc(),
+            false => pool.alloc(),
+        };
+        let Some(mut frame) = frame else {
+            return Dealt::Wait;
+        };
+        match frame.append(first.len()) {
+            Ok(room) => room.copy_from_slice(first.data()),
+            // It was looked at before: there is room.
+            Err(_) => return Dealt::Wait,
+        }
+        let mut copy = Packet::new(frame);
+        copy.offloads = first.offloads;
+        copy.layers = first.layers;
+        copy.vlan_tci = first.vlan_tci;
+        let original = core::mem::replace(first, copy);
+        cache.free(original.into_frame());
+        self.stats.copied = self.stats.copied.wrapping_add(1);
+        Dealt::Replaced
+    }
+}
+
+/// What was done with a packet that could not be sent as it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dealt {
+    /// Taken, freed, counted.
+    Freed,
+    /// There is another in its place.
+    Replaced,
+    /// Nothing: there is no frame to copy it into.
+    Wait,
+}
+
+impl<'p> TxQueue<'p> for Tx<'p> {
+    #[inline]
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        eal::enlist();
+        let mut taken = 0;
+        while !packets.is_empty() {
+            let (sent, fate) = self.burst(cache, packets);
+            taken += sent;
+            match fate {
+                None if sent == BURST => {}
+                None => break,
+                Some(fate) => match self.deal_with(fate, cache, packets) {
+                    Dealt::Freed => taken += 1,
+                    Dealt::Replaced => {}
+                    Dealt::Wait => break,
+                },
+            }
+        }
+        if !packets.is_empty() {
+            self.stats.full = self.stats.full.wrapping_add(1);
+        }
+        taken
+    }
+
+    fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
+        eal::enlist();
+        let before = self.account.completing();
+        let mut scope = Scope::new(self.shared, self.account, cache);
+        let (port, queue) = (self.state.id, self.queue);
+        // SAFETY: as in `burst`. Drivers that cannot be asked answer so.
+        scope.enter(|| unsafe { ffi::lc_dpdk_tx_done(port, queue) });
+        drop(scope);
+        before.saturating_sub(self.account.completing())
+    }
+
+    /// The device's own counters are among these, under queue 0: what it took and did not send is
+    /// in `errors` and no longer in `packets`.
+    fn stats(&self) -> TxStats {
+        let mut stats = self.stats;
+        let done = stats
+            .packets
+            .saturating_sub(self.account.completing() as u64);
+        stats.completed = done;
+        if self.queue == 0 {
+            let now = self.state.counters();
+            let errors = now.tx_errors.saturating_sub(self.before.tx_errors);
+            stats.packets = stats.packets.saturating_sub(errors);
+            stats.errors = stats.errors.wrapping_add(errors);
+        }
+        stats
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        self.state.end(self.queue, Half::Tx);
+    }
+}
+
+/// Mbufs that are handed over at a time.
+const BURST: usize = 64;
+
+/// Mbufs of one packet at most: what every driver takes that takes several.
+const SEGMENTS: u16 = 8;
+
+/// Bytes of a VLAN tag (IEEE 802.1Q, 9.6).
+const VLAN_TAG: usize = 4;
+
+/// Bytes of an Ethernet header (IEEE 802.3, 3.2): nothing shorter is a frame.
+const ETHERNET_HEADER: usize = 14;
