@@ -1,6 +1,6 @@
 //! Which virtio network devices there are.
 //!
-//! In this order, by which `--port virtio:N` counts: functions on PCI by their place (x86-64), then
+//! In this order, by which `--port virtio:N` counts: functions on PCI by their place, then
 //! MMIO devices. Those are the ones of the command line (`virtio_mmio.device=`, which a `microvm`
 //! without ACPI adds); if it names none, those of which the machine itself says so when it starts,
 //! from the last to the first: QEMU fills them so.
@@ -10,9 +10,10 @@ use core::ptr::NonNull;
 
 use heapless::Vec;
 use linecard_virtio::Transport;
-use linecard_virtio::transport::{Mapped, Mmio};
+use linecard_virtio::transport::{Mapped, Mmio, Pci};
 
 use crate::config::Config;
+use crate::pci::{Function, Host};
 use crate::transport::AnyTransport;
 
 /// A network device, and where it was found.
@@ -33,8 +34,7 @@ pub struct Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// A function on PCI.
-    #[cfg(target_arch = "x86_64")]
-    Pci(crate::pci::Function),
+    Pci(Function),
     /// Registers at an address.
     Mmio(u64),
 }
@@ -42,32 +42,47 @@ pub enum Place {
 /// Where MMIO devices are, or may be: addresses and lengths, in the order in which they count.
 pub type Places = Vec<(u64, u64), 32>;
 
+/// What a machine says of its buses when it starts.
+///
+/// ```
+/// use linecard_unikernel::discover::Buses;
+/// assert!(Buses::default().places.is_empty(), "a machine without devices");
+/// ```
+#[derive(Debug, Default)]
+pub struct Buses {
+    /// The bridge to PCI, if there is one.
+    pub pci: Option<Host>,
+    /// Places of devices on MMIO.
+    pub places: Places,
+}
+
 /// The most devices.
 pub const MAX_DEVICES: usize = 16;
 
-/// Finds the network devices of the machine, on MMIO in these places unless the command line names
-/// others; `refused` hears of those that are not usable.
+/// Finds the network devices of the machine on these buses, unless the command line names other places
+/// for those on MMIO; `refused` hears of those that are not usable.
 ///
 /// To be called once: whoever has a device is the only one.
 pub fn network_devices(
     config: &Config<'_>,
-    places: &[(u64, u64)],
+    buses: Buses,
     mut refused: impl FnMut(Place, linecard_virtio::TransportError),
 ) -> Vec<Found, MAX_DEVICES> {
     let mut found = Vec::new();
-    #[cfg(target_arch = "x86_64")]
-    crate::pci::scan(|function, id| {
-        if id & 0xffff != VIRTIO_VENDOR {
-            return;
-        }
-        let place = Place::Pci(function);
-        match linecard_virtio::transport::Pci::new(function) {
-            Ok(pci) => keep(&mut found, AnyTransport::Pci(pci), place),
-            Err(error) => refused(place, error),
-        }
-    });
+    if let Some(mut host) = buses.pci {
+        host.scan(|function, id| {
+            if id & 0xffff != VIRTIO_VENDOR {
+                return;
+            }
+            let place = Place::Pci(function);
+            match Pci::new(function) {
+                Ok(pci) => keep(&mut found, AnyTransport::Pci(pci), place),
+                Err(error) => refused(place, error),
+            }
+        });
+    }
     let places = if config.mmio.is_empty() {
-        places
+        &buses.places[..]
     } else {
         &config.mmio
     };
@@ -113,14 +128,12 @@ fn map(address: u64, len: u64) -> Option<Mapped> {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            #[cfg(target_arch = "x86_64")]
             Self::Pci(function) => function.fmt(f),
             Self::Mmio(address) => write!(f, "mmio {address:#x}"),
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 const VIRTIO_VENDOR: u32 = 0x1af4;
 /// The device number of a network device.
 const NETWORK: u32 = 1;

@@ -30,7 +30,6 @@ pub mod discover;
 pub mod forwarder;
 #[allow(unsafe_code)]
 pub mod memory;
-#[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 pub mod pci;
 pub mod replay;
@@ -58,8 +57,8 @@ pub struct Boot {
     pub ram: memory::Ram,
     /// The measurement of the clock, under way since the entry.
     pub calibration: Calibration,
-    /// Where the machine has MMIO devices, or places for them.
-    pub places: discover::Places,
+    /// Where the machine has devices, or places for them.
+    pub buses: discover::Buses,
 }
 
 #[cfg(feature = "image")]

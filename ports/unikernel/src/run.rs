@@ -45,13 +45,13 @@ pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
     let Boot {
         mut ram,
         calibration,
-        places,
+        buses,
         ..
     } = boot;
     if config.ports.is_empty() {
         return Err(SetupError::NoPorts);
     }
-    let mut devices: Vec<Option<Found>, 16> = network_devices(config, &places, |place, why| {
+    let mut devices: Vec<Option<Found>, 16> = network_devices(config, buses, |place, why| {
         say!("{place}: {why}");
     })
     .into_iter()

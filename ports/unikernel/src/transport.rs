@@ -1,11 +1,8 @@
 //! A device on either bus, as one type.
 
-use linecard_virtio::transport::{Mapped, Mmio, MmioDoorbell};
-#[cfg(target_arch = "x86_64")]
-use linecard_virtio::transport::{Pci, PciDoorbell};
+use linecard_virtio::transport::{Mapped, Mmio, MmioDoorbell, Pci, PciDoorbell};
 use linecard_virtio::{Doorbell, QueueMemory, Status, Transport, TransportError};
 
-#[cfg(target_arch = "x86_64")]
 use crate::pci::Function;
 
 /// A virtio device as it was found.
@@ -20,7 +17,6 @@ pub enum AnyTransport {
     /// By memory-mapped registers alone.
     Mmio(Mmio<Mapped>),
     /// On PCI.
-    #[cfg(target_arch = "x86_64")]
     Pci(Pci<Function>),
 }
 
@@ -36,7 +32,6 @@ pub enum AnyDoorbell {
     /// By memory-mapped registers alone.
     Mmio(MmioDoorbell<Mapped>),
     /// On PCI.
-    #[cfg(target_arch = "x86_64")]
     Pci(PciDoorbell<Mapped>),
 }
 
@@ -44,7 +39,6 @@ macro_rules! each {
     ($self:expr, $device:ident => $do:expr) => {
         match $self {
             Self::Mmio($device) => $do,
-            #[cfg(target_arch = "x86_64")]
             Self::Pci($device) => $do,
         }
     };
@@ -109,7 +103,6 @@ unsafe impl Transport for AnyTransport {
     ) -> Result<AnyDoorbell, TransportError> {
         match self {
             Self::Mmio(device) => device.enable_queue(queue, memory).map(AnyDoorbell::Mmio),
-            #[cfg(target_arch = "x86_64")]
             Self::Pci(device) => device.enable_queue(queue, memory).map(AnyDoorbell::Pci),
         }
     }

@@ -15,6 +15,8 @@ pub enum Machine {
     Microvm,
     /// An aarch64 machine with its devices on MMIO.
     Virt,
+    /// The same with its devices on PCI, to which no firmware has given places.
+    VirtPci,
 }
 
 /// What an image is built for.
@@ -33,32 +35,37 @@ pub enum Processor {
 
 impl Machine {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Q35, Self::Microvm, Self::Virt];
+    pub const ALL: [Self; 4] = [Self::Q35, Self::Microvm, Self::Virt, Self::VirtPci];
 
     /// What an image for it is built for.
     #[must_use]
     pub const fn processor(self) -> Processor {
         match self {
             Self::Q35 | Self::Microvm => Processor::X86_64,
-            Self::Virt => Processor::Aarch64,
+            Self::Virt | Self::VirtPci => Processor::Aarch64,
         }
     }
 
-    /// Its name, as QEMU has it.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Q35 => "q35",
             Self::Microvm => "microvm",
             Self::Virt => "virt",
+            Self::VirtPci => "virt-pci",
         }
     }
 
     /// The machine for QEMU's command line, with its processor where there is a choice.
     pub(crate) fn arguments(self, properties: &[&str]) -> Vec<String> {
-        let machine = [&[self.name()], properties].concat().join(",");
+        let name = match self {
+            Self::VirtPci => "virt",
+            other => other.name(),
+        };
+        let machine = [&[name], properties].concat().join(",");
         let mut arguments = vec!["-machine".into(), machine];
-        if self == Self::Virt {
+        if self.processor() == Processor::Aarch64 {
             // Of ARMv8.0, which is what the image asks for.
             arguments.extend(["-cpu".into(), "cortex-a72".into()]);
         }
@@ -70,6 +77,8 @@ impl Machine {
         match self {
             Self::Q35 => "virtio-net-pci,disable-legacy=on",
             Self::Microvm | Self::Virt => "virtio-net-device",
+            // Its boot code is for firmware, and in a package of its own.
+            Self::VirtPci => "virtio-net-pci,disable-legacy=on,romfile=",
         }
     }
 

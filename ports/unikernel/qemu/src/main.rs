@@ -1,9 +1,10 @@
-//! `cargo run -p linecard-qemu -- [--machine q35|microvm|virt] [--packed] [--stay]`
+//! `cargo run -p linecard-qemu -- [--machine q35|microvm|virt|virt-pci] [--packed] [--stay]`
 //!
 //! Builds the image, starts it in QEMU as a router between two network namespaces, and sends real
 //! traffic through it: ping, traceroute and, where there is an iperf3, TCP. `--stay` leaves it
-//! running until Enter is pressed. It needs root for the namespaces, and installs nothing; for `virt`,
-//! which is aarch64, it unpacks Debian's compiler under `target/` and builds `core` there, once.
+//! running until Enter is pressed. It needs root for the namespaces, and installs nothing; for aarch64
+//! (`virt`, with its devices on MMIO or on PCI) it unpacks Debian's compiler under `target/` and builds
+//! `core` there, once.
 
 use core::time::Duration;
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ fn run() -> Result<(), String> {
             "--machine" => {
                 let name = arguments
                     .next()
-                    .ok_or("--machine wants q35, microvm or virt")?;
+                    .ok_or("--machine wants q35, microvm, virt or virt-pci")?;
                 machine = name.parse()?;
             }
             "--packed" => packed = true,

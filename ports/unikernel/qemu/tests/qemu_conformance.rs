@@ -234,7 +234,7 @@ const Q35: usize = 0;
 const MICROVM: usize = 1;
 const VIRT: usize = 2;
 /// As if its devices did not see the processor's caches.
-const VIRT_UNTRUSTED: usize = 3;
+const VIRT_UNTRUSTED: usize = 100;
 
 const COMMAND_LINE: &str =
     "--forwarder cross-connect --malformed pass --port virtio,name=left --port virtio,name=right";

@@ -225,6 +225,11 @@ fn qemu_virt_packed() {
     carries(Machine::Virt, true);
 }
 
+#[test]
+fn qemu_virt_pci_packed() {
+    carries(Machine::VirtPci, true);
+}
+
 /// From the image's entry to the first packet that it forwards, with packets waiting all along: at
 /// most 100 ms, in the best of a few starts, since the machine that plays it may be busy.
 #[test]

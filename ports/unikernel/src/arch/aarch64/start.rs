@@ -7,7 +7,9 @@ use super::{exit, serial};
 use crate::arch::Calibration;
 use crate::console::say;
 use crate::device_tree::{Machine, Tree};
+use crate::discover::Buses;
 use crate::memory::{Ram, Span};
+use crate::pci::Host;
 use crate::{Boot, linecard_main};
 
 /// The first compiled code: on the boot stack, with memory mapped one to one.
@@ -58,7 +60,10 @@ extern "C" fn linecard_start(tree: u64, counter: u64) -> ! {
         module,
         ram,
         calibration: calibration.or(machine.timer),
-        places: machine.places,
+        buses: Buses {
+            pci: machine.ecam.as_ref().and_then(Host::of),
+            places: machine.places,
+        },
     })
 }
 

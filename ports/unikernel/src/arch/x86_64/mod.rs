@@ -23,20 +23,19 @@ pub(crate) fn is_device(start: u64, end: u64) -> bool {
     2 << 30 <= start && start <= end && end <= 4 << 30
 }
 
-/// MMIO devices whose places are fixed: those of QEMU's `microvm`, which says them on the command
-/// line only when it has no ACPI. A machine with PCI has other things there.
+/// PCI; or without it the MMIO devices whose places are fixed: those of QEMU's `microvm`, which says
+/// them on the command line only when it has no ACPI. A machine with PCI has other things there.
 #[cfg(feature = "image")]
-fn fixed_devices() -> crate::discover::Places {
-    let places = if crate::pci::is_there() {
-        0
-    } else {
-        MICROVM_PLACES
-    };
+fn buses() -> crate::discover::Buses {
+    let pci = crate::pci::Host::by_ports();
+    let places = if pci.is_some() { 0 } else { MICROVM_PLACES };
     // From the last to the first: QEMU fills them so.
-    (0..places)
-        .rev()
-        .map(|place| (MICROVM + MICROVM_LEN * place, MICROVM_LEN))
-        .collect()
+    let places = (0..places).rev();
+    let places = places.map(|place| (MICROVM + MICROVM_LEN * place, MICROVM_LEN));
+    crate::discover::Buses {
+        pci,
+        places: places.collect(),
+    }
 }
 
 // QEMU, include/hw/i386/microvm.h: VIRTIO_MMIO_BASE, and the transports of a machine whose second

@@ -104,7 +104,7 @@ extern "C" fn linecard_start(info: u32, counter: u64) -> ! {
         module,
         ram,
         calibration,
-        places: super::fixed_devices(),
+        buses: super::buses(),
     })
 }
 
