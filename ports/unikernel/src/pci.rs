@@ -239,7 +239,7 @@ impl Host {
     }
 
     /// The one of a device tree, if it is where devices are mapped.
-    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    #[cfg_attr(not(all(feature = "image", target_arch = "aarch64")), allow(dead_code))]
     pub(crate) fn of(ecam: &Ecam) -> Option<Self> {
         let (start, len) = ecam.config;
         let first = *ecam.buses.start();
