@@ -3,6 +3,7 @@
 use core::fmt;
 use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use linecard::device::{Capabilities, Device, DeviceError, Features as Can, Link};
 use linecard::mempool::{Cache, Pool};
@@ -104,6 +105,8 @@ pub struct ClientStatus {
     pub features: Features,
     /// Times that a back end broke the rules and was set up anew.
     pub faults: u64,
+    /// When the last of them gave its first answer; its queues run some milliseconds later.
+    pub answered: Option<Instant>,
     /// Why there is none now.
     pub error: Option<String>,
 }
@@ -167,6 +170,12 @@ impl<'d, 'p, D: Dma, const N: usize> Client<'d, 'p, D, N> {
         status.sessions = self
             .adapter
             .with_transport(|transport| transport.sessions());
+        if let Some(answered) = self
+            .adapter
+            .with_transport(|transport| transport.answered())
+        {
+            status.answered = Some(answered);
+        }
         status.running
     }
 

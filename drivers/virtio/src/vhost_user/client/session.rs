@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
+use std::time::Instant;
 use std::vec::Vec;
 
 use vhost::vhost_user::message::{VhostUserHeaderFlag, VhostUserProtocolFeatures};
@@ -23,6 +24,8 @@ pub(super) struct Session {
     stream: UnixStream,
     /// What the back end offers.
     features: Features,
+    /// When it gave its first answer.
+    answered: Instant,
     /// It was told of the memory.
     mapped: bool,
     /// It gave no answer in time: whatever it has it may use, until it closes the connection.
@@ -51,13 +54,16 @@ impl Session {
             frontend: Frontend::from_stream(ours, u64::from(QUEUES)),
             stream,
             features: Features::empty(),
+            answered: Instant::now(),
             mapped: false,
             stuck: false,
             queues: (0..QUEUES).map(|_| None).collect(),
         };
+        let mut answered = session.answered;
         let features = session.ask("say what it offers", |frontend| {
             frontend.set_owner()?;
             let features = frontend.get_features()?;
+            answered = Instant::now();
             if Features::from_bits_retain(features).contains(Features::VHOST_USER_PROTOCOL) {
                 let offered = frontend.get_protocol_features()?;
                 frontend.set_protocol_features(offered & PROTOCOL)?;
@@ -69,7 +75,14 @@ impl Session {
             Ok(features)
         })?;
         session.features = Features::from_bits_retain(features);
+        session.answered = answered;
         Ok(session)
+    }
+
+    /// When the back end gave its first answer: a connection may wait for that, as the kernel makes
+    /// it without asking.
+    pub(super) const fn answered(&self) -> Instant {
+        self.answered
     }
 
     /// What the back end offers.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::vec::Vec;
 
 use linecard::wire::MacAddr;
@@ -74,6 +75,12 @@ impl VhostUser {
     #[must_use]
     pub const fn sessions(&self) -> u64 {
         self.sessions
+    }
+
+    /// When the back end that is there gave its first answer.
+    #[must_use]
+    pub fn answered(&self) -> Option<Instant> {
+        self.session.as_ref().map(Session::answered)
     }
 
     fn session(&mut self) -> Result<&mut Session, TransportError> {
