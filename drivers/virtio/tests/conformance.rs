@@ -112,7 +112,7 @@ impl<const KIND: u32> Harness for Virtio<KIND> {
         let pool = pool(1024);
         let config = Config {
             accept: Features::all(),
-            require: offer & (Features::RING_PACKED | Features::VERSION_1),
+            require: offer & (Features::RING_PACKED | Features::VERSION_1 | Features::MRG_RXBUF),
             start: setup.start as u16,
             depth: if KIND & DOORBELLS == 0 { 256 } else { 128 },
             ..Config::default()

@@ -152,7 +152,20 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
         pool: &Pool<'_>,
     ) -> Result<Agreed, NetError> {
         let offered = Features::from_bits_retain(self.transport.device_features());
-        let features = negotiate(offered, config)?;
+        let mut features = negotiate(offered, config)?;
+        if !config.require.contains(Features::MRG_RXBUF) {
+            // Already allowed, though not yet binding (section 3.1.1).
+            let mtu = DeviceConfig::read(&mut self.transport, features)?.mtu;
+            let agreed = Agreed {
+                features,
+                mtu: mtu.unwrap_or(config.mtu),
+                ..Agreed::default()
+            };
+            // Every packet fits one buffer: nobody has to write, and read, in how many it is.
+            if agreed.longest() <= agreed.layout(pool).longest() {
+                features -= Features::MRG_RXBUF;
+            }
+        }
         self.transport.set_driver_features(features.bits())?;
         *status |= Status::FEATURES_OK;
         self.transport.set_status(*status)?;

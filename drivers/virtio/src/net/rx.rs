@@ -83,6 +83,10 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             let batch = batch.get_mut(..want).unwrap_or(&mut []);
             let count = queue.pop_burst(batch);
             let batch = batch.get(..count).unwrap_or(&[]);
+            // They are refilled next.
+            if count > 0 {
+                queue.prepare(BATCH);
+            }
             for &Used { token, .. } in batch {
                 self.frames
                     .prefetch(frame_of(token), self.layout.offset(token));
@@ -187,17 +191,18 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         let start = self.frames.pool().frame_start(index)?;
         // SAFETY: the callers have seen that the buffer, which is inside the frame (`Layout::new`), has
         // room for a header.
-        let at = unsafe { start.add(offset) };
-        // SAFETY: as above; frames, and offsets in them, are multiples of 64. The frame is posted
-        // through this account, so the program has no reference to it; should the device still write,
-        // what was read is as good as anything, and is looked at in the copy alone.
-        let first = unsafe { at.cast::<u64>().read_volatile() };
-        // SAFETY: as above.
-        let rest = unsafe { at.add(8) };
-        // SAFETY: as above.
-        let rest = unsafe { rest.cast::<u32>().read_volatile() };
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l]) = (first.to_ne_bytes(), rest.to_ne_bytes());
-        Some([a, b, c, d, e, f, g, h, i, j, k, l])
+        let at = unsafe { start.add(offset) }.cast::<u32>();
+        let mut header = [0; Header::LEN];
+        for (index, part) in header.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            // SAFETY: one of the header's three words, as above.
+            let word = unsafe { at.add(index) };
+            // SAFETY: as above; frames, offsets in them, and lengths of headers are multiples of 4. The
+            // frame is posted through this account, so the program has no reference to it; should
+            // the device still write, what was read is as good as anything, and is looked at in the
+            // copy alone.
+            *part = unsafe { word.read_volatile() }.to_ne_bytes();
+        }
+        Some(header)
     }
 
     /// Takes a frame from the device, with its data from `offset`.

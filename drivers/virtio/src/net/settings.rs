@@ -22,7 +22,8 @@ pub struct Config {
     /// other bounds. Split rings get the next smaller power of two.
     pub depth: u16,
     /// Features to accept if they are offered; of those that this driver understands. `VERSION_1`,
-    /// `ACCESS_PLATFORM` and `ORDER_PLATFORM` are accepted at any rate.
+    /// `ACCESS_PLATFORM` and `ORDER_PLATFORM` are accepted at any rate; `MRG_RXBUF` only where a
+    /// packet of the MTU does not fit one frame, or where it is required.
     pub accept: Features,
     /// Features without which there is to be no port.
     pub require: Features,

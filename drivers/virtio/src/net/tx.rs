@@ -14,7 +14,7 @@ use super::frames::Frames;
 use super::header::Header;
 use super::ring::{Bell, Ring, for_each_kind};
 use super::special;
-use crate::queue::{Buffer, Fault, Used, Virtqueue};
+use crate::queue::{Buffer, Fault, Virtqueue};
 use crate::{Doorbell, Transport};
 
 /// Sends packets through one queue.
@@ -114,18 +114,15 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         }
         let (mut packets, mut freed) = (0, 0);
         loop {
-            let mut used = [Used {
-                token: 0,
-                written: 0,
-            }; BATCH];
-            let count = queue.pop_burst(&mut used);
+            let mut tokens = [0; BATCH];
+            let count = queue.pop_tokens(&mut tokens);
             let mut done = [FrameIndex::default(); BATCH];
             let mut frames = 0;
-            for used in used.get(..count).unwrap_or(&[]) {
-                match place_of(used.token) {
+            for &token in tokens.get(..count).unwrap_or(&[]) {
+                match place_of(token) {
                     None => {
                         if let Some(slot) = done.get_mut(frames) {
-                            *slot = FrameIndex(used.token);
+                            *slot = FrameIndex(token);
                             frames += 1;
                         }
                     }
@@ -166,9 +163,9 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         cache: &mut Cache<'p>,
         packets: impl Iterator<Item = Packet<'p>>,
     ) {
-        let header = self.limits.header;
-        let (mut sent, mut bytes) = (0, 0);
-        for packet in packets {
+        let (header, account, frames) = (self.limits.header, self.account, self.frames);
+        let (mut bytes, mut failed) = (0, 0);
+        let buffers = packets.filter_map(|packet| {
             let len = packet.len();
             let mut frame = packet.into_frame();
             // There is headroom: `is_plain`.
@@ -176,39 +173,34 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
                 Header::LEN => frame.prepend(Header::LEN).map(clear).is_ok(),
                 longer => frame.prepend(longer).map(clear).is_ok(),
             };
-            let offset = frame.offset();
-            let pushed = match self.account.send(frame) {
-                Ok(index) => {
-                    let whole = len.wrapping_add(header);
-                    self.frames.hand_over(index, offset, whole);
-                    let address = self.frames.address(index, offset, whole);
-                    let buffer = Buffer {
-                        addr: DeviceAddress(address.unwrap_or(0)),
-                        len: whole as u32,
-                        writable: false,
-                    };
-                    let ready = ready && address.is_some();
-                    // SAFETY: the frame was just sent, so it is nobody's but the device's until its
-                    // token comes back, or the queue is released after a reset; the buffer is its
-                    // window.
-                    let pushed = ready && unsafe { queue.push(buffer, index.0) };
-                    if !pushed {
-                        // SAFETY: sent above, and the device was not told of it.
-                        unsafe { self.account.complete(cache, &[index]) };
-                    }
-                    pushed
-                }
+            let (offset, whole) = (frame.offset(), len.wrapping_add(header));
+            let address = frames.address(frame.index(), offset, whole);
+            let (Some(address), true) = (address, ready) else {
+                failed += 1;
+                cache.free(frame);
+                return None;
+            };
+            let index = match account.send(frame) {
+                Ok(index) => index,
                 Err(frame) => {
+                    failed += 1;
                     cache.free(frame);
-                    false
+                    return None;
                 }
             };
-            sent += u64::from(pushed);
-            bytes += if pushed { len as u64 } else { 0 };
-            if !pushed {
-                self.stats.errors = self.stats.errors.wrapping_add(1);
-            }
-        }
+            frames.hand_over(index, offset, whole);
+            bytes += len as u64;
+            let buffer = Buffer {
+                addr: DeviceAddress(address),
+                len: whole as u32,
+                writable: false,
+            };
+            Some((buffer, index.0))
+        });
+        // SAFETY: the frames were just sent, so they are nobody's but the device's until their tokens
+        // come back, or the queue is released after a reset; the buffers are their windows.
+        let sent = unsafe { queue.push_burst(buffers) } as u64;
+        self.stats.errors = self.stats.errors.wrapping_add(failed);
         self.stats.packets = self.stats.packets.wrapping_add(sent);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
     }
@@ -259,6 +251,8 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             self.stats.kicks = self.stats.kicks.wrapping_add(1);
             self.bell.ring(queue);
         }
+        // For the next burst.
+        queue.prepare(PREPARED);
         if !packets.is_empty() {
             self.stats.full = self.stats.full.wrapping_add(1);
         }
@@ -266,10 +260,13 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     }
 }
 
-/// Writes the header of a packet of which there is nothing to say.
+/// Writes the header of a packet of which there is nothing to say. Where that is there, as it is in
+/// most frames that were received, nothing is written: the device's processor keeps the line.
 #[inline(always)]
 fn clear(header: &mut [u8]) {
-    if let Some(plain) = header.first_chunk_mut() {
+    if let Some(plain) = header.first_chunk_mut()
+        && *plain != [0; Header::LEN]
+    {
         *plain = [0; Header::LEN];
     }
     for byte in header.iter_mut().skip(Header::LEN) {
@@ -411,6 +408,9 @@ const ASKS: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
 
 /// The shortest frame in bytes: an Ethernet header.
 pub(super) const ETHERNET_HEADER: usize = 14;
+
+/// Descriptors whose cache lines are asked for ahead: a burst.
+const PREPARED: usize = 32;
 
 /// Frames freed at a time.
 const BATCH: usize = 64;

@@ -54,6 +54,15 @@ impl RingMemory {
         (self.u64(at), self.u64(at + 8))
     }
 
+    /// Asks for the cache line of a descriptor, to be written. Any index will do: it is a hint.
+    #[inline(always)]
+    pub(super) fn prepare(&self, index: u16) {
+        let at = self
+            .at
+            .map_addr(|at| at.saturating_add(usize::from(index) * 16));
+        linecard::platform::prefetch_write(at);
+    }
+
     /// A used entry of a split ring: id and length.
     ///
     /// # Safety

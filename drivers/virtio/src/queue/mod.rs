@@ -126,6 +126,18 @@ pub trait Virtqueue {
     /// or the queue was reset; until then nobody else uses it.
     unsafe fn push(&mut self, buffer: Buffer, token: u32) -> bool;
 
+    /// Adds buffers in one descriptor each, with their tokens, as many as there is room for; gives how
+    /// many. What there is no room for is left in the iterator.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push), of every buffer.
+    unsafe fn push_burst(&mut self, buffers: impl Iterator<Item = (Buffer, u32)>) -> usize;
+
+    /// Asks for the cache lines of the next descriptors that are pushed, as many as there are free up
+    /// to `count`: some time before, so that pushing does not wait for the device's processor.
+    fn prepare(&self, count: usize);
+
     /// Adds a buffer of several parts, a descriptor each, those that the device reads before those
     /// that it writes; gives whether there was room.
     ///
@@ -166,6 +178,11 @@ pub trait Virtqueue {
     /// Takes as many as there are and as fit; gives how many. A fault ends it, and is found in
     /// [`fault`](Self::fault).
     fn pop_burst(&mut self, out: &mut [Used]) -> usize;
+
+    /// As [`pop_burst`](Self::pop_burst), for who does not ask how much was written: with
+    /// `VIRTIO_F_IN_ORDER` a split ring's index says it all, and its entries are not looked at
+    /// (section 2.7.9). Who begins with it stays with it: it may end inside of a batch.
+    fn pop_tokens(&mut self, out: &mut [u32]) -> usize;
 
     /// Puts the queue out of service, for what the caller found out.
     fn fail(&mut self, fault: Fault);

@@ -213,14 +213,59 @@ impl<const N: usize> PackedQueue<N> {
         (self.used, self.used_turn) = (place, turn);
     }
 
-    /// Takes one by one.
-    #[inline(never)]
-    fn pop_each(&mut self, out: &mut [Used]) -> usize {
+    /// Takes with `VIRTIO_F_IN_ORDER`: a descriptor may stand for a batch, of which it has the last id;
+    /// the next is behind as many as the batch has (section 2.8.7). Of those between no line
+    /// is looked at.
+    #[inline(always)]
+    fn pop_in_order(&mut self, out: &mut [Used]) -> usize {
+        let (mut place, mut turn) = (self.used, self.used_turn);
         let mut count = 0;
+        // Taken and not counted yet, as in `pop_burst`.
+        let mut ahead = 0;
+        let mut fault = None;
         for slot in out {
-            let Ok(Some(used)) = self.pop() else { break };
-            *slot = used;
+            let (last, written) = match self.batch {
+                Some(batch) => batch,
+                None => match self.entry_at(place, turn) {
+                    Some(entry) => entry,
+                    None => break,
+                },
+            };
+            let id = self.ids.taken(self.in_flight.wrapping_sub(ahead));
+            let token = match self.check(last).and_then(|_| self.check(id)) {
+                Ok(token) => token,
+                Err(named) => {
+                    fault = Some(named);
+                    break;
+                }
+            };
+            let whole = id == last;
+            if !whole && self.published == ahead.wrapping_add(1) {
+                fault = Some(Fault::Order(last));
+                break;
+            }
+            self.batch = (!whole).then_some((last, written));
+            if token & CHAINED == 0 {
+                self.tokens.write(id, NONE);
+                self.ids.give_ahead(ahead, id);
+                ahead = ahead.wrapping_add(1);
+                place = place.wrapping_add(1);
+                if place >= self.memory.size() {
+                    place = 0;
+                    turn ^= AVAIL | USED;
+                }
+            } else {
+                self.count(ahead, place, turn);
+                ahead = 0;
+                self.finish(id, token);
+                (place, turn) = (self.used, self.used_turn);
+            }
+            *slot = used(token, if whole { written } else { Used::ALL });
             count += 1;
+        }
+        self.count(ahead, place, turn);
+        if let Some(fault) = fault {
+            self.fail(fault);
         }
         count
     }
@@ -231,34 +276,6 @@ impl<const N: usize> PackedQueue<N> {
             return Ok(None);
         };
         let token = self.check(id)?;
-        self.finish(id, token);
-        Ok(Some(used(token, written)))
-    }
-
-    /// With `VIRTIO_F_IN_ORDER` a descriptor may stand for a batch, of which it has the last id; the
-    /// next is behind as many as the batch has (section 2.8.7).
-    fn take_in_order(&mut self) -> Result<Option<Used>, Fault> {
-        let (last, written) = match self.batch {
-            Some(batch) => batch,
-            None => {
-                let Some((id, written)) = self.entry() else {
-                    return Ok(None);
-                };
-                self.check(id)?;
-                (id, written)
-            }
-        };
-        let id = self.ids.taken(self.in_flight);
-        let token = self.check(id)?;
-        let written = if id == last {
-            self.batch = None;
-            written
-        } else if self.published == 1 {
-            return Err(Fault::Order(last));
-        } else {
-            self.batch = Some((last, written));
-            Used::ALL
-        };
         self.finish(id, token);
         Ok(Some(used(token, written)))
     }
@@ -295,6 +312,52 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
         self.write(buffer.addr.0, buffer.len, id, direction(buffer));
         self.in_flight = self.in_flight.wrapping_add(1);
         true
+    }
+
+    #[inline(always)]
+    unsafe fn push_burst(&mut self, buffers: impl Iterator<Item = (Buffer, u32)>) -> usize {
+        // The counters are written once.
+        let (mut next, mut turn, mut first) = (self.next, self.turn, self.first);
+        let mut ahead: u16 = 0;
+        for (buffer, token) in buffers.take(usize::from(self.free)) {
+            let id = self.ids.next(ahead);
+            self.tokens.write(id, token & MAX_TOKEN);
+            let half = half(buffer.len, id, direction(buffer) | turn);
+            // SAFETY: `next` is below the size, as in `write`.
+            let (address, second) = unsafe { self.memory.desc(next) };
+            address.store(buffer.addr.0.to_le(), Ordering::Relaxed);
+            match first {
+                None => first = Some((next, half)),
+                Some(_) => second.store(half.to_le(), Ordering::Relaxed),
+            }
+            next = next.wrapping_add(1);
+            if next >= self.memory.size() {
+                next = 0;
+                turn ^= AVAIL | USED;
+            }
+            ahead = ahead.wrapping_add(1);
+        }
+        (self.next, self.turn, self.first) = (next, turn, first);
+        self.ids.skip(ahead);
+        self.added = self.added.wrapping_add(ahead);
+        self.free = self.free.wrapping_sub(ahead);
+        self.in_flight = self.in_flight.wrapping_add(ahead);
+        usize::from(ahead)
+    }
+
+    #[inline(always)]
+    fn prepare(&self, count: usize) {
+        let count = self.free.min(count as u16);
+        let size = self.memory.size();
+        let mut place = self.next;
+        // One of each line, and the last.
+        for _ in 0..count.div_ceil(LINE) {
+            self.memory.prepare(place);
+            place = place.wrapping_add(LINE);
+            if place >= size {
+                place = place.wrapping_sub(size);
+            }
+        }
     }
 
     unsafe fn push_chain(&mut self, parts: &[Buffer], token: u32) -> bool {
@@ -375,10 +438,19 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
         if self.published == 0 {
             return Ok(None);
         }
-        let taken = match self.in_order {
-            false => self.take(),
-            true => self.take_in_order(),
-        };
+        if self.in_order {
+            let mut first = [Used {
+                token: 0,
+                written: 0,
+            }];
+            let count = self.pop_in_order(&mut first);
+            return match (count, self.fault) {
+                (0, Some(fault)) => Err(fault),
+                (0, None) => Ok(None),
+                _ => Ok(first.first().copied()),
+            };
+        }
+        let taken = self.take();
         if let Err(fault) = taken {
             self.fail(fault);
         }
@@ -387,13 +459,13 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
 
     #[inline(always)]
     fn pop_burst(&mut self, out: &mut [Used]) -> usize {
-        if self.in_order {
-            return self.pop_each(out);
-        }
         let out = match out.get_mut(..usize::from(self.published)) {
             Some(first) => first,
             None => out,
         };
+        if self.in_order {
+            return self.pop_in_order(out);
+        }
         let (mut place, mut turn) = (self.used, self.used_turn);
         let mut count = 0;
         // Taken and not counted yet: the counters are written once.
@@ -430,6 +502,27 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
         }
         self.count(ahead, place, turn);
         count
+    }
+
+    #[inline(always)]
+    fn pop_tokens(&mut self, out: &mut [u32]) -> usize {
+        let mut taken = 0;
+        for out in out.chunks_mut(PORTION) {
+            let mut used = [Used {
+                token: 0,
+                written: 0,
+            }; PORTION];
+            let want = out.len();
+            let count = self.pop_burst(used.get_mut(..want).unwrap_or(&mut []));
+            for (slot, used) in out.iter_mut().zip(used.iter().take(count)) {
+                *slot = used.token;
+            }
+            taken += count;
+            if count < want {
+                break;
+            }
+        }
+        taken
     }
 
     #[cold]
@@ -486,6 +579,12 @@ const USED: u16 = DescFlags::USED.bits();
 
 /// The wrap counter in a place of the ring, as event suppression and vhost have it.
 const WRAP: u16 = 1 << 15;
+
+/// Descriptors of a cache line.
+const LINE: u16 = 4;
+
+/// Buffers taken at a time whose tokens alone are asked for.
+const PORTION: usize = 32;
 
 /// Where in a descriptor's second half its flags begin.
 const FLAGS: u32 = 48;

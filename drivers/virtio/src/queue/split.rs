@@ -132,15 +132,21 @@ impl<const N: usize> SplitQueue<N> {
     /// Puts the chain that begins with `id` into the available ring.
     #[inline(always)]
     fn offer(&mut self, id: u16, token: u32) {
+        self.offer_ahead(0, id, token);
+        self.avail = self.avail.wrapping_add(1);
+    }
+
+    /// As [`offer`](Self::offer), behind `ahead` others that are not counted yet.
+    #[inline(always)]
+    fn offer_ahead(&mut self, ahead: u16, id: u16, token: u32) {
         self.tokens.write(id, token);
-        let place = self.avail & self.mask;
+        let place = self.avail.wrapping_add(ahead) & self.mask;
         if self.avail_ids.read(place) != id {
             self.avail_ids.write(place, id);
             self.memory
                 .driver_u16(entry(place))
                 .store(id.to_le(), Ordering::Relaxed);
         }
-        self.avail = self.avail.wrapping_add(1);
     }
 
     /// Takes back the buffer that begins with `id`, whose token this is.
@@ -163,16 +169,11 @@ impl<const N: usize> SplitQueue<N> {
         self.used = self.used.wrapping_add(taken);
     }
 
-    /// Takes one by one.
-    #[inline(never)]
-    fn pop_each(&mut self, out: &mut [Used]) -> usize {
-        let mut count = 0;
-        for slot in out {
-            let Ok(Some(used)) = self.pop() else { break };
-            *slot = used;
-            count += 1;
-        }
-        count
+    /// The id of the buffer that the device has for longest, `ahead` passed over.
+    #[inline(always)]
+    fn oldest(&self, ahead: u16) -> u32 {
+        let place = self.used.wrapping_add(ahead) & self.mask;
+        u32::from(self.avail_ids.read(place))
     }
 
     #[cold]
@@ -229,8 +230,7 @@ impl<const N: usize> SplitQueue<N> {
             }
         };
         // In order, the oldest is the one that stands where the device read it.
-        let id = self.avail_ids.read(self.used & self.mask);
-        let (id, token) = self.check(u32::from(id))?;
+        let (id, token) = self.check(self.oldest(0))?;
         let written = if id == last {
             self.batch = None;
             written
@@ -276,6 +276,34 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         self.write(id, buffer.addr.0, buffer.len, direction(buffer), 0);
         self.offer(id, token & MAX_TOKEN);
         true
+    }
+
+    #[inline(always)]
+    unsafe fn push_burst(&mut self, buffers: impl Iterator<Item = (Buffer, u32)>) -> usize {
+        // The counters are written once.
+        let mut ahead: u16 = 0;
+        for (buffer, token) in buffers.take(usize::from(self.free)) {
+            let id = self.ids.next(ahead);
+            self.write(id, buffer.addr.0, buffer.len, direction(buffer), 0);
+            self.offer_ahead(ahead, id, token & MAX_TOKEN);
+            ahead = ahead.wrapping_add(1);
+        }
+        self.ids.skip(ahead);
+        self.free = self.free.wrapping_sub(ahead);
+        self.avail = self.avail.wrapping_add(ahead);
+        usize::from(ahead)
+    }
+
+    #[inline(always)]
+    fn prepare(&self, count: usize) {
+        let mut line = None;
+        for ahead in 0..self.free.min(count as u16) {
+            let id = self.ids.next(ahead);
+            if line != Some(id / LINE) {
+                line = Some(id / LINE);
+                self.memory.prepare(id);
+            }
+        }
     }
 
     unsafe fn push_chain(&mut self, parts: &[Buffer], token: u32) -> bool {
@@ -383,9 +411,6 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
 
     #[inline(always)]
     fn pop_burst(&mut self, out: &mut [Used]) -> usize {
-        if self.in_order {
-            return self.pop_each(out);
-        }
         let ready = usize::from(self.seen.wrapping_sub(self.used));
         let mut count = 0;
         // Taken and not counted yet: the counters are written once.
@@ -396,6 +421,17 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         };
         for slot in out {
             let (id, written) = self.entry(ahead);
+            // In order, devices mostly name each: only a batch is taken by other means.
+            if self.in_order && (self.batch.is_some() || id != self.oldest(ahead)) {
+                self.count(ahead);
+                ahead = 0;
+                let Ok(Some(used)) = self.pop() else {
+                    return count;
+                };
+                *slot = used;
+                count += 1;
+                continue;
+            }
             let (id, token) = match self.check(id) {
                 Ok(found) => found,
                 Err(fault) => {
@@ -418,6 +454,58 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         }
         self.count(ahead);
         count
+    }
+
+    #[inline(always)]
+    fn pop_tokens(&mut self, out: &mut [u32]) -> usize {
+        let mut taken = 0;
+        if !self.in_order || self.batch.is_some() {
+            for out in out.chunks_mut(PORTION) {
+                let mut used = [Used {
+                    token: 0,
+                    written: 0,
+                }; PORTION];
+                let want = out.len();
+                let count = self.pop_burst(used.get_mut(..want).unwrap_or(&mut []));
+                for (slot, used) in out.iter_mut().zip(used.iter().take(count)) {
+                    *slot = used.token;
+                }
+                taken += count;
+                if count < want {
+                    break;
+                }
+            }
+            return taken;
+        }
+        let ready = usize::from(self.seen.wrapping_sub(self.used));
+        let out = match out.get_mut(..ready) {
+            Some(first) => first,
+            None => out,
+        };
+        let mut ahead = 0;
+        for slot in out {
+            let (id, token) = match self.check(self.oldest(ahead)) {
+                Ok(found) => found,
+                Err(fault) => {
+                    self.count(ahead);
+                    self.fail(fault);
+                    return taken;
+                }
+            };
+            if token & CHAINED == 0 {
+                self.tokens.write(id, NONE);
+                self.ids.give_ahead(ahead, id);
+                ahead = ahead.wrapping_add(1);
+            } else {
+                self.count(ahead);
+                ahead = 0;
+                self.finish(id, token);
+            }
+            *slot = token & MAX_TOKEN;
+            taken += 1;
+        }
+        self.count(ahead);
+        taken
     }
 
     #[cold]
@@ -477,6 +565,12 @@ const fn entry(place: u16) -> usize {
 /// From the start of either ring to its flags and its index, in bytes.
 const FLAGS: usize = 0;
 const IDX: usize = 2;
+
+/// Descriptors of a cache line.
+const LINE: u16 = 4;
+
+/// Buffers taken at a time whose tokens alone are asked for.
+const PORTION: usize = 32;
 
 /// Behind the last link of a chain.
 const END: u16 = u16::MAX;

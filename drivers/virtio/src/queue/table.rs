@@ -58,6 +58,18 @@ impl<const N: usize> Ids<N> {
         id
     }
 
+    /// The one that [`take`](Self::take) gives after `ahead` others.
+    #[inline(always)]
+    pub(super) const fn next(&self, ahead: u16) -> u16 {
+        self.order.read(self.head.wrapping_add(ahead))
+    }
+
+    /// Takes as many, which [`next`](Self::next) gave.
+    #[inline(always)]
+    pub(super) const fn skip(&mut self, count: u16) {
+        self.head = self.head.wrapping_add(count);
+    }
+
     /// Gives one back.
     #[inline(always)]
     pub(super) const fn give(&mut self, id: u16) {
@@ -96,7 +108,9 @@ mod tests {
         assert_eq!((ids.taken(8), ids.taken(1)), (0, 7));
         ids.give(3);
         ids.give(0);
-        assert_eq!([ids.take(), ids.take()], [3, 0]);
+        assert_eq!([ids.next(0), ids.next(1)], [3, 0]);
+        ids.skip(1);
+        assert_eq!((ids.taken(1), ids.take()), (3, 0));
     }
 
     #[test]

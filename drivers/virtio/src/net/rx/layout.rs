@@ -7,9 +7,10 @@ use crate::Features;
 
 /// Where in a frame the device writes.
 ///
-/// The header begins on a cache line and the packet right behind it, so that the header, and of
-/// the packet what a forwarder looks at, are in one line. Frames begin at different lines by
-/// colour, as the pool's do.
+/// The packet begins where that of a new frame would, on a cache line, and its header ends right
+/// before it. So the shortest packets are in one line; and the header's line, which hardly ever
+/// changes, stays in the caches of both sides. Frames begin at different lines by colour, as the
+/// pool's do.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Layout {
     /// From the frame's start to the buffer, in bytes, before its colour.
@@ -28,12 +29,17 @@ pub(in super::super) struct Layout {
 impl Layout {
     pub(in super::super) fn new(pool: &Pool<'_>, features: Features) -> Self {
         let colours = pool.colours();
-        let start = pool.data_offset();
+        let header = header_len(features);
+        let start = match pool.config().headroom {
+            // Room for it, in lines of its own.
+            64.. => pool.data_offset().saturating_sub(header),
+            _ => pool.data_offset(),
+        };
         let last = start + colours.longest();
         Self {
             start,
             colours,
-            header: header_len(features),
+            header,
             room: pool.frame_size().saturating_sub(last) as u32,
             merge: features.contains(Features::MRG_RXBUF),
             checksum: features.contains(Features::GUEST_CSUM),
@@ -89,13 +95,16 @@ mod tests {
             let token = layout.token(FrameIndex(index));
             assert_eq!(frame_of(token), FrameIndex(index));
             let offset = layout.offset(token);
-            assert_eq!(offset % 64, 0, "the header begins on a cache line");
-            assert!(offset >= pool.data_offset());
+            let packet = offset + layout.header;
+            assert_eq!(packet % 64, 0, "the packet begins on a cache line");
+            assert!(packet >= pool.data_offset());
             assert!(offset + layout.room as usize <= pool.frame_size());
-            lines[(offset - pool.data_offset()) / 64] = true;
+            lines[(packet - pool.data_offset()) / 64] = true;
         }
         let colours = 1 + pool.colours().longest() / 64;
         assert!(lines[..colours].iter().all(|&used| used));
         assert_eq!(layout.longest(), layout.room as usize - Header::LEN);
+        let all = pool.frame_size() - pool.data_offset() - pool.colours().longest();
+        assert_eq!(layout.longest(), all, "the header takes nothing of it");
     }
 }

@@ -38,24 +38,26 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             let mut posted = [FrameIndex::default(); BATCH];
             let posted = posted.get_mut(..want).unwrap_or(&mut []);
             let taken = account.post(cache, posted);
-            for &frame in posted.get(..taken).unwrap_or(&[]) {
+            let posted = posted.get(..taken).unwrap_or(&[]);
+            let buffers = posted.iter().map_while(|&frame| {
                 let token = layout.token(frame);
                 let offset = layout.offset(token);
                 frames.hand_over(frame, offset, layout.room as usize);
-                let address = frames.address(frame, offset, layout.room as usize);
+                let address = frames.address(frame, offset, layout.room as usize)?;
                 let buffer = Buffer {
-                    addr: DeviceAddress(address.unwrap_or(0)),
+                    addr: DeviceAddress(address),
                     len: layout.room,
                     writable: true,
                 };
-                // SAFETY: the frame was just posted, so it is nobody's but the device's until its
-                // token comes back, or the queue is released after a reset; the buffer is inside it
-                // (`Layout::new`).
-                let pushed = address.is_some() && unsafe { queue.push(buffer, token) };
-                if !pushed {
-                    // SAFETY: posted above, and the device was not told of it.
-                    unsafe { account.unpost(cache, &[frame]) };
-                }
+                Some((buffer, token))
+            });
+            // SAFETY: the frames were just posted, so they are nobody's but the device's until their
+            // tokens come back, or the queue is released after a reset; the buffers are inside them
+            // (`Layout::new`).
+            let pushed = unsafe { queue.push_burst(buffers) };
+            if let Some(rest) = posted.get(pushed..).filter(|rest| !rest.is_empty()) {
+                // SAFETY: posted above, and the device was not told of them.
+                unsafe { account.unpost(cache, rest) };
             }
             if taken < want {
                 stats.no_frames = stats.no_frames.wrapping_add(1);

@@ -70,7 +70,7 @@ fn frames_change_sides_by_name_and_one_by_one() {
         let mut port = Net::new(&adapter, pool, "net", accept_all()).unwrap();
         let mut cache = Cache::new(pool, "test", 64).unwrap();
         let (mut rx, mut tx) = port.open(0, &mut cache).unwrap();
-        let room = 2048 - pool.data_offset() as u64 - pool.colours().longest() as u64;
+        let room = 2048 - pool.data_offset() as u64 - pool.colours().longest() as u64 + 12;
         let dma = adapter.dma();
         assert_eq!(
             read(&dma.to_device),

@@ -120,7 +120,7 @@ fn a_split_ring_that_breaks_the_rules_is_named_and_reset() {
         misbehave(split, used(u32::MAX, 60)),
         Some(Fault::Id(u32::MAX))
     );
-    let room = 2048 - 256 - 3 * 64;
+    let room = 2048 - 256 - 3 * 64 + 12;
     let long = Fault::Length {
         written: room + 1,
         room,
@@ -164,7 +164,7 @@ fn a_packed_ring_that_breaks_the_rules_is_named_and_reset() {
     let packed = Features::RING_PACKED;
     assert_eq!(misbehave(packed, used(256, 60)), Some(Fault::Id(256)));
     assert_eq!(misbehave(packed, used(3, 11)), Some(Fault::NoHeader(11)));
-    let room = 2048 - 256 - 3 * 64;
+    let room = 2048 - 256 - 3 * 64 + 12;
     let long = Fault::Length {
         written: room + 1,
         room,
@@ -241,7 +241,10 @@ fn packets_in_impossible_buffers_or_segments_are_refused() {
     ] {
         with_port(
             offer(Features::MRG_RXBUF),
-            accept_all(),
+            Config {
+                require: Features::MRG_RXBUF,
+                ..accept_all()
+            },
             |port, handle, pool| {
                 let mut cache = Cache::new(pool, "test", 64).unwrap();
                 let (mut rx, tx) = port.open(0, &mut cache).unwrap();

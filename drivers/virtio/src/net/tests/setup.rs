@@ -59,7 +59,7 @@ fn what_cannot_work_is_named() {
         mtu: 9000,
         ..offer(Features::MTU)
     };
-    let room = 2048 - 256 - 3 * 64 - 12;
+    let room = 2048 - 256 - 3 * 64;
     assert_eq!(
         refused(jumbo, all),
         NetError::MtuOverFrame { mtu: 9000, room }
@@ -176,4 +176,27 @@ fn only_what_was_offered_and_accepted_is_used() {
             });
         }
     }
+}
+
+#[test]
+fn packets_are_merged_only_where_one_does_not_fit_a_buffer() {
+    let agreed = |mtu, require| {
+        let config = FakeConfig {
+            mtu,
+            ..offer(Features::MTU | Features::MRG_RXBUF)
+        };
+        let settings = Config {
+            require,
+            ..accept_all()
+        };
+        with_port(config, settings, |port, _, _| {
+            port.features().contains(Features::MRG_RXBUF)
+        })
+    };
+    let room = 2048 - 256 - 3 * 64;
+    let fits = room - 18;
+    assert!(!agreed(1500, Features::empty()));
+    assert!(!agreed(fits, Features::empty()));
+    assert!(agreed(fits + 1, Features::empty()));
+    assert!(agreed(1500, Features::MRG_RXBUF));
 }

@@ -1,5 +1,7 @@
 //! Any sequence of operations beside a model.
 
+use std::vec;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,6 +10,8 @@ use super::*;
 enum Operation {
     /// Pushes a buffer of so many parts.
     Push(u8),
+    /// So many of one part each, at once.
+    PushBurst(u8),
     Publish,
     /// The device uses one of those that it has, by this choice.
     Use(u8, u32),
@@ -22,6 +26,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let operation = prop_oneof![
         5 => Just(Operation::Push(1)),
         1 => (2..6u8).prop_map(Operation::Push),
+        2 => (0..20u8).prop_map(Operation::PushBurst),
         3 => Just(Operation::Publish),
         5 => (any::<u8>(), any::<u32>()).prop_map(|(which, len)| Operation::Use(which, len >> 1)),
         2 => (1..8u8).prop_map(Operation::Batch),
@@ -38,7 +43,8 @@ struct Pushed {
     parts: Vec<(u64, u32, bool)>,
 }
 
-fn run<V: Make>(size: u16, options: Options, operations: &[Operation]) {
+/// With `tokens` what was used is taken without asking how much was written.
+fn run<V: Make>(size: u16, options: Options, tokens: bool, operations: &[Operation]) {
     let Rig {
         mut queue,
         mut device,
@@ -70,6 +76,31 @@ fn run<V: Make>(size: u16, options: Options, operations: &[Operation]) {
                         parts: parts.collect(),
                     });
                 }
+            }
+            Operation::PushBurst(many) => {
+                queue.prepare(usize::from(many));
+                let first = count + 1;
+                let buffer = |count| buffer(u64::from(count) << 32, count, count % 3 == 0);
+                let mut buffers =
+                    (first..first + u32::from(many)).map(|count| (buffer(count), count));
+                // SAFETY: the test's device reads no buffer.
+                let added = unsafe { queue.push_burst(&mut buffers) };
+                assert_eq!(added, usize::from(many).min(usize::from(free)));
+                assert_eq!(buffers.count(), usize::from(many) - added, "left in it");
+                for token in first..first + added as u32 {
+                    let Buffer {
+                        addr,
+                        len,
+                        writable,
+                    } = buffer(token);
+                    slots.insert(token, 1);
+                    pushed.push(Pushed {
+                        token,
+                        parts: vec![(addr.0, len, writable)],
+                    });
+                }
+                count += added as u32;
+                free -= added as u16;
             }
             Operation::Publish => {
                 queue.publish();
@@ -106,6 +137,20 @@ fn run<V: Make>(size: u16, options: Options, operations: &[Operation]) {
                         let last = index + 1 == many;
                         used.push_back((pushed.token, if last { 7 } else { Used::ALL }));
                     }
+                }
+            }
+            Operation::Pop | Operation::PopBurst(_) if tokens => {
+                queue.refresh().unwrap();
+                let mut out = [0; 40];
+                let out = match *operation {
+                    Operation::PopBurst(most) => &mut out[..usize::from(most)],
+                    _ => &mut out[..],
+                };
+                let expected = used.len().min(out.len());
+                assert_eq!(queue.pop_tokens(out), expected);
+                for token in &out[..expected] {
+                    assert_eq!(used.pop_front().map(|used| used.0), Some(*token));
+                    free += slots[token];
                 }
             }
             Operation::Pop => {
@@ -164,18 +209,24 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn split(options in options(), shift in 1..7u32, start: u16, near: bool, operations in operations()) {
+    fn split(
+        options in options(), tokens: bool, shift in 1..7u32, start: u16, near: bool,
+        operations in operations(),
+    ) {
         // Near the end of the counters in half of the cases.
         let start = if near { 0xffff - start % 64 } else { start };
         let options = Options { start: Some(start), ..options };
-        run::<SplitQueue<64>>(1 << shift, options, &operations);
+        run::<SplitQueue<64>>(1 << shift, options, tokens, &operations);
     }
 
     #[test]
-    fn packed(options in options(), size in 1..=64u16, start: u16, operations in operations()) {
+    fn packed(
+        options in options(), tokens: bool, size in 1..=64u16, start: u16,
+        operations in operations(),
+    ) {
         let start = ((start & 0x7fff) % size) | (start & 0x8000);
         let options = Options { start: Some(start), ..options };
-        run::<PackedQueue<64>>(size, options, &operations);
+        run::<PackedQueue<64>>(size, options, tokens, &operations);
     }
 }
 
