@@ -7,7 +7,8 @@
 //! - [`scenarios`]: the list, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
 //! - [`carousel`]: a port that hands out the same packets again and again;
-//! - [`vhost`]: packets to and fro between two processes, and [`testpmd`], which is one of them.
+//! - [`vhost`]: packets to and fro between two processes, and [`testpmd`], which is one of them;
+//!   [`quiet`] keeps others out of it.
 
 #![allow(missing_debug_implementations)]
 
@@ -16,6 +17,7 @@ pub mod carousel;
 pub mod harness;
 pub mod headers;
 pub mod pools;
+pub mod quiet;
 pub mod rings;
 pub mod routing;
 pub mod scenarios;

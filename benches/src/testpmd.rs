@@ -117,6 +117,39 @@ impl Testpmd {
         }
     }
 
+    /// Has it forward on that port alone, until it is [stopped](Self::stop).
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn start(&mut self, port: usize) -> Result<(), String> {
+        self.ask(
+            &format!("set portlist {port}\nstart"),
+            "io packet forwarding",
+        )?;
+        Ok(())
+    }
+
+    /// Stops it; gives for how many ns it was at work for each packet, if it was started with
+    /// `--record-core-cycles`: looking for packets in vain does not count.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn stop(&mut self) -> Result<f64, String> {
+        let line = self.ask("stop", "CPU cycles/packet=")?;
+        let mut numbers = line
+            .split(|c: char| !c.is_ascii_digit() && c != '.')
+            .filter_map(|number| number.parse::<f64>().ok());
+        let cycles = numbers.next();
+        let clock = line.split(" at ").nth(1).and_then(|text| {
+            let megahertz = text.split_whitespace().next()?;
+            megahertz.parse::<f64>().ok()
+        });
+        let nanos = cycles
+            .zip(clock)
+            .map(|(cycles, clock)| cycles * 1e3 / clock);
+        nanos.ok_or(format!("no numbers in `{line}`"))
+    }
+
     /// Packets that its port 0 has received.
     ///
     /// # Errors
@@ -126,6 +159,12 @@ impl Testpmd {
         let mut words = line.split_whitespace();
         let number = words.nth(1).and_then(|number| number.parse().ok());
         number.ok_or(format!("no number in `{line}`"))
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Keeps it from running, or lets it go on.

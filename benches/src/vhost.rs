@@ -4,9 +4,10 @@
 //! each; 128 packets of 64 bytes go round. Whoever is not being measured is held. What is measured
 //! is time on the clock: neither of the two cores can go faster than the other.
 
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use linecard_virtio::net::{Adapter, Config, Net, NetRx, NetTx};
 use linecard_virtio::vhost_user::VhostUser;
 
 use crate::harness::Contender;
+use crate::quiet::Turn;
 use crate::testpmd::Testpmd;
 
 /// Split rings.
@@ -66,23 +68,22 @@ fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
     let devices: Vec<String> = (0..count)
         .map(|index| format!("net_vhost{index},iface={},queues=1", socket(index)))
         .collect();
-    let mut back_end = Testpmd::new(1, &devices, &[])?;
-    back_end.ask("start", "io packet forwarding")?;
-    let back_end = Arc::new(Mutex::new(back_end));
-    let mut contenders = Vec::new();
+    let back_end = Testpmd::new(1, &devices, &["--record-core-cycles"])?;
+    let back_end = Rc::new(RefCell::new(back_end));
     let front_end = Loop::new(&socket(0), packed)?;
-    let keep = Arc::clone(&back_end);
-    contenders.push(Contender {
-        name: "linecard",
-        run: Box::new(move |units| {
-            let _alive = &keep;
-            front_end.run(units)
-        }),
-    });
+    let mut contenders = Vec::new();
+    add(
+        &mut contenders,
+        &back_end,
+        "linecard",
+        (0, 0),
+        move |units| front_end.run(units),
+    );
     for (index, &(name, options)) in theirs.iter().enumerate() {
         let path = socket(1 + index);
         let device = format!("net_virtio_user0,path={path},queues=1,{options}");
         let mut peer = Testpmd::new(0, &[device], &[])?;
+        back_end.borrow_mut().start(1 + index)?;
         peer.ask(&format!("start tx_first {BURSTS}"), "io packet forwarding")?;
         // Its back end looks for new connections once a second.
         thread::sleep(Duration::from_millis(1200));
@@ -90,16 +91,47 @@ fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
             return Err(format!("{name}: nothing goes round"));
         }
         peer.hold(true);
-        let keep = Arc::clone(&back_end);
-        contenders.push(Contender {
-            name,
-            run: Box::new(move |units| {
-                let _alive = &keep;
-                measure(&mut peer, units)
-            }),
+        back_end.borrow_mut().stop()?;
+        let front_end = (1 + index, peer.id());
+        add(&mut contenders, &back_end, name, front_end, move |units| {
+            measure(&mut peer, units)
         });
     }
+    back_end.borrow().hold(true);
     Ok(contenders)
+}
+
+/// Adds a front end, with the port of the back end and its own process; and behind it, for how much
+/// of its last turn the back end was at work: no front end can go faster than that.
+fn add(
+    contenders: &mut Vec<Contender>,
+    back_end: &Rc<RefCell<Testpmd>>,
+    name: &'static str,
+    (port, process): (usize, u32),
+    mut turn: impl FnMut(u64) -> Duration + 'static,
+) {
+    let back_end = Rc::clone(back_end);
+    let nanos = Rc::new(Cell::new(0.0));
+    let at_work = Rc::clone(&nanos);
+    let run = Box::new(move |units| {
+        let mut back_end = back_end.borrow_mut();
+        back_end.hold(false);
+        back_end.start(port).expect("the back end forwards");
+        let quiet = Turn::new(&[back_end.id(), process]);
+        let took = turn(units);
+        back_end.hold(true);
+        drop(quiet);
+        // Not before: who waits for a thread of lower priority on its own processor waits for ever.
+        back_end.hold(false);
+        nanos.set(back_end.stop().expect("the back end has forwarded"));
+        back_end.hold(true);
+        took
+    });
+    contenders.push(Contender { name, run });
+    contenders.push(Contender {
+        name: "    the back end, at work",
+        run: Box::new(move |units| Duration::from_secs_f64(at_work.get() * units as f64 / 1e9)),
+    });
 }
 
 /// How long testpmd takes for so many packets: by its rate over a while.
@@ -127,7 +159,8 @@ impl Loop {
         let (answer, done) = sync_channel(1);
         let path = path.to_owned();
         let (ready, is_ready) = sync_channel(1);
-        thread::spawn(move || match Front::new(&path, packed) {
+        let poller = thread::Builder::new().name("poller".into());
+        let run = move || match Front::new(&path, packed) {
             Ok(mut front) => {
                 let _ = ready.send(Ok(()));
                 for units in wanted {
@@ -137,7 +170,8 @@ impl Loop {
                 }
             }
             Err(error) => drop(ready.send(Err(error))),
-        });
+        };
+        poller.spawn(run).map_err(|error| error.to_string())?;
         is_ready.recv().map_err(|error| error.to_string())??;
         Ok(Self { go, done })
     }
@@ -242,4 +276,4 @@ const BURSTS: usize = 4;
 const RING: usize = 256;
 const FRAMES: usize = 4096;
 /// Of a peer, whose counters are read over a pipe.
-const SLICE: Duration = Duration::from_millis(200);
+const SLICE: Duration = Duration::from_millis(100);
