@@ -252,6 +252,24 @@ impl<'m> Pool<'m> {
         self.colours
     }
 
+    /// Bytes of data that every new frame takes, whatever its colour: some take more, but what fits must
+    /// not depend on which frame it meets.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 4 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 4];
+    /// let region = Region::from_slice(&mut memory);
+    /// let pool = Pool::new(region, &slots, PoolConfig::default())?;
+    /// assert_eq!(pool.room(), 2048 - 256 - 3 * 64);
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    #[inline]
+    pub const fn room(&self) -> usize {
+        self.frame_size()
+            .saturating_sub(self.data_offset() + self.colours.longest())
+    }
+
     /// The frame's first byte, which is that of its private area; `None` for an index that the
     /// pool does not have. Who does not own the frame must not touch it.
     #[inline]

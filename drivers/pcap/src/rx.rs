@@ -143,7 +143,7 @@ impl<C: Clock> PcapRx<C> {
         };
         let header = ethernet.header.as_bytes();
         let length = header.len() + ethernet.rest.len();
-        if length > room(cache) {
+        if length > cache.pool().room() {
             stats.oversize += 1;
             return Filled::Skipped;
         }
@@ -204,14 +204,6 @@ impl<'p, C: Clock + Send> RxQueue<'p> for PcapRx<C> {
     fn stats(&self) -> RxStats {
         self.stats
     }
-}
-
-/// Bytes of data that each frame of the pool can take: with its colours, some could take more, but
-/// which packets come in must not depend on which frames they meet.
-fn room(cache: &Cache<'_>) -> usize {
-    let config = cache.pool().config();
-    let front = config.private + config.headroom + 64 * config.colours.saturating_sub(1);
-    config.frame_size.saturating_sub(front)
 }
 
 /// Records that one burst steps over at most.

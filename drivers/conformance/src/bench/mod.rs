@@ -113,10 +113,7 @@ impl<H: Harness> Bench<H> {
 
     /// The longest frame that is sure to arrive either way and to fit the pool's frames.
     pub(crate) fn longest(&self) -> usize {
-        let config = self.pool.config();
-        let colours = 64 * (config.colours - 1);
-        let room = config.frame_size - config.private - config.headroom - colours;
-        self.profile.limits.longest().min(room)
+        self.profile.limits.longest().min(self.pool.room())
     }
 
     /// Lets everything that is under way arrive, and every sent frame come back.

@@ -168,9 +168,7 @@ impl<'p> Device<'p> for Generator {
         if self.opened {
             return Err(DeviceError::QueueTaken(queue));
         }
-        let pool = cache.pool();
-        let colours = pool.config().colours.saturating_sub(1) * LINE;
-        if pool.data_offset() + colours + self.frames.size > pool.frame_size() {
+        if self.frames.size > cache.pool().room() {
             return Err(DeviceError::Unsuitable(
                 "generated packets are longer than a frame has room for",
             ));
