@@ -12,11 +12,13 @@
 //! is then handed over by value, with a [`Context`] in which to send, drop, or make packets.
 //!
 //! Stages are composed when the program is compiled: [`Stage::and_then`]. The [`Worker`] is
-//! generic over devices, stage and clock, and knows no operating system.
+//! generic over devices, stage and clock, and knows no operating system. With a clock that is set
+//! by hand, [`replay`] runs it in virtual time.
 
 mod egress;
 mod outbox;
 mod reason;
+mod replay;
 mod stage;
 mod stats;
 mod verdict;
@@ -24,6 +26,7 @@ mod worker;
 
 pub use egress::{Context, Egress};
 pub use reason::DropReason;
+pub use replay::{Stuck, replay};
 pub use stage::{Lot, Marks, Stage, Then};
 pub use stats::WorkerStats;
 pub use verdict::Verdict;

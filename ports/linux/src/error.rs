@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use linecard::device::DeviceError;
 use linecard::mempool::PoolError;
+use linecard::pipeline::Stuck;
 
 use crate::affinity::PinError;
 use crate::config::ConfigError;
@@ -76,6 +77,13 @@ pub enum Error {
         /// What went wrong.
         kind: io::ErrorKind,
     },
+    /// A replay's pool has too few frames for what its forwarder holds back at one moment.
+    Stuck {
+        /// When the replay came to a stand.
+        source: Stuck,
+        /// Frames of the pool.
+        frames: usize,
+    },
     /// At the end a frame is missing, or there twice. Exit code 3: a bug.
     Unbalanced {
         /// What the audit found.
@@ -140,6 +148,11 @@ impl fmt::Display for Error {
                 needed.saturating_mul(3).div_ceil(2).next_power_of_two()
             ),
             Self::Forwarder { forwarder, source } => write!(f, "{forwarder}: {source}"),
+            Self::Stuck { source, frames } => write!(
+                f,
+                "{source}; the pool has {frames} frames, make it larger with `--frames {}`",
+                frames.saturating_mul(2).next_power_of_two()
+            ),
             Self::System { what, source } => write!(f, "{what}: {source}"),
             Self::Output { path, source } => match path {
                 Some(path) => write!(f, "cannot write {}: {source}", path.display()),

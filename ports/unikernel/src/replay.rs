@@ -1,17 +1,15 @@
 //! A capture from memory through a forwarder, into QEMU's debug console: what `linecard replay` does
 //! on Linux, to the byte.
 //!
-//! Time is the capture's. The first port receives it, whatever any port sends goes into one capture,
-//! and between packets the clock goes on as fast as the forwarder's timers allow, by the steps that
-//! the command takes. Captures are classic pcap with nanoseconds, Ethernet, little-endian.
-
-use core::time::Duration;
+//! Time is the capture's, by the core's [`replay`], as it is for the command. The first port receives
+//! it, and whatever any port sends goes into one capture. Captures are classic pcap with
+//! nanoseconds, Ethernet, little-endian.
 
 use linecard::device::{RxQueue, RxStats, TxQueue, TxStats};
 use linecard::forward::router::RouterConfig;
 use linecard::mempool::{Cache, Pool};
 use linecard::packet::{BurstView, Packet, PortId};
-use linecard::pipeline::{Worker, WorkerStats};
+use linecard::pipeline::{Worker, WorkerStats, replay};
 use linecard::platform::{Clock, Instant, ManualClock};
 use linecard::wire::MacAddr;
 
@@ -110,41 +108,10 @@ impl Stand {
             // There are no more ports than places.
             let _ = worker.add_port(rx, tx);
         }
-        let mut waited = Duration::ZERO;
-        let mut stuck = 0;
-        loop {
-            let before = clock.now();
-            let received = worker.poll();
-            worker.punted().drain().for_each(drop);
-            if received > 0 {
-                waited = Duration::ZERO;
-                stuck = 0;
-                continue;
-            }
-            let first = worker.port(PortId(0));
-            match first.and_then(|(rx, _)| rx.next_due()) {
-                // There is more for this moment; nothing comes of it only while records are
-                // skipped, or when there is no frame, which would never end.
-                Some(due) if due <= before => {
-                    stuck += 1;
-                    if stuck > PATIENCE {
-                        break;
-                    }
-                }
-                Some(due) if waited < SETTLED => {
-                    let next = (before + STEP).min(due);
-                    waited += next - before;
-                    clock.set(next);
-                }
-                Some(due) => clock.set(due),
-                None if waited < SETTLED => {
-                    waited += STEP;
-                    clock.advance(STEP);
-                }
-                None => break,
-            }
+        let played = replay(&mut worker, ReplayRx::next_due);
+        if let Err(stuck) = &played {
+            say!("{stuck}");
         }
-        worker.drain(1);
         for index in 0..ports {
             if let Some((rx, tx)) = worker.port(PortId(index as u16)) {
                 say!("port {index} rx: {}", RxQueue::stats(rx));
@@ -161,7 +128,7 @@ impl Stand {
         if let Err(error) = &audit {
             say!("audit: {error}");
         }
-        Ok(audit.is_ok())
+        Ok(played.is_ok() && audit.is_ok())
     }
 }
 
@@ -244,9 +211,7 @@ impl<'p> RxQueue<'p> for ReplayRx {
                 break;
             };
             let Some(record) = self.next else { break };
-            let config = cache.pool().config();
-            let front = config.private + config.headroom + 64 * config.colours.saturating_sub(1);
-            if record.data.len() > config.frame_size.saturating_sub(front) {
+            if record.data.len() > cache.pool().room() {
                 self.stats.oversize += 1;
                 skips -= 1;
                 self.step(due);
@@ -332,11 +297,8 @@ const HEADER: [u8; 24] = [
 const SECOND: u64 = 1_000_000_000;
 const ETHERNET_HEADER: usize = 14;
 
-// As the `linecard` command has them; the same clock steps give the same output.
+/// Frames that the worker keeps at hand, as with the `linecard` command.
 const CACHE: usize = 512;
-const STEP: Duration = Duration::from_millis(100);
-const SETTLED: Duration = Duration::from_secs(5);
-const PATIENCE: usize = 100_000;
 const SKIPS: usize = 1024;
 /// Memory that is left to forwarders.
 const SPARE: usize = 512 * 1024;

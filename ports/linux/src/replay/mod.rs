@@ -14,7 +14,6 @@
 mod ports;
 mod report;
 
-use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant as WallInstant;
@@ -23,8 +22,7 @@ use linecard::device::{Device, RxQueue, TxQueue};
 use linecard::forward::WellFormed;
 use linecard::forward::router::RouterConfig;
 use linecard::mempool::{Cache, PoolConfig};
-use linecard::packet::PortId;
-use linecard::pipeline::{Stage, Worker, WorkerStats};
+use linecard::pipeline::{Stage, Worker, WorkerStats, replay};
 use linecard::platform::{Clock, ManualClock};
 use linecard::wire::MacAddr;
 use linecard_pcap::{Capture, Pace, PcapDevice, PcapTx};
@@ -253,43 +251,7 @@ impl<'c, 'p> Stand<'c, 'p> {
                 source: error.into(),
             })?;
         }
-        let mut waited = Duration::ZERO;
-        let mut stuck = 0;
-        loop {
-            let before = self.clock.now();
-            let received = worker.poll();
-            worker.punted().drain().for_each(drop);
-            if received > 0 {
-                // What came is worked on in the next round, at the same moment.
-                waited = Duration::ZERO;
-                stuck = 0;
-                continue;
-            }
-            let first = worker.port(PortId(0));
-            match first.and_then(|(rx, _)| rx.next_due()) {
-                // There is more for this moment. Nothing comes of it only while records are
-                // skipped, or when there is no frame; the latter would never end.
-                Some(due) if due <= before => {
-                    stuck += 1;
-                    if stuck > PATIENCE {
-                        break;
-                    }
-                }
-                // Timers run at their own pace, until everything that waits has had its time.
-                Some(due) if waited < SETTLED => {
-                    let next = (before + STEP).min(due);
-                    waited += next - before;
-                    self.clock.set(next);
-                }
-                Some(due) => self.clock.set(due),
-                None if waited < SETTLED => {
-                    waited += STEP;
-                    self.clock.advance(STEP);
-                }
-                None => break,
-            }
-        }
-        worker.drain(1);
+        let played = replay(&mut worker, ReplayRx::next_due);
         let (stage, cache, ends) = worker.into_parts();
         let ports = ends
             .map(|(rx, tx)| PortStats {
@@ -300,6 +262,10 @@ impl<'c, 'p> Stand<'c, 'p> {
         drop(stage);
         let pool = cache.pool();
         drop(cache);
+        played.map_err(|stuck| Error::Stuck {
+            source: stuck,
+            frames: pool.frames(),
+        })?;
         Ok((ports, pool.ledger().held as u64))
     }
 }
@@ -314,13 +280,6 @@ fn mac_of(config: &Config, port: usize) -> MacAddr {
 const CACHE: usize = 512;
 /// The longest packet that is written: what a frame's length can say, less a header.
 const LONGEST: usize = 65_535 - 22;
-/// How far the clock goes at a time while something may wait.
-const STEP: Duration = Duration::from_millis(100);
-/// When a router has given up on a neighbour that does not answer: three tries of a second, and
-/// some.
-const SETTLED: Duration = Duration::from_secs(5);
-/// Rounds without a packet at one moment before the replay is given up.
-const PATIENCE: usize = 100_000;
 
 #[cfg(test)]
 mod tests;

@@ -180,6 +180,24 @@ fn a_udp_rule_rewrites_and_the_checksums_stay_right() {
 }
 
 #[test]
+fn a_pool_that_the_forwarder_keeps_for_itself_is_named() {
+    let folder = Folder::new("stuck");
+    // Each waits for a neighbour of its own, all at one moment.
+    let records = (0..128).map(|n| (7 * SECOND, frame(&format!("198.51.100.{}:53", 10 + n))));
+    folder.capture(&records.collect::<Vec<_>>());
+    let small = routed(|draft| draft.frames = Some(Setting::flag("--frames", 64)));
+    let stuck = run(&small, &folder.replay()).unwrap_err();
+    assert_eq!(stuck.exit_code(), 1);
+    assert_eq!(
+        stuck.to_string(),
+        "the replay stands still at 0ns: a packet is due, and there is no free frame for it; \
+         the pool has 64 frames, make it larger with `--frames 128`"
+    );
+    let report = run(&routed(|_| {}), &folder.replay()).unwrap();
+    assert!(report.is_balanced(), "{report}");
+}
+
+#[test]
 fn files_that_cannot_be_read_or_written_are_named() {
     let folder = Folder::new("files");
     let config = routed(|_| {});
