@@ -66,14 +66,8 @@ impl<'a, 'p> Lot<'a, 'p> {
         self.now
     }
 
-    /// All packets with their verdicts, decided or not; for a stage that works in passes.
-    #[inline]
-    pub fn parts(&mut self) -> (&mut [Packet<'p>], &mut [Verdict]) {
-        (self.packets, self.verdicts)
-    }
-
-    /// The same, and the observer's marks beside them: for a stage that marks its phases while it
-    /// has hold of packets.
+    /// All packets with their verdicts, decided or not, and the observer's marks beside them: for a
+    /// stage that works in passes, and marks its phases while it has hold of packets.
     #[inline]
     pub fn parts_and_marks(&mut self) -> (&mut [Packet<'p>], &mut [Verdict], Marks<'_>) {
         let observer: Option<&mut dyn Observe> = match &mut self.observer {

@@ -82,7 +82,7 @@ struct ByNumber(fn(u32, &Lot<'_, '_>) -> Verdict);
 impl<'p> Stage<'p> for ByNumber {
     fn process(&mut self, lot: &mut Lot<'_, 'p>) {
         let mut verdicts = Vec::new();
-        for (packet, _) in lot.parts().0.iter().zip(0..) {
+        for (packet, _) in lot.undecided() {
             verdicts.push(u32::from_be_bytes(
                 packet.data().try_into().expect("four bytes"),
             ));
