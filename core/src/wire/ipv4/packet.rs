@@ -90,7 +90,7 @@ impl<'a> Ipv4<'a> {
     #[inline]
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
-        sum(self.header, self.options).is_valid()
+        adds_up(self.header, self.options)
     }
 
     /// The options, one by one.
@@ -151,7 +151,7 @@ impl<'a> Ipv4Mut<'a> {
     #[inline]
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
-        sum(self.header, self.options).is_valid()
+        adds_up(self.header, self.options)
     }
 
     /// Computes the header checksum and puts it in.
@@ -174,6 +174,15 @@ impl<'a> Ipv4Mut<'a> {
 }
 
 views_deref_to_header!(Ipv4, Ipv4Mut, Ipv4Header);
+
+/// Whether header and options include their own, right checksum.
+#[inline]
+fn adds_up(header: &Ipv4Header, options: &[u8]) -> bool {
+    if options.is_empty() {
+        return Sum::is_valid_20(zerocopy::transmute_ref!(header));
+    }
+    sum(header, options).is_valid()
+}
 
 /// The sum over header and options.
 #[inline]
