@@ -27,7 +27,8 @@ bitflags! {
         const RX_VLAN_STRIP = 1 << 3;
         /// Packets may arrive in several frames.
         const RX_CHAINED = 1 << 4;
-        /// The device finishes layer-4 checksums that are asked for.
+        /// The device finishes layer-4 checksums that are asked for. Without it the transmit
+        /// queue does, at the price of summing up the packet.
         const TX_CHECKSUM = 1 << 8;
         /// The device puts on VLAN tags that are asked for.
         const TX_VLAN = 1 << 9;

@@ -185,6 +185,9 @@ impl<'p> RxQueue<'p> for LoopbackRx<'_, 'p> {
 
 /// The sending side of [`Loopback`].
 ///
+/// Packets go over as they are: what one [asks](crate::packet::Offloads) of a device goes with it, for
+/// the receiving side to see to. A [`Worker`](crate::pipeline::Worker) there finishes checksums.
+///
 /// ```
 /// use linecard::device::{LoopbackTx, TxQueue};
 /// fn bytes(queue: &LoopbackTx<'_, '_>) -> u64 { queue.stats().bytes }
@@ -271,5 +274,37 @@ mod tests {
         assert_eq!(pool.ledger().held, 0);
         drop((ring, cache));
         pool.audit().expect("every frame is back, once");
+    }
+
+    /// They are for whoever receives the packet.
+    #[test]
+    fn marks_go_with_their_packet() {
+        use crate::packet::Offloads;
+
+        let mut memory = vec![0u8; 8 * 2048 + 63];
+        let slots: Vec<Slot> = (0..8).map(|_| Slot::new()).collect();
+        let region = Region::from_slice(&mut memory);
+        let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
+        let mut cache = Cache::new(&pool, "core 0", 8).expect("an account");
+        let mut ring = Ring::<Inline<Packet<'_>, 16>>::new();
+        {
+            let mut port = Loopback::to_itself(&mut ring);
+            let (mut rx, mut tx) = port.open(0, &mut cache).expect("it opens");
+            let mut burst: Burst<'_> = Burst::new();
+            burst.alloc(&mut cache, 2);
+            for packet in burst.iter_mut() {
+                packet.append(60).expect("room").fill(7);
+                packet.offloads = Offloads::L4_WANTED | Offloads::HASH;
+            }
+            assert_eq!(tx.tx_burst(&mut cache, &mut burst), 2);
+            assert_eq!(rx.rx_burst(&mut cache, &mut burst), 2);
+            for packet in burst.iter() {
+                assert_eq!(packet.offloads, Offloads::L4_WANTED | Offloads::HASH);
+                assert_eq!(packet.data(), [7; 60]);
+            }
+            burst.free(&mut cache);
+        }
+        drop((ring, cache));
+        pool.audit().expect("every frame is back");
     }
 }

@@ -73,6 +73,13 @@ pub trait TxQueue<'p>: Send {
     ///
     /// Frames of packets sent earlier that the device is done with go to `cache`. A packet that
     /// can never be sent (too long for the device, say) is taken, freed and counted by reason.
+    ///
+    /// No packet leaves with an unfinished checksum. Of one that is marked
+    /// [`L4_WANTED`](crate::packet::Offloads::L4_WANTED) a device with
+    /// [`TX_CHECKSUM`](super::Features::TX_CHECKSUM) finishes it; for any other the queue does, by
+    /// [`finish_checksum`](crate::packet::Packet::finish_checksum), as it looks at every packet
+    /// anyhow. A device that hands packets over as they are, marks and all, leaves it to whoever
+    /// receives them.
     fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize;
 
     /// Takes back the frames that the device is done with, and nudges a device that has some yet

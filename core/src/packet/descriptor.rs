@@ -38,8 +38,10 @@ bitflags! {
         const L4_GOOD = 1 << 2;
         /// The device checked the layer-4 checksum, and it is wrong.
         const L4_BAD = 1 << 3;
-        /// The layer-4 checksum field has the pseudo-header's sum only: the transmitting device
-        /// must finish it, or somebody before. On receive: the sender left it to the device.
+        /// The layer-4 checksum field has the pseudo-header's sum only. On receive: the sender left
+        /// it to the device, and a worker [finishes](Packet::finish_checksum) it before any stage
+        /// sees the packet. On transmit: a stage leaves it to the port, whose
+        /// [transmit queue](crate::device::TxQueue::tx_burst) sends no packet without it.
         const L4_WANTED = 1 << 4;
         /// The layer-4 checksum may be unfinished: the port cannot tell, and its peers are known
         /// to leave checksums to the device (veth).
@@ -245,8 +247,8 @@ impl<'p> Packet<'p> {
     /// ([`Offloads::L4_WANTED`]) or may have ([`Offloads::L4_DOUBTFUL`]), and takes both marks off.
     ///
     /// A worker does this to every received packet, so that no stage meets an unfinished checksum;
-    /// a program with a loop of its own does it before it changes a packet or sends it on. Packets
-    /// in several frames are left as they are, and marked.
+    /// a program with a loop of its own does it before it changes a packet or sends it on. Of a packet in
+    /// several frames, all headers are in the first one.
     ///
     /// ```
     /// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
@@ -262,7 +264,7 @@ impl<'p> Packet<'p> {
     /// ```
     #[inline]
     pub fn finish_checksum(&mut self) {
-        if self.offloads.intersects(Offloads::L4_UNFINISHED) && !self.is_chained() {
+        if self.offloads.intersects(Offloads::L4_UNFINISHED) {
             self.finish_checksum_now();
         }
     }
@@ -270,16 +272,29 @@ impl<'p> Packet<'p> {
     #[cold]
     fn finish_checksum_now(&mut self) {
         let layers = match self.layers == Layers::default() {
-            true => parse::parse::<{ parse::TRUST }>(self.data()).layers,
+            true => parse::parse_first::<{ parse::TRUST }>(self.data(), self.total_len()).layers,
             false => self.layers,
         };
-        // What finishing answers says nothing that anybody here wants to know.
-        let _ = if self.offloads.contains(Offloads::L4_WANTED) {
-            checksum::finish(self.data_mut(), layers)
-        } else {
-            checksum::finish_doubtful(self.data_mut(), layers)
-        };
+        let doubtful = !self.offloads.contains(Offloads::L4_WANTED);
         self.offloads.remove(Offloads::L4_UNFINISHED);
+        if self.is_chained() {
+            return self.finish_chained(layers, doubtful);
+        }
+        // What finishing answers says nothing that anybody here wants to know.
+        let _ = match doubtful {
+            true => checksum::finish_doubtful(self.data_mut(), layers),
+            false => checksum::finish(self.data_mut(), layers),
+        };
+    }
+
+    fn finish_chained(&mut self, layers: Layers, doubtful: bool) {
+        let right = checksum::finish_chained(self.frame().segments(), layers, doubtful);
+        if let Some((at, right)) = right
+            && let Some(field) = self.data_mut().get_mut(at..)
+            && let Some(field) = field.first_chunk_mut()
+        {
+            *field = right;
+        }
     }
 
     /// Takes `count` bytes off the end.

@@ -167,7 +167,8 @@ impl<'p> Tx<'p> {
         let Some(account) = &self.account else { return };
         let longest = self.channel.state.max_frame.load(Ordering::Relaxed) as usize;
         let (mut sent, mut bytes) = (0, 0);
-        for packet in packets {
+        for mut packet in packets {
+            packet.finish_checksum();
             let len = packet.len();
             if packet.is_chained()
                 || packet.offloads.intersects(NOT_OFFERED)
@@ -426,7 +427,7 @@ impl<'p> Tx<'p> {
 }
 
 /// What a packet may ask of a device and this one does not offer.
-const NOT_OFFERED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
+const NOT_OFFERED: Offloads = Offloads::VLAN_WANTED;
 
 /// `ETH_HLEN` in `include/uapi/linux/if_ether.h`: the kernel sends nothing shorter.
 const ETHERNET_HEADER: usize = 14;

@@ -14,7 +14,8 @@ use crate::output::Output;
 ///
 /// It takes every packet. The file is written in blocks of 64 KiB, and when the worker is idle
 /// ([`reclaim`](TxQueue::reclaim)), so that whoever watches it sees packets soon; `completed`
-/// counts those that have been handed to the system. Once the file has failed (a full disk),
+/// counts those that have been handed to the system. Checksums that were left to the device are
+/// finished before they are written. Once the file has failed (a full disk),
 /// packets are counted as `errors`.
 ///
 /// ```
@@ -77,7 +78,9 @@ impl<C> PcapTx<C> {
 impl<'p, C: Clock + Send> TxQueue<'p> for PcapTx<C> {
     fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
         let time = self.epoch.saturating_add(self.clock.now().as_nanos());
-        for packet in packets.iter() {
+        for packet in packets.iter_mut() {
+            // A file has nobody behind it who would do so.
+            packet.finish_checksum();
             let length = packet.total_len();
             if length < ETHERNET_HEADER {
                 self.stats.undersize += 1;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use linecard::device::{Device, DeviceError, RxQueue, TxQueue};
 use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
-use linecard::packet::{Burst, Packet};
+use linecard::packet::{Burst, Offloads, Packet};
 use linecard::platform::{Clock, Instant, ManualClock, NoClock};
 use linecard_pcap::{Capture, Pace, PcapDevice, PcapRx, Repeat, Writer};
 
@@ -377,4 +377,60 @@ fn poll_any<'p>(rx: &mut PcapRx<NoClock>, cache: &mut Cache<'p>) {
     let mut burst = Burst::<'p, 32>::new();
     rx.rx_burst(cache, &mut burst);
     burst.free(cache);
+}
+
+#[test]
+fn a_checksum_that_is_left_to_the_device_is_finished_before_it_is_written() {
+    // UDP from 192.0.2.1 to 192.0.2.2 with four bytes in it, and the pseudo-header's sum alone.
+    let mut frame = [0; 60];
+    frame[12..14].copy_from_slice(&[0x08, 0x00]);
+    frame[14..34].copy_from_slice(&[
+        0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
+    ]);
+    frame[34..46].copy_from_slice(&[0, 53, 0, 53, 0, 12, 0x84, 0x21, 1, 2, 3, 4]);
+    let mut right = frame;
+    right[40..42].copy_from_slice(&[0x77, 0x62]);
+    with_pool(64, |_, cache| {
+        let sink = Sink::new(usize::MAX);
+        let mut device = PcapDevice::new("test", NoClock)
+            .output(sink.clone())
+            .unwrap();
+        let (rx, mut tx) = device.open(0, cache).unwrap();
+        let mut burst = Burst::<4>::new();
+        let put = |packet: &mut Packet<'_>, bytes: &[u8]| {
+            packet.append(bytes.len()).unwrap().copy_from_slice(bytes);
+        };
+        for offloads in [
+            Offloads::empty(),
+            Offloads::L4_WANTED,
+            Offloads::L4_DOUBTFUL,
+        ] {
+            let mut packet = Packet::new(cache.alloc().unwrap());
+            put(&mut packet, &frame);
+            packet.offloads = offloads;
+            burst.push(packet).unwrap();
+        }
+        // In three frames, cut at an odd place.
+        let mut chained = Packet::new(cache.alloc().unwrap());
+        put(&mut chained, &frame[..43]);
+        for part in [&frame[43..45], &frame[45..]] {
+            let mut tail = Packet::new(cache.alloc().unwrap());
+            put(&mut tail, part);
+            chained.frame_mut().chain(tail.into_frame()).unwrap();
+        }
+        chained.offloads = Offloads::L4_WANTED;
+        burst.push(chained).unwrap();
+        assert_eq!(tx.tx_burst(cache, &mut burst), 4);
+        assert_eq!(tx.stats().packets, 4);
+        drop((rx, tx));
+        let written: Vec<Vec<u8>> = sink
+            .capture()
+            .records()
+            .map(|record| record.data.to_vec())
+            .collect();
+        assert_eq!(written[0], frame, "nobody asked for it");
+        for written in &written[1..] {
+            assert_eq!(written[..], right);
+        }
+    });
 }

@@ -32,7 +32,7 @@ pub enum Finish {
 /// `packet` starts where the offsets of `layers` count from.
 #[inline]
 pub fn finish(packet: &mut [u8], layers: Layers) -> Finish {
-    match Transport::of(packet, layers) {
+    match Transport::of(packet, packet.len(), layers) {
         Some(transport) => transport.write(packet),
         None => finish_sctp(packet, layers),
     }
@@ -74,7 +74,7 @@ pub fn finish(packet: &mut [u8], layers: Layers) -> Finish {
 /// ```
 #[inline]
 pub fn finish_doubtful(packet: &mut [u8], layers: Layers) -> Finish {
-    if let Some(transport) = Transport::of(packet, layers)
+    if let Some(transport) = Transport::of(packet, packet.len(), layers)
         && transport.looks_unfinished()
     {
         return transport.write_unless_right(packet);
@@ -95,7 +95,7 @@ fn finish_sctp(packet: &mut [u8], layers: Layers) -> Finish {
     if !layers.contains(Kinds::SCTP) || layers.contains(Kinds::FRAGMENT) {
         return Finish::Untouched;
     }
-    let bounds = ip_end(packet, layers).zip(layers.l4_offset());
+    let bounds = ip_end(packet, packet.len(), layers).zip(layers.l4_offset());
     let Some((end, start)) = bounds else {
         return Finish::Untouched;
     };
@@ -108,9 +108,10 @@ fn finish_sctp(packet: &mut [u8], layers: Layers) -> Finish {
     }
 }
 
-/// Where the IP packet ends, whatever the frame goes on with.
+/// Where the IP packet ends, whatever the frame goes on with: `total` bytes in all, those of `packet`
+/// first.
 #[inline]
-fn ip_end(packet: &[u8], layers: Layers) -> Option<usize> {
+fn ip_end(packet: &[u8], total: usize, layers: Layers) -> Option<usize> {
     let l3 = layers.l3_offset();
     let ip = packet.get(l3..)?;
     let len = if layers.contains(Kinds::IPV4) {
@@ -118,7 +119,7 @@ fn ip_end(packet: &[u8], layers: Layers) -> Option<usize> {
     } else {
         usize::from(u16::from_be_bytes(*ip.get(4..)?.first_chunk()?)) + 40
     };
-    l3.checked_add(len).filter(|end| *end <= packet.len())
+    l3.checked_add(len).filter(|end| *end <= total)
 }
 
 /// As [`finish_doubtful`], without looking into the packet any further.
@@ -127,7 +128,7 @@ fn inner(packet: Option<&mut [u8]>, layers: Layers) -> Finish {
     let Some(packet) = packet else {
         return Finish::Untouched;
     };
-    match Transport::of(packet, layers) {
+    match Transport::of(packet, packet.len(), layers) {
         Some(transport) if transport.looks_unfinished() => transport.write_unless_right(packet),
         _ => Finish::Untouched,
     }
@@ -135,24 +136,25 @@ fn inner(packet: Option<&mut [u8]>, layers: Layers) -> Finish {
 
 /// What the checksum of a TCP segment or UDP datagram is made from.
 #[derive(Clone, Copy)]
-struct Transport {
+pub(super) struct Transport {
     protocol: IpProtocol,
     /// The pseudo-header's sum.
-    pseudo: Sum,
+    pub(super) pseudo: Sum,
     /// What the checksum field holds.
     value: u16,
     /// Header and payload: from here
-    start: usize,
+    pub(super) start: usize,
     /// to here.
-    end: usize,
+    pub(super) end: usize,
     /// The checksum field, from `start`.
-    field: usize,
+    pub(super) field: usize,
 }
 
 impl Transport {
-    /// `None` when there is no checksum to be finished.
+    /// Of a packet of `total` bytes, of which `packet` are the first. `None` when there is no checksum to
+    /// be finished.
     #[inline]
-    fn of(packet: &[u8], layers: Layers) -> Option<Self> {
+    pub(super) fn of(packet: &[u8], total: usize, layers: Layers) -> Option<Self> {
         let kinds = layers.kinds();
         let (protocol, field) = if kinds.contains(Kinds::TCP) {
             (IpProtocol::TCP, 16)
@@ -176,8 +178,8 @@ impl Transport {
             let destination: [u8; 16] = *header.get(24..)?.first_chunk()?;
             PseudoHeader::ipv6(source.into(), destination.into())
         };
-        let end = ip_end(packet, layers)?;
-        let segment = packet.get(start..end)?;
+        let end = ip_end(packet, total, layers)?;
+        let segment = packet.get(start..end.min(packet.len()))?;
         let end = match protocol {
             // UDP has a length of its own, and it is the one that counts.
             IpProtocol::UDP => {
@@ -204,9 +206,19 @@ impl Transport {
     /// Whether the field holds the pseudo-header's sum. Of one's complement's two zeros only one
     /// can be a sum of addresses and a protocol; the other may come from a sender's arithmetic.
     #[inline]
-    fn looks_unfinished(&self) -> bool {
+    pub(super) fn looks_unfinished(&self) -> bool {
         let sum = self.pseudo.value();
         self.value == sum || (self.value == 0 && sum == 0xffff)
+    }
+
+    /// What belongs into the field, by the sum of header and payload without it.
+    #[inline]
+    pub(super) fn checksum(&self, sum: Sum) -> u16 {
+        let checksum = (self.pseudo + sum).checksum();
+        match self.protocol {
+            IpProtocol::UDP => udp_checksum(checksum),
+            _ => checksum,
+        }
     }
 
     #[cold]
@@ -222,11 +234,8 @@ impl Transport {
         let Some(segment) = packet.get_mut(self.start..self.end) else {
             return Finish::Untouched;
         };
-        let sum = self.pseudo + Sum::of_except(segment, self.field);
-        let checksum = match self.protocol {
-            IpProtocol::UDP => udp_checksum(sum.checksum()),
-            _ => sum.checksum(),
-        };
+        let sum = Sum::of_except(segment, self.field);
+        let checksum = self.checksum(sum);
         match segment
             .get_mut(self.field..)
             .and_then(<[u8]>::first_chunk_mut)

@@ -30,11 +30,13 @@
 //! assert_eq!(Delta::of_u16(0x5555, 0x3285).apply(0xdd2f), 0x0000);
 //! ```
 
+mod chained;
 mod delta;
 mod finish;
 mod pseudo;
 mod sum;
 
+pub use chained::finish_chained;
 pub use delta::Delta;
 pub use finish::{Finish, finish, finish_doubtful};
 pub use pseudo::PseudoHeader;
