@@ -1,5 +1,5 @@
-//! Network namespaces, veth pairs and taken queues for tests on the real kernel, and an allocator
-//! that counts.
+//! Network namespaces, veth pairs, raw sockets and taken queues for tests on the real kernel, and an
+//! allocator that counts.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
 //! processes inside, so that nothing is left behind by whatever end a test comes to.
@@ -18,11 +18,14 @@ mod child;
 #[allow(unsafe_code)]
 mod namespace;
 #[allow(unsafe_code)]
+mod packet_socket;
+#[allow(unsafe_code)]
 mod taken;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
 pub use namespace::Namespace;
+pub use packet_socket::PacketSocket;
 pub use taken::TakenQueue;
 
 /// Whether tests with namespaces can run here; where not, a line that says why.

@@ -8,8 +8,9 @@ use linecard_af_xdp::{Port, Umem};
 use linecard_conformance::{
     Fills, Harness, Injected, Limits, Overflow, Profile, Setup, Wire, pool,
 };
+use linecard_testnet::PacketSocket;
 
-use crate::net::{Net, RawSocket, stay_on_this_cpu};
+use crate::net::{Net, stay_on_this_cpu};
 use crate::rig::small;
 
 linecard_conformance::suite!(Veth);
@@ -18,7 +19,7 @@ linecard_conformance::suite!(Veth);
 struct Veth {
     // Closed before its namespace is left.
     port: Port<'static>,
-    far: RawSocket,
+    far: PacketSocket,
     pool: &'static Pool<'static>,
     _net: Net,
 }

@@ -3,12 +3,10 @@
 //! The namespaces have no names: they live by the descriptors held here, so that nothing is left
 //! behind by whatever end a test comes to.
 
-use core::time::Duration;
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
-use linecard_testnet::Namespace;
+use linecard_testnet::{Namespace, PacketSocket};
 
 /// The thread's own namespace with one end of a pair, `lc0`; the other end, `lc1`, is in the
 /// peer's.
@@ -59,8 +57,8 @@ impl Net {
     }
 
     /// A raw socket on `lc1`.
-    pub fn peer_socket(&self) -> RawSocket {
-        self.peer.inside(|| RawSocket::on("lc1"))
+    pub fn peer_socket(&self) -> PacketSocket {
+        self.peer.inside(|| raw_socket("lc1"))
     }
 }
 
@@ -90,119 +88,9 @@ pub fn number_of(frame: &[u8]) -> u64 {
     })
 }
 
-/// An `AF_PACKET` socket that sees frames of [`ETHERTYPE`].
-pub struct RawSocket(OwnedFd);
-
-impl RawSocket {
-    /// A socket on an interface of the thread's namespace, with a timeout of one second.
-    pub fn on(interface: &str) -> Self {
-        let protocol = u16::from_be_bytes(ETHERTYPE).to_be();
-        // SAFETY: no pointers are passed.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, protocol.into()) };
-        assert!(fd >= 0, "raw socket: {}", io::Error::last_os_error());
-        // SAFETY: just made, and nobody else's.
-        let socket = Self(unsafe { OwnedFd::from_raw_fd(fd) });
-        let name = CString::new(interface).unwrap();
-        // SAFETY: a string that ends with a zero.
-        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-        let address = libc::sockaddr_ll {
-            sll_family: libc::AF_PACKET as u16,
-            sll_protocol: protocol,
-            sll_ifindex: index as i32,
-            sll_hatype: 0,
-            sll_pkttype: 0,
-            sll_halen: 0,
-            sll_addr: [0; 8],
-        };
-        // SAFETY: address and size of a live structure.
-        let bound = unsafe {
-            libc::bind(
-                fd,
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_ll>() as u32,
-            )
-        };
-        assert_eq!(
-            bound,
-            0,
-            "bind to {interface}: {}",
-            io::Error::last_os_error()
-        );
-        socket.set(libc::SO_RCVBUFFORCE, &(256 << 20));
-        // What is sent is not received again.
-        socket.set_at(libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1);
-        socket.set_timeout(Duration::from_secs(1));
-        socket
-    }
-
-    /// How long [`receive`](Self::receive) waits.
-    pub fn set_timeout(&self, timeout: Duration) {
-        let time = libc::timeval {
-            tv_sec: timeout.as_secs() as libc::time_t,
-            tv_usec: timeout.subsec_micros().into(),
-        };
-        self.set(libc::SO_RCVTIMEO, &time);
-    }
-
-    pub fn try_send(&self, frame: &[u8]) -> io::Result<()> {
-        // SAFETY: pointer and length of a live slice.
-        let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
-        if sent < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(())
-        }
-    }
-
-    pub fn send(&self, frame: &[u8]) {
-        self.try_send(frame).expect("the raw socket sends");
-    }
-
-    /// The next frame in place of what `buffer` held, if there is one already.
-    pub fn receive_now(&self, buffer: &mut Vec<u8>) -> bool {
-        buffer.resize(2048, 0);
-        // SAFETY: pointer and length of a live buffer.
-        let len = unsafe {
-            libc::recv(
-                self.0.as_raw_fd(),
-                buffer.as_mut_ptr().cast(),
-                buffer.len(),
-                libc::MSG_DONTWAIT,
-            )
-        };
-        buffer.truncate(len.max(0) as usize);
-        len >= 0
-    }
-
-    /// The next frame, or nothing when none comes in time.
-    pub fn receive(&self) -> Option<Vec<u8>> {
-        let mut buffer = vec![0; 70_000];
-        let fd = self.0.as_raw_fd();
-        // SAFETY: pointer and length of a live buffer.
-        let len = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
-        (len >= 0).then(|| {
-            buffer.truncate(len as usize);
-            buffer
-        })
-    }
-
-    fn set<T>(&self, name: i32, value: &T) {
-        self.set_at(libc::SOL_SOCKET, name, value);
-    }
-
-    fn set_at<T>(&self, level: i32, name: i32, value: &T) {
-        // SAFETY: pointer and size of a live value.
-        let result = unsafe {
-            libc::setsockopt(
-                self.0.as_raw_fd(),
-                level,
-                name,
-                core::ptr::from_ref(value).cast(),
-                size_of::<T>() as u32,
-            )
-        };
-        assert_eq!(result, 0, "option {name}: {}", io::Error::last_os_error());
-    }
+/// A socket on an interface of the thread's namespace that sees frames of [`ETHERTYPE`].
+pub fn raw_socket(interface: &str) -> PacketSocket {
+    PacketSocket::on(interface, u16::from_be_bytes(ETHERTYPE))
 }
 
 /// Keeps the calling thread on the CPU that it is on: what one CPU puts on a veth stays in order,
@@ -233,9 +121,9 @@ pub fn set_merging(interface: &str, on: bool) {
             ifru_data: value.as_mut_ptr().cast(),
         },
     };
-    let socket = RawSocket::on(interface);
+    let socket = raw_socket(interface);
     // SAFETY: a whole request; its data is the two words that the command reads.
-    let result = unsafe { libc::ioctl(socket.0.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), SIOCETHTOOL, &raw mut request) };
     assert_eq!(
         result,
         0,
@@ -243,9 +131,6 @@ pub fn set_merging(interface: &str, on: bool) {
         io::Error::last_os_error()
     );
 }
-
-/// `include/uapi/linux/if_packet.h`.
-const PACKET_IGNORE_OUTGOING: i32 = 23;
 
 /// `include/uapi/linux/sockios.h`.
 const SIOCETHTOOL: libc::Ioctl = 0x8946;

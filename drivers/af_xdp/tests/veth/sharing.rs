@@ -4,14 +4,14 @@ use linecard::device::{Device, RxQueue, TxQueue};
 use linecard::packet::Burst;
 use linecard_af_xdp::{Config, CopyMode, Umem};
 
-use crate::net::{Net, RawSocket, frame};
+use crate::net::{Net, frame, raw_socket};
 use crate::rig::{Rig, pool, small};
 
 #[test]
 fn a_frame_crosses_between_two_ports_by_its_number() {
     let Some(net) = Net::new() else { return };
     let other = net.second("lc2", "lc3");
-    let (west_far, east_far) = (net.peer_socket(), other.inside(|| RawSocket::on("lc3")));
+    let (west_far, east_far) = (net.peer_socket(), other.inside(|| raw_socket("lc3")));
     let umem = Umem::new(pool(512)).expect("a umem");
     let mut west = Rig::on(&umem, "lc0", small());
     let mut east = Rig::on(&umem, "lc2", small());

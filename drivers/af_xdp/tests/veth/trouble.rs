@@ -10,7 +10,7 @@ use linecard::packet::Burst;
 use linecard_af_xdp::{Config, Interface, Umem};
 use linecard_testnet::Namespace;
 
-use crate::net::{Net, RawSocket, frame, number_of};
+use crate::net::{Net, frame, number_of, raw_socket};
 use crate::rig::{Rig, pool, small};
 
 #[test]
@@ -217,7 +217,7 @@ fn every_packet_of_a_flood_is_accounted_for() {
         let peer = net.peer.inside(Namespace::current).expect("the peer's");
         std::thread::spawn(move || {
             peer.enter().expect("into the peer's");
-            let far = RawSocket::on("lc1");
+            let far = raw_socket("lc1");
             for number in 0..300_000 {
                 // Refused when the device's queue is full: then it was not sent.
                 if far.try_send(&frame(number, 60)).is_ok() {

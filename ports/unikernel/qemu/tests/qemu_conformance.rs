@@ -1,15 +1,11 @@
 //! The image passes the suite for forwarders: what is injected at its left port by a raw socket is
 //! collected at its right one.
-#![allow(unsafe_code)]
 
-use core::ffi::CStr;
 use core::time::Duration;
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use linecard_conformance::{Forwarder, Injected, Limits, Totals, Wire};
 use linecard_qemu::{Guest, Machine, Setup, Tap, build, missing};
-use linecard_testnet::Namespace;
+use linecard_testnet::{Namespace, PacketSocket};
 
 mod split_on_pci {
     linecard_conformance::forwarder_suite!(super::Image<{ super::Q35 }, false>);
@@ -21,6 +17,10 @@ mod packed_on_pci {
 
 mod split_on_mmio {
     linecard_conformance::forwarder_suite!(super::Image<{ super::MICROVM }, false>);
+}
+
+mod packed_on_mmio {
+    linecard_conformance::forwarder_suite!(super::Image<{ super::MICROVM }, true>);
 }
 
 mod split_on_aarch64 {
@@ -38,8 +38,8 @@ mod packed_through_cache_maintenance {
 /// The image in QEMU, as a cross-connect, on one of the machines.
 struct Image<const MACHINE: usize, const PACKED: bool> {
     guest: Guest,
-    left: RawSocket,
-    right: RawSocket,
+    left: PacketSocket,
+    right: PacketSocket,
     _taps: [Tap; 2],
     _hosts: [Namespace; 2],
 }
@@ -89,8 +89,8 @@ impl<const MACHINE: usize, const PACKED: bool> Forwarder for Image<MACHINE, PACK
         assert!(ready, "{}", guest.printed());
         Some(Self {
             guest,
-            left: hosts[0].inside(|| RawSocket::on(c"eth0")),
-            right: hosts[1].inside(|| RawSocket::on(c"eth0")),
+            left: hosts[0].inside(|| PacketSocket::on("eth0", ETHERTYPE)),
+            right: hosts[1].inside(|| PacketSocket::on("eth0", ETHERTYPE)),
             _taps: taps,
             _hosts: hosts,
         })
@@ -116,11 +116,18 @@ impl<const MACHINE: usize, const PACKED: bool> Forwarder for Image<MACHINE, PACK
 
 impl<const MACHINE: usize, const PACKED: bool> Wire for Image<MACHINE, PACKED> {
     fn inject(&mut self, frame: &[u8]) -> Injected {
-        self.left.send(frame)
+        match self.left.try_send(frame) {
+            Ok(()) => Injected::Taken,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINVAL | libc::EMSGSIZE) => Injected::Impossible,
+                Some(libc::ENOBUFS | libc::EAGAIN) => Injected::Busy,
+                _ => panic!("a raw socket does not send {} bytes: {error}", frame.len()),
+            },
+        }
     }
 
     fn collect(&mut self, frame: &mut Vec<u8>) -> bool {
-        self.right.receive(frame)
+        self.right.receive_now(frame)
     }
 }
 
@@ -160,73 +167,6 @@ fn figures(line: &str) -> (u64, u64, u64) {
         }
     }
     (packets, bytes, dropped)
-}
-
-/// An `AF_PACKET` socket that sees the suite's frames alone and waits for none.
-struct RawSocket(OwnedFd);
-
-impl RawSocket {
-    /// On an interface of the thread's namespace.
-    fn on(interface: &CStr) -> Self {
-        let protocol = ETHERTYPE.to_be();
-        // SAFETY: no pointers are passed.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, protocol.into()) };
-        assert!(fd >= 0, "raw socket: {}", io::Error::last_os_error());
-        // SAFETY: just made, and nobody else's.
-        let socket = Self(unsafe { OwnedFd::from_raw_fd(fd) });
-        // SAFETY: a string that ends with a zero.
-        let index = unsafe { libc::if_nametoindex(interface.as_ptr()) };
-        let address = libc::sockaddr_ll {
-            sll_family: libc::AF_PACKET as u16,
-            sll_protocol: protocol,
-            sll_ifindex: index as i32,
-            sll_hatype: 0,
-            sll_pkttype: 0,
-            sll_halen: 0,
-            sll_addr: [0; 8],
-        };
-        // SAFETY: address and size of a live structure.
-        let bound = unsafe {
-            libc::bind(
-                fd,
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_ll>() as u32,
-            )
-        };
-        assert_eq!(bound, 0, "bind: {}", io::Error::last_os_error());
-        socket
-    }
-
-    fn send(&self, frame: &[u8]) -> Injected {
-        // SAFETY: pointer and length of a live slice.
-        let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
-        match sent {
-            0.. => Injected::Taken,
-            _ => match io::Error::last_os_error().raw_os_error() {
-                Some(libc::EINVAL | libc::EMSGSIZE) => Injected::Impossible,
-                Some(libc::ENOBUFS | libc::EAGAIN) => Injected::Busy,
-                error => panic!(
-                    "a raw socket does not send {} bytes: {error:?}",
-                    frame.len()
-                ),
-            },
-        }
-    }
-
-    fn receive(&self, frame: &mut Vec<u8>) -> bool {
-        frame.resize(2048, 0);
-        // SAFETY: pointer and length of a live buffer.
-        let len = unsafe {
-            libc::recv(
-                self.0.as_raw_fd(),
-                frame.as_mut_ptr().cast(),
-                frame.len(),
-                libc::MSG_DONTWAIT,
-            )
-        };
-        frame.truncate(len.max(0) as usize);
-        len >= 0
-    }
 }
 
 // Machines by their places among all.
