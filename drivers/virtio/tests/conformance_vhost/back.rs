@@ -5,62 +5,52 @@ use std::time::{Duration, Instant};
 use linecard::device::Device;
 use linecard::mempool::{Cache, Pool};
 use linecard::platform::Arena;
-use linecard_conformance::{Harness, Injected, Limits, Profile, Setup, Wire, pool};
+use linecard_conformance::{Harness, Profile, Setup, pool};
 use linecard_virtio::net::{NetRx, NetTx};
-use linecard_virtio::vhost_user::{Server, ServerConfig, VhostUser};
+use linecard_virtio::vhost_user::{Server, VhostUser};
 
 use super::guest::{Port, plug};
-use super::{Far, socket};
+use super::{Far, Side, assert_sound, limits, server};
 
 /// A back end with a guest whose rings are of one kind.
-pub(crate) struct BackEnd<const PACKED: bool> {
-    server: Server,
-    pool: &'static Pool<'static>,
-    far: Far<
-        NetRx<'static, 'static, VhostUser, Arena<'static>>,
-        NetTx<'static, 'static, VhostUser, Arena<'static>>,
-    >,
-    _guest: Port,
-}
+pub(crate) type BackEnd<const PACKED: bool> = Side<
+    Server,
+    NetRx<'static, 'static, VhostUser, Arena<'static>>,
+    NetTx<'static, 'static, VhostUser, Arena<'static>>,
+    Port,
+    PACKED,
+>;
 
 impl<const PACKED: bool> Harness for BackEnd<PACKED> {
     type Device = Server;
 
     fn profile() -> Profile {
         Profile {
-            limits: Limits {
-                shortest: 14,
-                window: 300,
-                ..Limits::default()
-            },
+            limits: limits(),
             ..Profile::default()
         }
     }
 
     fn new(setup: &Setup) -> Option<Self> {
-        let config = ServerConfig {
-            packed: PACKED,
-            ..ServerConfig::new(socket())
-        };
-        let server = Server::new(config).expect("a server");
-        let (mut guest, memory) = plug(server.path(), setup.start as u16);
+        let device = server(PACKED);
+        let (mut other, memory) = plug(device.path(), setup.start as u16);
         let mut cache = Cache::new(memory, "far side", 64).expect("an account");
-        let queue = guest.open(0, &mut cache).expect("queue 0");
+        let queue = other.open(0, &mut cache).expect("queue 0");
         let deadline = Instant::now() + Duration::from_secs(10);
-        while server.status().running < 2 {
-            assert!(Instant::now() < deadline, "{}", server.status());
+        while device.status().running < 2 {
+            assert!(Instant::now() < deadline, "{}", device.status());
             std::thread::yield_now();
         }
         Some(Self {
-            server,
+            device,
             pool: pool(1024),
             far: Far::new(queue, cache),
-            _guest: guest,
+            other,
         })
     }
 
     fn device(&mut self) -> &mut Server {
-        &mut self.server
+        &mut self.device
     }
 
     fn pool(&self) -> &'static Pool<'static> {
@@ -68,21 +58,7 @@ impl<const PACKED: bool> Harness for BackEnd<PACKED> {
     }
 
     fn finish(self) {
-        let status = self.server.status();
-        assert_eq!(status.fault, None, "the guest is out of service: {status}");
-    }
-}
-
-impl<const PACKED: bool> Wire for BackEnd<PACKED> {
-    fn inject(&mut self, frame: &[u8]) -> Injected {
-        self.far.inject(frame)
-    }
-
-    fn collect(&mut self, frame: &mut Vec<u8>) -> bool {
-        self.far.collect(frame)
-    }
-
-    fn step(&mut self) {
-        self.far.step();
+        assert_sound(&self.device);
+        drop(self.other);
     }
 }

@@ -2,32 +2,22 @@
 
 use linecard::device::Device;
 use linecard::mempool::{Cache, Pool};
-use linecard_conformance::{Harness, Injected, Limits, Profile, Setup, Wire, pool};
+use linecard_conformance::{Harness, Profile, Setup, pool};
 use linecard_virtio::Features;
-use linecard_virtio::vhost_user::{Server, ServerConfig, ServerRx, ServerTx};
+use linecard_virtio::vhost_user::{Server, ServerRx, ServerTx};
 
 use super::guest::{Port, plug};
-use super::{Far, socket};
+use super::{Far, Side, assert_sound, limits, server};
 
 /// A front end with rings of one kind.
-pub(crate) struct FrontEnd<const PACKED: bool> {
-    port: Port,
-    pool: &'static Pool<'static>,
-    far: Far<ServerRx, ServerTx>,
-    server: Server,
-}
+pub(crate) type FrontEnd<const PACKED: bool> = Side<Port, ServerRx, ServerTx, Server, PACKED>;
 
 impl<const PACKED: bool> Harness for FrontEnd<PACKED> {
     type Device = Port;
 
     fn profile() -> Profile {
         Profile {
-            limits: Limits {
-                shortest: 14,
-                // More than the queue has descriptors.
-                window: 300,
-                ..Limits::default()
-            },
+            limits: limits(),
             starts: match PACKED {
                 false => &[0xffff - 100, 0x7fff - 100],
                 true => &[],
@@ -37,26 +27,22 @@ impl<const PACKED: bool> Harness for FrontEnd<PACKED> {
     }
 
     fn new(setup: &Setup) -> Option<Self> {
-        let config = ServerConfig {
-            packed: PACKED,
-            ..ServerConfig::new(socket())
-        };
-        let mut server = Server::new(config).expect("a server");
+        let mut other = server(PACKED);
         let mut cache = Cache::new(pool(1024), "far side", 64).expect("an account");
-        let queue = server.open(0, &mut cache).expect("queue 0");
-        let (port, pool) = plug(server.path(), setup.start as u16);
-        let packed = port.features().contains(Features::RING_PACKED);
+        let queue = other.open(0, &mut cache).expect("queue 0");
+        let (device, pool) = plug(other.path(), setup.start as u16);
+        let packed = device.features().contains(Features::RING_PACKED);
         assert_eq!(packed, PACKED, "the kind of rings");
         Some(Self {
-            port,
+            device,
             pool,
             far: Far::new(queue, cache),
-            server,
+            other,
         })
     }
 
     fn device(&mut self) -> &mut Port {
-        &mut self.port
+        &mut self.device
     }
 
     fn pool(&self) -> &'static Pool<'static> {
@@ -64,24 +50,6 @@ impl<const PACKED: bool> Harness for FrontEnd<PACKED> {
     }
 
     fn finish(self) {
-        let status = self.server.status();
-        assert_eq!(
-            status.fault, None,
-            "the front end has broken a rule: {status}"
-        );
-    }
-}
-
-impl<const PACKED: bool> Wire for FrontEnd<PACKED> {
-    fn inject(&mut self, frame: &[u8]) -> Injected {
-        self.far.inject(frame)
-    }
-
-    fn collect(&mut self, frame: &mut Vec<u8>) -> bool {
-        self.far.collect(frame)
-    }
-
-    fn step(&mut self) {
-        self.far.step();
+        assert_sound(&self.other);
     }
 }

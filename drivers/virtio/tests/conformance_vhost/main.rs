@@ -9,9 +9,10 @@ mod guest;
 mod long;
 
 use linecard::device::{RxQueue, TxQueue};
-use linecard::mempool::Cache;
+use linecard::mempool::{Cache, Pool};
 use linecard::packet::{Burst, Packet};
-use linecard_conformance::{CountingAllocator, Injected};
+use linecard_conformance::{CountingAllocator, Injected, Limits, Wire};
+use linecard_virtio::vhost_user::{Server, ServerConfig};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -97,6 +98,58 @@ impl<R: RxQueue<'static>, T: TxQueue<'static>> Far<R, T> {
             None => false,
         }
     }
+}
+
+/// One end under test, as the device, with the other one as its far side.
+struct Side<D, R, T, O, const PACKED: bool> {
+    device: D,
+    pool: &'static Pool<'static>,
+    far: Far<R, T>,
+    /// The far side's port.
+    other: O,
+}
+
+impl<D, R, T, O, const PACKED: bool> Wire for Side<D, R, T, O, PACKED>
+where
+    R: RxQueue<'static>,
+    T: TxQueue<'static>,
+{
+    fn inject(&mut self, frame: &[u8]) -> Injected {
+        self.far.inject(frame)
+    }
+
+    fn collect(&mut self, frame: &mut Vec<u8>) -> bool {
+        self.far.collect(frame)
+    }
+
+    fn step(&mut self) {
+        self.far.step();
+    }
+}
+
+/// What both ends can do: packets from an Ethernet header on, and more under way than a queue has
+/// descriptors.
+fn limits() -> Limits {
+    Limits {
+        shortest: 14,
+        window: 300,
+        ..Limits::default()
+    }
+}
+
+/// A back end that offers rings of one kind.
+fn server(packed: bool) -> Server {
+    let config = ServerConfig {
+        packed,
+        ..ServerConfig::new(socket())
+    };
+    Server::new(config).expect("a server")
+}
+
+/// No end has broken a rule in the other's eyes.
+fn assert_sound(server: &Server) {
+    let status = server.status();
+    assert_eq!(status.fault, None, "out of service: {status}");
 }
 
 /// A socket that nobody else listens at.
