@@ -1,18 +1,33 @@
 //! A table of few routes.
 
+use core::ops::BitAnd;
+
 use heapless::Vec;
 use linecard::forward::router::IpPrefix;
 use linecard::lookup::{Full, Lpm, NextHop, RouteError};
 
-/// Up to `N` routes of one version, the longest prefix first.
+/// Up to `N` routes of one version, by where they begin, shorter prefixes first.
 ///
 /// The big tables of the core answer from half a million routes as fast as from one, and take 33 and
-/// 8 MiB for it. What fits on a command line is looked through in less time than a cache miss takes.
+/// 8 MiB for it. Here a look-up takes a binary search, and from what it finds one step outwards for each
+/// route around that which the address is not in: with 128 routes 7 comparisons, and as many more as
+/// prefixes are nested.
 #[derive(Debug, Clone)]
 struct Few<A, const N: usize> {
-    /// First address, mask, next hop.
-    routes: Vec<(A, A, NextHop), N>,
+    routes: Vec<Route<A>, N>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Route<A> {
+    first: A,
+    mask: A,
+    hop: NextHop,
+    /// The next shorter route around this one, which stands before it; [`NONE`] if there is none.
+    around: u16,
+}
+
+/// The place of no route.
+const NONE: u16 = u16::MAX;
 
 /// Both versions' routes, as the router looks them up.
 ///
@@ -35,8 +50,8 @@ impl<const N: usize> FewRoutes<N> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            ipv4: Few { routes: Vec::new() },
-            ipv6: Few { routes: Vec::new() },
+            ipv4: Few::NEW,
+            ipv6: Few::NEW,
         }
     }
 
@@ -72,37 +87,84 @@ impl<const N: usize> Default for FewRoutes<N> {
     }
 }
 
-impl<A: Copy + Ord, const N: usize> Few<A, N> {
+impl<A, const N: usize> Few<A, N> {
+    const NEW: Self = Self { routes: Vec::new() };
+}
+
+impl<A: Copy + Ord + BitAnd<Output = A>, const N: usize> Few<A, N> {
     fn insert(&mut self, first: A, mask: A, hop: NextHop) -> Result<Option<NextHop>, RouteError> {
-        let same = |route: &&mut (A, A, NextHop)| route.0 == first && route.1 == mask;
-        if let Some(route) = self.routes.iter_mut().find(same) {
-            return Ok(Some(core::mem::replace(&mut route.2, hop)));
+        // A shorter prefix has the smaller mask.
+        let order = |route: &Route<A>| (route.first, route.mask);
+        let place = match self.routes.binary_search_by_key(&(first, mask), order) {
+            Ok(at) => {
+                let old = self.routes.get_mut(at).map(|route| &mut route.hop);
+                return Ok(old.map(|old| core::mem::replace(old, hop)));
+            }
+            Err(place) => place,
+        };
+        let route = Route {
+            first,
+            mask,
+            hop,
+            around: NONE,
+        };
+        if usize::from(NONE) <= self.routes.len() || self.routes.insert(place, route).is_err() {
+            return Err(RouteError::TableFull(Full::Routes));
         }
-        // A longer prefix has the larger mask.
-        let place = self.routes.iter().position(|route| route.1 < mask);
-        let place = place.unwrap_or(self.routes.len());
-        match self.routes.insert(place, (first, mask, hop)) {
-            Ok(()) => Ok(None),
-            Err(_) => Err(RouteError::TableFull(Full::Routes)),
+        for at in place..self.routes.len() {
+            self.enclose(at);
         }
+        Ok(None)
+    }
+
+    /// Finds the route around the one at `at`: its neighbour, or one that is around that.
+    fn enclose(&mut self, at: usize) {
+        let Some(&Route { first, .. }) = self.routes.get(at) else {
+            return;
+        };
+        // Prefixes lie in each other or beside each other, and those before this one are done.
+        let around = match at.checked_sub(1) {
+            Some(neighbour) => self.outwards(neighbour as u16, first),
+            None => NONE,
+        };
+        if let Some(route) = self.routes.get_mut(at) {
+            route.around = around;
+        }
+    }
+
+    /// From a place on, the first route outwards that has the address.
+    #[inline]
+    fn outwards(&self, mut at: u16, address: A) -> u16 {
+        // What is around a route stands before it: this ends.
+        while let Some(route) = self.routes.get(usize::from(at)) {
+            if address & route.mask == route.first {
+                break;
+            }
+            at = route.around;
+        }
+        at
+    }
+
+    #[inline]
+    fn lookup(&self, address: A) -> Option<NextHop> {
+        let behind = self.routes.partition_point(|route| route.first <= address);
+        let last = behind.checked_sub(1)?;
+        let found = self.outwards(last as u16, address);
+        self.routes.get(usize::from(found)).map(|route| route.hop)
     }
 }
 
 impl<const N: usize> Lpm<u32> for &FewRoutes<N> {
     #[inline]
     fn lookup(&self, address: u32) -> Option<NextHop> {
-        let mut routes = self.ipv4.routes.iter();
-        let found = routes.find(|(first, mask, _)| address & mask == *first);
-        found.map(|&(_, _, hop)| hop)
+        self.ipv4.lookup(address)
     }
 }
 
 impl<const N: usize> Lpm<u128> for &FewRoutes<N> {
     #[inline]
     fn lookup(&self, address: u128) -> Option<NextHop> {
-        let mut routes = self.ipv6.routes.iter();
-        let found = routes.find(|(first, mask, _)| address & mask == *first);
-        found.map(|&(_, _, hop)| hop)
+        self.ipv6.lookup(address)
     }
 }
 
