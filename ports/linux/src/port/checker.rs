@@ -10,6 +10,7 @@ use linecard::wire::parse::{Outcome, VERIFY, parse};
 use linecard::wire::{Header, IpProtocol, Ipv4Header, Ipv6Header, Kinds, MacAddr};
 
 use super::flow::Stamp;
+use super::only::OnlyQueue;
 
 /// A sink that reads the [`Stamp`] of each packet and keeps account of every flow: what is
 /// missing, what came twice, what came late.
@@ -44,7 +45,7 @@ use super::flow::Stamp;
 pub struct Checker {
     name: String,
     flows: usize,
-    opened: bool,
+    queue: OnlyQueue,
 }
 
 /// What a [`Checker`] saw. Each packet is counted in one of these, except that `missing` are
@@ -84,7 +85,7 @@ impl Checker {
         Self {
             name: name.into(),
             flows,
-            opened: false,
+            queue: OnlyQueue::default(),
         }
     }
 }
@@ -98,10 +99,7 @@ impl<'p> Device<'p> for Checker {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            max_frame: usize::from(u16::MAX),
-            ..Capabilities::default()
-        }
+        OnlyQueue::capabilities()
     }
 
     fn link(&mut self) -> Link {
@@ -113,7 +111,7 @@ impl<'p> Device<'p> for Checker {
     }
 
     fn mtu(&self) -> usize {
-        1500
+        OnlyQueue::MTU
     }
 
     fn open(
@@ -121,13 +119,7 @@ impl<'p> Device<'p> for Checker {
         queue: u16,
         cache: &mut Cache<'p>,
     ) -> Result<(NullRx, CheckerTx), DeviceError> {
-        if queue != 0 {
-            return Err(DeviceError::NoSuchQueue(queue));
-        }
-        if self.opened {
-            return Err(DeviceError::QueueTaken(queue));
-        }
-        self.opened = true;
+        self.queue.take(queue)?;
         let (rx, _) = Null::sink().open(queue, cache)?;
         let tx = CheckerTx {
             flows: vec![Progress::default(); self.flows],
@@ -144,7 +136,7 @@ impl<'p> Device<'p> for Checker {
         _tx: CheckerTx,
         cache: &mut Cache<'p>,
     ) -> Result<(NullRx, CheckerTx), DeviceError> {
-        self.opened = false;
+        self.queue.give_back();
         self.open(0, cache)
     }
 }

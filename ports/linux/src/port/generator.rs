@@ -9,6 +9,7 @@ use linecard::packet::BurstView;
 use linecard::wire::MacAddr;
 
 use super::flow::{Flow, Stamp};
+use super::only::OnlyQueue;
 use crate::memory::{MemoryError, PagePolicy, Table};
 
 /// A source of UDP packets of many flows: a frame of each in turn, round after round.
@@ -43,7 +44,7 @@ pub struct Generator {
     mac: MacAddr,
     count: u64,
     stamp: bool,
-    opened: bool,
+    queue: OnlyQueue,
 }
 
 /// Every flow's frame, each from a cache line of its own.
@@ -105,7 +106,7 @@ impl Generator {
             mac,
             count: u64::MAX,
             stamp: false,
-            opened: false,
+            queue: OnlyQueue::default(),
         })
     }
 
@@ -139,10 +140,7 @@ impl<'p> Device<'p> for Generator {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            max_frame: usize::from(u16::MAX),
-            ..Capabilities::default()
-        }
+        OnlyQueue::capabilities()
     }
 
     fn link(&mut self) -> Link {
@@ -154,7 +152,7 @@ impl<'p> Device<'p> for Generator {
     }
 
     fn mtu(&self) -> usize {
-        1500
+        OnlyQueue::MTU
     }
 
     fn open(
@@ -162,18 +160,12 @@ impl<'p> Device<'p> for Generator {
         queue: u16,
         cache: &mut Cache<'p>,
     ) -> Result<(GeneratorRx, NullTx), DeviceError> {
-        if queue != 0 {
-            return Err(DeviceError::NoSuchQueue(queue));
-        }
-        if self.opened {
-            return Err(DeviceError::QueueTaken(queue));
-        }
         if self.frames.size > cache.pool().room() {
             return Err(DeviceError::Unsuitable(
                 "generated packets are longer than a frame has room for",
             ));
         }
-        self.opened = true;
+        self.queue.take(queue)?;
         let (_, tx) = Null::sink().open(queue, cache)?;
         let rx = GeneratorRx {
             frames: Arc::clone(&self.frames),
@@ -193,7 +185,7 @@ impl<'p> Device<'p> for Generator {
         _tx: NullTx,
         cache: &mut Cache<'p>,
     ) -> Result<(GeneratorRx, NullTx), DeviceError> {
-        self.opened = false;
+        self.queue.give_back();
         self.open(0, cache)
     }
 }

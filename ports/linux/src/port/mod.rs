@@ -8,6 +8,7 @@ mod any;
 mod checker;
 mod flow;
 mod generator;
+mod only;
 
 pub(crate) use any::VHOST_RING;
 pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx, VhostClient};
