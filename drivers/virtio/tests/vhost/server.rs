@@ -13,15 +13,15 @@ use super::testpmd::{self, Testpmd};
 use super::traffic::Traffic;
 use super::{packets, socket};
 
-/// Waits until the guest's queues run.
-fn plugged(server: &mut Server) {
+/// Waits until so many of the guest's queues run, each way counted.
+fn plugged(server: &mut Server, queues: usize) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Device::link(server) == Link::Down {
         assert!(Instant::now() < deadline, "{}", server.status());
         std::thread::sleep(Duration::from_millis(1));
     }
     // Both ways, and enabled.
-    while server.status().running < 2 {
+    while server.status().running < queues {
         assert!(Instant::now() < deadline, "{}", server.status());
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -41,7 +41,7 @@ fn exchange(name: &str, options: &str, expected: Features) {
     let (mut rx, mut tx) = server.open(0, &mut cache).unwrap();
     let vdev = format!("net_virtio_user0,path={},queues=1{options}", path.display());
     let mut guest = Testpmd::start(&vdev, &[]);
-    plugged(&mut server);
+    plugged(&mut server, 2);
     let features = server.status().features;
     assert!(features.contains(expected), "{features:?}");
 
@@ -63,6 +63,59 @@ fn exchange(name: &str, options: &str, expected: Features) {
     assert_eq!(traffic.received + dropped, packets(), "lost unaccounted");
     drop((rx, tx, server, cache));
     pool.audit().unwrap();
+}
+
+/// Two queue pairs at once: what is sent by one comes back by it.
+fn pairs(name: &str, options: &str) {
+    if !testpmd::is_there() {
+        return;
+    }
+    let path = socket(name);
+    let mut memory = vec![0; 4096 * 2048 + 63];
+    let slots: Vec<Slot> = (0..4096).map(|_| Slot::new()).collect();
+    let region = Region::from_slice(&mut memory);
+    let pool = Pool::new(region, &slots, PoolConfig::default()).unwrap();
+    let mut cache = Cache::new(&pool, "test", 256).unwrap();
+    let config = ServerConfig {
+        queues: 2,
+        ..ServerConfig::new(&path)
+    };
+    let mut server = Server::new(config).unwrap();
+    let mut queues = [0, 1].map(|pair| server.open(pair, &mut cache).unwrap());
+    let vdev = format!("net_virtio_user0,path={},queues=2{options}", path.display());
+    let mut guest = Testpmd::start(&vdev, &["--rxq=2", "--txq=2"]);
+    plugged(&mut server, 4);
+    assert!(server.status().features.contains(Features::MQ));
+
+    let _pinned = Pinned::new();
+    let mut traffic = [Traffic::default(), Traffic::default()];
+    let count = packets().min(1_000_000);
+    // By turns, so that neither is ever empty for long.
+    for limit in (1..=20).map(|part| count * part / 20) {
+        for (traffic, (rx, tx)) in traffic.iter_mut().zip(&mut queues) {
+            traffic.run(rx, tx, &mut cache, limit, 96);
+        }
+    }
+    let dropped = guest.stop();
+    println!("{name}: {traffic:?} {dropped}");
+    for (traffic, (_, tx)) in traffic.iter().zip(&queues) {
+        assert_eq!((traffic.disorder, traffic.corrupt), (0, 0));
+        assert_eq!((traffic.sent, tx.stats().packets), (count, count));
+    }
+    let received: u64 = traffic.iter().map(|traffic| traffic.received).sum();
+    assert_eq!(received + dropped, 2 * count, "lost unaccounted");
+    drop((queues, server, cache));
+    pool.audit().unwrap();
+}
+
+#[test]
+fn split_pairs_there_and_back() {
+    pairs("split-pairs", ",packed_vq=0");
+}
+
+#[test]
+fn packed_pairs_there_and_back() {
+    pairs("packed-pairs", ",packed_vq=1");
 }
 
 /// A guest that dies in full traffic, and another that takes its place.
