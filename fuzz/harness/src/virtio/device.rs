@@ -10,7 +10,8 @@ use crate::input::Input;
 
 /// Writes something to a queue that no device may, or may at another time.
 pub(super) fn lie(fake: &FakeHandle, what: u8, input: &mut Input<'_>) {
-    let queue = u16::from(input.u8() % 2);
+    // The control queue too, where there is one.
+    let queue = u16::from(input.u8() % 3);
     let Some(raw) = fake.raw(queue) else {
         return;
     };
@@ -27,7 +28,10 @@ pub(super) fn lie(fake: &FakeHandle, what: u8, input: &mut Input<'_>) {
         8 => raw.fill(place, input.bytes(20)),
         // What a header can say, and then the buffer is used.
         9..=11 => {
-            let buffers = input.u16() % 80;
+            let buffers = match input.u16() {
+                many @ 0xff00.. => many,
+                some => some % 80,
+            };
             let mut header = [0; 12];
             header[0] = input.u8();
             header[1] = input.u8() & 1;

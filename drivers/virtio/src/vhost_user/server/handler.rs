@@ -12,7 +12,7 @@ use vhost::vhost_user::message::{
 };
 use vhost::vhost_user::{Error, GpuBackend, Result, VhostUserBackendReqHandlerMut};
 
-use super::ring::{Slot, unblock};
+use super::ring::{Slot, bell};
 use super::shared::Shared;
 use crate::Features;
 use crate::queue::device::RingAddresses;
@@ -194,16 +194,14 @@ impl VhostUserBackendReqHandlerMut for Handler {
     }
 
     fn set_vring_call(&mut self, index: u8, file: Option<File>) -> Result<()> {
-        if let Some(file) = &file {
-            unblock(file);
-        }
+        let file = file.map(|file| bell(file).ok_or(Error::IncorrectFds));
+        let file = file.transpose()?;
         self.ring(index.into(), |ring| ring.call = file)
     }
 
     fn set_vring_err(&mut self, index: u8, file: Option<File>) -> Result<()> {
-        if let Some(file) = &file {
-            unblock(file);
-        }
+        let file = file.map(|file| bell(file).ok_or(Error::IncorrectFds));
+        let file = file.transpose()?;
         self.ring(index.into(), |ring| ring.err = file)
     }
 

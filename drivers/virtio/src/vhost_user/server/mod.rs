@@ -36,4 +36,6 @@ pub use tx::ServerTx;
 pub(super) use port::Opened;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
 
 use crate::Features;
@@ -141,12 +142,51 @@ pub(super) fn signal(file: Option<&File>) {
     }
 }
 
-/// Makes writing to a front end's file never wait: `O_NONBLOCK` on the open file.
-pub(super) fn unblock(file: &File) {
+/// A front end's file to be signalled by, if it is one that never makes a write wait: an eventfd, or
+/// a pipe or socket, with `O_NONBLOCK` on the open file. Whatever else it may be, a file on a file
+/// system of the front end's own among that, could stop the thread that polls for as long as it likes.
+pub(super) fn bell(file: File) -> Option<File> {
+    let kind = file.metadata().ok()?.file_type();
+    let other = kind.is_file() || kind.is_dir() || kind.is_char_device() || kind.is_block_device();
+    if other {
+        return None;
+    }
     // SAFETY: reads the file's status flags.
     let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
-    if flags >= 0 {
-        // SAFETY: sets the file's status flags to what they were and one more.
-        let _ = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) };
+    if flags < 0 {
+        return None;
+    }
+    // SAFETY: sets the file's status flags to what they were and one more.
+    let set = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) };
+    (set == 0).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::FromRawFd;
+
+    use super::*;
+
+    #[test]
+    fn a_bell_is_nothing_that_a_write_could_wait_for() {
+        use vmm_sys_util::eventfd::EventFd;
+        let event = EventFd::new(0).unwrap();
+        // SAFETY: passes no pointers.
+        let copy = unsafe { libc::dup(event.as_raw_fd()) };
+        assert!(copy >= 0);
+        // SAFETY: a new descriptor, nobody else's.
+        let file = unsafe { File::from_raw_fd(copy) };
+        let file = bell(file).expect("an eventfd is one");
+        signal(Some(&file));
+        assert_eq!(event.read().unwrap(), 1);
+        let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let near = bell(std::os::fd::OwnedFd::from(near).into()).expect("a socket is one");
+        // Until it is full, and on.
+        for _ in 0..1 << 16 {
+            signal(Some(&near));
+        }
+        for path in ["/dev/null", "/", "/proc/self/exe"] {
+            assert!(bell(File::open(path).unwrap()).is_none(), "{path}");
+        }
     }
 }
