@@ -177,6 +177,7 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
         if device.max_pairs == 0 || device.max_pairs > 0x8000 {
             return Err(NetError::QueuePairs(device.max_pairs));
         }
+        let most = self.transport.pairs().unwrap_or(device.max_pairs);
         let mtu = device.mtu.unwrap_or(config.mtu);
         if mtu < LEAST_MTU {
             return Err(NetError::Mtu(mtu));
@@ -193,7 +194,7 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
         let agreed = Agreed {
             features,
             config: device,
-            pairs: config.queues.min(Q as u16).min(device.max_pairs).max(1),
+            pairs: config.queues.min(Q as u16).min(most).max(1),
             mtu,
             depths: (0, 0),
         };

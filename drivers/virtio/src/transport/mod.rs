@@ -153,6 +153,12 @@ pub unsafe trait Transport: Send {
     /// How many queues there are.
     fn queues(&mut self) -> u16;
 
+    /// Queue pairs that a network device uses as soon as they are enabled, where there is no control
+    /// queue by which to say how many are to be used (`VIRTIO_NET_F_MQ`). None of most transports.
+    fn pairs(&mut self) -> Option<u16> {
+        None
+    }
+
     /// Descriptors that a queue can have at most, a power of two up to 32,768 on split rings; 0 if
     /// there is no such queue.
     fn max_queue_size(&mut self, queue: u16) -> u16;

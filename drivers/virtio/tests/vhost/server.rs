@@ -89,7 +89,7 @@ fn pairs(name: &str, options: &str) {
 
     let _pinned = Pinned::new();
     let mut traffic = [Traffic::default(), Traffic::default()];
-    let count = packets().min(1_000_000);
+    let count = packets().min(300_000);
     // By turns, so that neither is ever empty for long.
     for limit in (1..=20).map(|part| count * part / 20) {
         for (traffic, (rx, tx)) in traffic.iter_mut().zip(&mut queues) {

@@ -26,6 +26,7 @@ pub(super) struct Session {
     features: Features,
     /// When it gave its first answer.
     answered: Instant,
+    pairs: u16,
     /// It was told of the memory.
     mapped: bool,
     /// It gave no answer in time: whatever it has it may use, until it closes the connection.
@@ -39,25 +40,22 @@ struct Running {
     _call: EventFd,
 }
 
-/// Queues of a network device without a control queue, whose one pair this is.
-pub(super) const QUEUES: u16 = 2;
-
 impl Session {
-    /// Connects, and asks what the back end can do.
-    pub(super) fn connect(path: &Path) -> Result<Self, TransportError> {
+    /// Connects, and asks what the back end can do, with up to so many queue pairs.
+    pub(super) fn connect(path: &Path, pairs: u16) -> Result<Self, TransportError> {
         let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => TransportError::Gone,
             _ => system("connect", &error),
         })?;
-        let ours = stream.try_clone().map_err(|error| system("dup", &error))?;
         let mut session = Self {
-            frontend: Frontend::from_stream(ours, u64::from(QUEUES)),
+            frontend: frontend(&stream, 1)?,
             stream,
             features: Features::empty(),
             answered: Instant::now(),
+            pairs: 1,
             mapped: false,
             stuck: false,
-            queues: (0..QUEUES).map(|_| None).collect(),
+            queues: Vec::new(),
         };
         let mut answered = session.answered;
         let features = session.ask("say what it offers", |frontend| {
@@ -65,24 +63,46 @@ impl Session {
             let features = frontend.get_features()?;
             answered = Instant::now();
             if Features::from_bits_retain(features).contains(Features::VHOST_USER_PROTOCOL) {
-                let offered = frontend.get_protocol_features()?;
-                frontend.set_protocol_features(offered & PROTOCOL)?;
-                if offered.contains(VhostUserProtocolFeatures::REPLY_ACK) {
-                    // From here on each request says whether it was granted.
-                    frontend.set_hdr_flags(VhostUserHeaderFlag::NEED_REPLY);
-                }
+                agree_on_protocol(frontend)?;
             }
             Ok(features)
         })?;
         session.features = Features::from_bits_retain(features);
         session.answered = answered;
+        if pairs > 1 && session.features.contains(Features::MQ) {
+            session.ask_for_pairs(pairs)?;
+        }
+        session.queues = (0..session.pairs * 2).map(|_| None).collect();
         Ok(session)
+    }
+
+    /// How many pairs there are: as many as the back end has, up to these.
+    fn ask_for_pairs(&mut self, pairs: u16) -> Result<(), TransportError> {
+        let has = self.ask("say how many queues it has", |frontend| {
+            let offered = frontend.get_protocol_features()?;
+            match offered.contains(VhostUserProtocolFeatures::MQ) {
+                true => frontend.get_queue_num(),
+                false => Ok(1),
+            }
+        })?;
+        self.pairs = u16::try_from(has).map_or(pairs, |has| has.clamp(1, pairs));
+        // The crate takes the number of pairs for one of queues, and refuses those past it.
+        self.frontend = frontend(&self.stream, self.pairs)?;
+        self.ask("say again what it offers", |frontend| {
+            frontend.get_features()?;
+            agree_on_protocol(frontend)
+        })
     }
 
     /// When the back end gave its first answer: a connection may wait for that, as the kernel makes
     /// it without asking.
     pub(super) const fn answered(&self) -> Instant {
         self.answered
+    }
+
+    /// Queue pairs of this back end.
+    pub(super) const fn pairs(&self) -> u16 {
+        self.pairs
     }
 
     /// What the back end offers.
@@ -92,7 +112,10 @@ impl Session {
 
     /// Says what is accepted.
     pub(super) fn accept(&mut self, features: Features) -> Result<(), TransportError> {
-        let own = self.features & Features::VHOST_USER_PROTOCOL;
+        let mut own = self.features & Features::VHOST_USER_PROTOCOL;
+        // Between front end and back end it says that there are several; the driver has no control
+        // queue to spread packets by, and needs none: pairs are used that are enabled.
+        own.set(Features::MQ, self.pairs > 1);
         let features = (features | own).bits();
         self.ask("take the features", |frontend| {
             frontend.set_features(features)
@@ -254,6 +277,22 @@ impl core::fmt::Debug for Session {
             .field("mapped", &self.mapped)
             .finish_non_exhaustive()
     }
+}
+
+/// A front end on this connection.
+fn frontend(stream: &UnixStream, pairs: u16) -> Result<Frontend, TransportError> {
+    let ours = stream.try_clone().map_err(|error| system("dup", &error))?;
+    Ok(Frontend::from_stream(ours, u64::from(pairs) * 2))
+}
+
+fn agree_on_protocol(frontend: &mut Frontend) -> vhost::Result<()> {
+    let offered = frontend.get_protocol_features()?;
+    frontend.set_protocol_features(offered & PROTOCOL)?;
+    if offered.contains(VhostUserProtocolFeatures::REPLY_ACK) {
+        // From here on each request says whether it was granted.
+        frontend.set_hdr_flags(VhostUserHeaderFlag::NEED_REPLY);
+    }
+    Ok(())
 }
 
 fn system(call: &'static str, error: &io::Error) -> TransportError {

@@ -9,7 +9,7 @@ use linecard::wire::MacAddr;
 use vmm_sys_util::eventfd::EventFd;
 
 use super::memory::SharedMemory;
-use super::session::{QUEUES, Session};
+use super::session::Session;
 use crate::{Doorbell, Features, QueueMemory, Status, Transport, TransportError};
 
 /// A back end of vhost-user, reached as a VIRTIO device: DPDK's vhost, or another
@@ -17,7 +17,10 @@ use crate::{Doorbell, Features, QueueMemory, Status, Transport, TransportError};
 ///
 /// The front end is both the driver and what a hypervisor would be: the back end knows rings and
 /// offloads, the rest of the device is here. Its configuration space has the MAC address and the
-/// MTU that it was given, and a link that is up while the back end is there.
+/// MTU that it was given, and a link that is up while the back end is there. (The protocol could ask
+/// a back end for those, by `GET_CONFIG`; of a network device a back end has none to give: DPDK
+/// offers it for block devices alone, and QEMU asks for it for no network device. What is set is
+/// kept here, too: `SET_STATUS` would tell the back end what enabling its queues tells it anyway.)
 ///
 /// It connects when the driver sets the device up, and again each time that it does so after the
 /// back end has gone. A back end that is gone has let go of everything: it is as good as reset.
@@ -41,6 +44,7 @@ pub struct VhostUser {
     mac: MacAddr,
     mtu: u16,
     max_size: u16,
+    pairs: u16,
     sessions: u64,
 }
 
@@ -61,8 +65,31 @@ impl VhostUser {
             mac,
             mtu,
             max_size: MAX_SIZE,
+            pairs: 1,
             sessions: 0,
         }
+    }
+
+    /// The same with up to so many queue pairs (1 to 128), where the back end has several. All that
+    /// the driver sets up are used: each should be polled, here and there. (DPDK's back end says that
+    /// it has 128, however many it was given.)
+    ///
+    /// ```
+    /// use linecard::wire::MacAddr;
+    /// use linecard_virtio::Transport;
+    /// use linecard_virtio::vhost_user::VhostUser;
+    ///
+    /// let device = VhostUser::new("/run/no-such.sock", MacAddr([2, 0, 0, 0, 0, 7]), 1500, Vec::new());
+    /// assert_eq!(device.with_queues(4).queues(), 8);
+    /// ```
+    #[must_use]
+    pub const fn with_queues(mut self, pairs: u16) -> Self {
+        self.pairs = match pairs {
+            0 => 1,
+            1..MAX_PAIRS => pairs,
+            MAX_PAIRS.. => MAX_PAIRS,
+        };
+        self
     }
 
     /// Where the back end listens.
@@ -140,7 +167,7 @@ unsafe impl Transport for VhostUser {
             && self.is_down()
             && !status.contains(Status::FAILED)
         {
-            self.session = Some(Session::connect(&self.path)?);
+            self.session = Some(Session::connect(&self.path, self.pairs)?);
             self.sessions = self.sessions.wrapping_add(1);
         }
         self.status = status;
@@ -181,11 +208,19 @@ unsafe impl Transport for VhostUser {
     }
 
     fn queues(&mut self) -> u16 {
-        QUEUES
+        2 * self.pairs().unwrap_or(1)
+    }
+
+    fn pairs(&mut self) -> Option<u16> {
+        Some(self.session.as_ref().map_or(self.pairs, Session::pairs))
     }
 
     fn max_queue_size(&mut self, queue: u16) -> u16 {
-        if queue < QUEUES { self.max_size } else { 0 }
+        if queue < self.queues() {
+            self.max_size
+        } else {
+            0
+        }
     }
 
     fn enable_queue(&mut self, queue: u16, memory: &QueueMemory) -> Result<Kick, TransportError> {
@@ -228,6 +263,9 @@ const NETWORK: u32 = 1;
 
 /// What back ends take: DPDK's vhost 32,768, others less; a queue that long is of no use.
 const MAX_SIZE: u16 = 4096;
+
+/// Queue pairs at most: what vhost-user's eight bits of a queue's number leave.
+const MAX_PAIRS: u16 = 128;
 
 /// Bytes of the configuration space that the features offered here have.
 const CONFIG: usize = 12;
