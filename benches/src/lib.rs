@@ -7,7 +7,8 @@
 //! - [`scenarios`]: the list, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
 //! - [`carousel`]: a port that hands out the same packets again and again;
-//! - [`vhost`]: packets to and fro between two processes, and [`testpmd`], which is one of them;
+//! - [`vhost`], [`vhost_server`]: packets to and fro between two processes, and [`testpmd`], which is
+//!   one of them;
 //!   [`quiet`] keeps others out of it.
 
 #![allow(missing_debug_implementations)]
@@ -23,3 +24,4 @@ pub mod routing;
 pub mod scenarios;
 pub mod testpmd;
 pub mod vhost;
+pub mod vhost_server;

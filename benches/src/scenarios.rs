@@ -1,7 +1,7 @@
 //! Every scenario, as data.
 
 use crate::harness::Scenario;
-use crate::{caches, headers, pools, rings, routing, vhost};
+use crate::{caches, headers, pools, rings, routing, vhost, vhost_server};
 
 /// The scenarios, in the order in which they are run.
 pub const SCENARIOS: &[Scenario] = &[
@@ -84,5 +84,15 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "vhost-user/packed",
         unit: "packet",
         build: vhost::packed,
+    },
+    Scenario {
+        name: "vhost-user-server/split",
+        unit: "packet",
+        build: vhost_server::split,
+    },
+    Scenario {
+        name: "vhost-user-server/packed",
+        unit: "packet",
+        build: vhost_server::packed,
     },
 ];

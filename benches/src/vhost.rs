@@ -60,10 +60,7 @@ fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
         ],
     };
     let form = if packed { "packed" } else { "split" };
-    let socket = |index: usize| {
-        let name = format!("linecard-bench-{}-{form}-{index}.sock", std::process::id());
-        std::env::temp_dir().join(name).display().to_string()
-    };
+    let socket = |index: usize| socket(form, index);
     let count = 1 + theirs.len();
     let devices: Vec<String> = (0..count)
         .map(|index| format!("net_vhost{index},iface={},queues=1", socket(index)))
@@ -101,6 +98,12 @@ fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
     Ok(contenders)
 }
 
+/// A socket's path.
+pub(crate) fn socket(form: &str, index: usize) -> String {
+    let name = format!("linecard-bench-{}-{form}-{index}.sock", std::process::id());
+    std::env::temp_dir().join(name).display().to_string()
+}
+
 /// Adds a front end, with the port of the back end and its own process; and behind it, for how much
 /// of its last turn the back end was at work: no front end can go faster than that.
 fn add(
@@ -135,7 +138,7 @@ fn add(
 }
 
 /// How long testpmd takes for so many packets: by its rate over a while.
-fn measure(peer: &mut Testpmd, units: u64) -> Duration {
+pub(crate) fn measure(peer: &mut Testpmd, units: u64) -> Duration {
     peer.hold(false);
     thread::sleep(Duration::from_millis(20));
     let mut look = || (Instant::now(), peer.received().unwrap_or(0));
@@ -271,9 +274,10 @@ impl Front {
 }
 
 /// Bursts of 32 packets that go round: half of a ring, so that none is lost.
-const BURSTS: usize = 4;
+pub(crate) const BURSTS: usize = 4;
 /// As many as `net_virtio_user` has.
 const RING: usize = 256;
-const FRAMES: usize = 4096;
+/// Of the pool.
+pub(crate) const FRAMES: usize = 4096;
 /// Of a peer, whose counters are read over a pipe.
 const SLICE: Duration = Duration::from_millis(100);
