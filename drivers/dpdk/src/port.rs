@@ -203,7 +203,7 @@ impl PortState {
         Ok(Self {
             id,
             memory,
-            features: offload::features(taken.rx_offloads, taken.tx_offloads),
+            features: features_of(driver, &taken),
             max_frame: usize::from(mtu) + ETHERNET_HEADER,
             mtu,
             queues: config.queues,
@@ -304,6 +304,15 @@ impl Drop for PortState {
         // SAFETY: the port and its queues are gone, so that it is stopped and nobody uses it.
         scope.enter(|| unsafe { ffi::lc_dpdk_close(id) });
     }
+}
+
+/// What the program can expect of the port.
+fn features_of(driver: &CStr, setup: &Setup) -> Features {
+    let mut features = offload::features(setup.rx_offloads, setup.tx_offloads);
+    // The kernel's sockets leave checksums to a device that there may not be (veth), and the
+    // driver does not hand on what the kernel says of it.
+    features.set(Features::RX_UNFINISHED, driver == c"net_af_packet");
+    features
 }
 
 /// How the port is to be set up: what is wanted and what the device can do.

@@ -4,9 +4,9 @@ use core::marker::PhantomData;
 use core::ptr;
 use std::sync::Arc;
 
-use linecard::device::{RxQueue, RxStats};
+use linecard::device::{Features, RxQueue, RxStats};
 use linecard::mempool::{Cache, SharedAccount};
-use linecard::packet::{BurstView, Packet};
+use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
@@ -39,6 +39,8 @@ pub struct Rx<'p> {
     shared: &'static Shared,
     account: &'static SharedAccount<'static>,
     queue: u16,
+    /// What is to be thought of a checksum of which the device says nothing.
+    doubt: Offloads,
     stats: RxStats,
     /// What the device had counted when the queue was opened.
     before: ffi::Stats,
@@ -54,6 +56,10 @@ impl<'p> Rx<'p> {
         Self {
             shared: state.memory.shared(),
             before: state.counters(),
+            doubt: match state.features.contains(Features::RX_UNFINISHED) {
+                true => Offloads::L4_DOUBTFUL,
+                false => Offloads::empty(),
+            },
             state,
             account,
             queue,
@@ -115,6 +121,7 @@ impl<'p> Rx<'p> {
         };
         let mut packet = Packet::new(frame);
         meta.tell(&mut packet);
+        packet.offloads |= self.doubt;
         Some(packet)
     }
 

@@ -7,6 +7,7 @@
 //! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
 //! | `vhost-user:SOCKET[,ring=N][,packed=auto\|yes\|no]` | a device in another process, such as DPDK's vhost |
 //! | `vhost-user-server:SOCKET[,packed=auto\|yes\|no]` | a virtual machine plugs in |
+//! | `dpdk:DEVICE[,ARGUMENT=VALUE...][,ring=N][,mtu=N][,eal=ARGUMENT...]` | a device of DPDK's: `net_af_packet0,iface=eth1`, `0000:01:00.0` (of a build with the feature `dpdk`) |
 //! | `loopback` | receives what was sent to it |
 //! | `null` | receives nothing, discards what is sent |
 //!
@@ -16,6 +17,7 @@
 use core::num::NonZeroU32;
 use std::path::PathBuf;
 
+use super::dpdk::Dpdk;
 use super::error::Problem;
 use super::vhost::VhostUser;
 
@@ -37,6 +39,8 @@ pub enum Device {
     Pcap(Pcap),
     /// Made-up UDP packets.
     Generator(Generator),
+    /// A device of DPDK's.
+    Dpdk(Dpdk),
     /// A device in another process, by vhost-user.
     VhostUser(VhostUser),
     /// A virtual machine, or another front end of vhost-user, that plugs in.
@@ -191,6 +195,7 @@ impl Device {
             Self::AfXdp(_) => "af_xdp",
             Self::Pcap(_) => "pcap",
             Self::Generator(_) => "generator",
+            Self::Dpdk(_) => "dpdk",
             Self::VhostUser(_) => "vhost-user",
             Self::VhostUserServer(_) => "vhost-user-server",
             Self::Loopback => "loopback",
@@ -221,7 +226,8 @@ impl Device {
                 port_options.push((key, value));
                 continue;
             }
-            if seen.contains(&key) {
+            let single = !matches!(device, Self::Dpdk(_)) || Dpdk::is_single(key);
+            if single && seen.contains(&key) {
                 return Err(Problem::Duplicate {
                     what: "option",
                     value: key.into(),
@@ -264,6 +270,7 @@ impl Device {
                     timing: Timing::default(),
                 }));
             }
+            "dpdk" => return Dpdk::at(target).map(Self::Dpdk),
             "vhost-user" => return VhostUser::at(kind, target).map(Self::VhostUser),
             "vhost-user-server" => {
                 return VhostUser::at(kind, target).map(Self::VhostUserServer);
@@ -339,6 +346,7 @@ impl Device {
                     &[("fast", Timing::Fast), ("original", Timing::Original)],
                 )?;
             }
+            (Self::Dpdk(dpdk), _) => dpdk.set(key, value)?,
             (Self::VhostUser(vhost), "ring") => vhost.set_ring(value)?,
             (Self::VhostUser(vhost) | Self::VhostUserServer(vhost), "packed") => {
                 vhost.set_packed(value)?;
@@ -357,6 +365,7 @@ impl Device {
                     Self::AfXdp(_) => &["queue", "mode", "zero-copy", "ring"],
                     Self::Pcap(_) => &["out", "loop", "timing"],
                     Self::Generator(_) => &["flows", "size", "count"],
+                    Self::Dpdk(_) => &Dpdk::OPTIONS,
                     Self::VhostUser(_) => &["ring", "packed"],
                     Self::VhostUserServer(_) => &["packed"],
                     Self::Loopback | Self::Null => &[],
@@ -445,8 +454,9 @@ pub(crate) fn number_u64(
 }
 
 const DEFAULT_RING: u32 = 2_048;
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "af_xdp",
+    "dpdk",
     "pcap",
     "vhost-user",
     "vhost-user-server",

@@ -41,6 +41,7 @@
 
 mod check;
 mod device;
+mod dpdk;
 mod draft;
 mod endpoint;
 mod error;
@@ -57,6 +58,7 @@ use std::path::PathBuf;
 use linecard::wire::MacAddr;
 
 pub use device::{AfXdp, AfXdpMode, Device, Generator, Pcap, Timing, ZeroCopy};
+pub use dpdk::Dpdk;
 pub use draft::{Draft, DraftPort, Setting};
 pub use endpoint::{Endpoint, Pattern};
 pub use error::{ConfigError, Origin, Problem};

@@ -74,6 +74,9 @@ pub enum AnyDevice<'r, 'p> {
     Pcap(PcapDevice<MonotonicClock>),
     /// Made-up packets.
     Generator(Generator),
+    /// A device of DPDK's.
+    #[cfg(feature = "dpdk")]
+    Dpdk(linecard_dpdk::Port<'p>),
     /// A device in another process.
     VhostUser(Box<VhostClient<'r, 'p>>),
     /// A virtual machine plugs in.
@@ -102,6 +105,9 @@ pub enum AnyRx<'r, 'p> {
     Pcap(PcapRx<MonotonicClock>),
     /// Of a generator.
     Generator(GeneratorRx),
+    /// Of a device of DPDK's.
+    #[cfg(feature = "dpdk")]
+    Dpdk(linecard_dpdk::Rx<'p>),
     /// Of a device in another process.
     VhostUser(ClientRx<'r, 'p, Arena<'static>, VHOST_RING>),
     /// Of a virtual machine.
@@ -128,6 +134,9 @@ pub enum AnyTx<'r, 'p> {
     AfXdp(linecard_af_xdp::Tx<'p>),
     /// Into a capture.
     Pcap(PcapTx<MonotonicClock>),
+    /// To a device of DPDK's.
+    #[cfg(feature = "dpdk")]
+    Dpdk(linecard_dpdk::Tx<'p>),
     /// To a device in another process.
     VhostUser(ClientTx<'r, 'p, Arena<'static>, VHOST_RING>),
     /// To a virtual machine.
@@ -160,6 +169,11 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
                 .open(0, cache)
                 .map(|(rx, tx)| (AnyRx::Generator(rx), AnyTx::Null(tx)))
                 .map_err(|error| refused(Device::name(port).into(), error.into())),
+            #[cfg(feature = "dpdk")]
+            AnyDevice::Dpdk(port) => port
+                .open(0, cache)
+                .map(|(rx, tx)| (AnyRx::Dpdk(rx), AnyTx::Dpdk(tx)))
+                .map_err(|error| refused(port.name().into(), error.into())),
             AnyDevice::VhostUser(port) => port
                 .open(0, cache)
                 .map(|(rx, tx)| (AnyRx::VhostUser(rx), AnyTx::VhostUser(tx)))
@@ -189,6 +203,8 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
             AnyDevice::AfXdp(port, _) => port.mtu(),
             AnyDevice::Pcap(port) => port.mtu(),
             AnyDevice::Generator(port) => port.mtu(),
+            #[cfg(feature = "dpdk")]
+            AnyDevice::Dpdk(port) => port.mtu(),
             AnyDevice::VhostUser(port) => port.mtu(),
             AnyDevice::VhostUserServer(port) => port.mtu(),
             AnyDevice::Loopback(port) => port.mtu(),
@@ -231,6 +247,8 @@ impl AnyRx<'_, '_> {
     pub fn is_done(&self) -> bool {
         match self {
             Self::AfXdp(_) | Self::VhostUser(_) | Self::VhostUserServer(_) => false,
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(_) => false,
             Self::Pcap(rx) => rx.next_due().is_none(),
             Self::Generator(rx) => rx.is_done(),
             // What it sent may yet come, and then something is received and not nothing.
@@ -246,6 +264,8 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::AfXdp(rx) => rx.rx_burst(cache, out),
             Self::Pcap(rx) => rx.rx_burst(cache, out),
             Self::Generator(rx) => rx.rx_burst(cache, out),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(rx) => rx.rx_burst(cache, out),
             Self::VhostUser(rx) => rx.rx_burst(cache, out),
             Self::VhostUserServer(rx) => rx.rx_burst(cache, out),
             Self::Loopback(rx) => rx.rx_burst(cache, out),
@@ -258,6 +278,8 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::AfXdp(rx) => rx.stats(),
             Self::Pcap(rx) => RxQueue::stats(rx),
             Self::Generator(rx) => rx.stats(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(rx) => rx.stats(),
             Self::VhostUser(rx) => rx.stats(),
             Self::VhostUserServer(rx) => RxQueue::stats(&**rx),
             Self::Loopback(rx) => rx.stats(),
@@ -272,6 +294,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
         match self {
             Self::AfXdp(tx) => tx.tx_burst(cache, packets),
             Self::Pcap(tx) => tx.tx_burst(cache, packets),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(tx) => tx.tx_burst(cache, packets),
             Self::VhostUser(tx) => tx.tx_burst(cache, packets),
             Self::VhostUserServer(tx) => tx.tx_burst(cache, packets),
             Self::Loopback(tx) => tx.tx_burst(cache, packets),
@@ -284,6 +308,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
         match self {
             Self::AfXdp(tx) => tx.reclaim(cache),
             Self::Pcap(tx) => tx.reclaim(cache),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(tx) => tx.reclaim(cache),
             Self::VhostUser(tx) => tx.reclaim(cache),
             Self::VhostUserServer(tx) => tx.reclaim(cache),
             Self::Loopback(tx) => tx.reclaim(cache),
@@ -295,6 +321,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
         match self {
             Self::AfXdp(tx) => tx.stats(),
             Self::Pcap(tx) => TxQueue::stats(tx),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(tx) => tx.stats(),
             Self::VhostUser(tx) => tx.stats(),
             Self::VhostUserServer(tx) => TxQueue::stats(&**tx),
             Self::Loopback(tx) => tx.stats(),

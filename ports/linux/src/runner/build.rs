@@ -16,6 +16,7 @@ use linecard::wire::MacAddr;
 use linecard_af_xdp::{CopyMode, Umem, XdpMode};
 use linecard_pcap::{Capture, Pace, PcapDevice, Repeat};
 
+use super::dpdk::Dpdk;
 use super::router::{Facts, with_router};
 use super::udp::udp_forwarder;
 use super::vhost::{VhostAdapter, front_end, server};
@@ -34,6 +35,7 @@ pub(super) fn check_pool(config: &Config) -> Result<(), Error> {
             // As many are posted to receive into, and as many may wait to be sent.
             Device::AfXdp(xdp) => 2 * xdp.ring as usize,
             Device::VhostUser(vhost) => 2 * vhost.ring as usize,
+            Device::Dpdk(dpdk) => 2 * usize::from(dpdk.ring),
             _ => 0,
         })
         .sum();
@@ -64,6 +66,7 @@ pub(super) fn ports<'r, 'p>(
     pool: &'p Pool<'static>,
     rings: &'r mut [LoopbackRing<'p>],
     adapters: &'r [VhostAdapter<'p>],
+    dpdk: &Dpdk,
     clock: MonotonicClock,
 ) -> Result<Vec<AnyPort<'r, 'p>>, Error> {
     let mut rings = rings.iter_mut();
@@ -104,6 +107,18 @@ pub(super) fn ports<'r, 'p>(
                     None => device,
                 };
                 (AnyDevice::Generator(device), made)
+            }
+            #[cfg(feature = "dpdk")]
+            Device::Dpdk(device) => {
+                let device = dpdk.port(device).map_err(refused)?;
+                let mac = port.mac.unwrap_or(linecard::device::Device::mac(&device));
+                (AnyDevice::Dpdk(device), mac)
+            }
+            // Refused before (`Dpdk::new`).
+            #[cfg(not(feature = "dpdk"))]
+            Device::Dpdk(_) => {
+                let _ = dpdk;
+                continue;
             }
             Device::VhostUser(vhost) => {
                 let Some(adapter) = adapters.next() else {
@@ -285,12 +300,13 @@ fn memory_mac(index: usize) -> MacAddr {
     MacAddr([0x02, b'l', b'c', 0, 0, index as u8])
 }
 
-fn describe(device: &Device) -> String {
+pub(super) fn describe(device: &Device) -> String {
     match device {
         Device::AfXdp(xdp) => format!("af_xdp:{}", xdp.interface),
         Device::VhostUser(vhost) | Device::VhostUserServer(vhost) => {
             format!("{}:{}", device.kind(), vhost.path.display())
         }
+        Device::Dpdk(dpdk) => format!("dpdk:{}", dpdk.device),
         Device::Pcap(pcap) => match &pcap.input {
             Some(input) => format!("pcap:{}", input.display()),
             None => "pcap:-".into(),

@@ -29,6 +29,7 @@
 //! ```
 
 mod build;
+mod dpdk;
 mod drive;
 mod router;
 mod udp;
@@ -40,7 +41,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use linecard::device::{RxStats, TxStats};
-use linecard::mempool::{Cache, PoolConfig};
+use linecard::mempool::{Cache, Pool, PoolConfig};
 use linecard::pipeline::{Stage, Worker, WorkerStats};
 use linecard::platform::Clock;
 use linecard::trace::{Meter, Snapshot, Timings};
@@ -51,10 +52,11 @@ pub(crate) use self::build::cross_connect;
 pub(crate) use self::router::{Facts, with_router};
 pub(crate) use self::udp::udp_forwarder;
 
+use self::dpdk::{Dpdk, Refused};
 use self::drive::{AnyWorker, Control, Farewell};
 use crate::affinity;
 use crate::clock::MonotonicClock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::Error;
 use crate::memory::{MemoryError, PoolMemory, PortMemory};
 use crate::port::{AnyPort, AnyRx, AnyTx};
@@ -130,6 +132,9 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     // The reservation is given back last, when the pages are about to be free.
     let front_ends = vhost::front_ends(config);
     let (pool, _reserved, shared) = memory.leak_shared(front_ends)?;
+    // Its frames stay for ever, and what refers to them by way of a library may too.
+    let pool: &'static Pool<'static> = Box::leak(Box::new(pool));
+    let dpdk = Dpdk::new(config, pool).map_err(|error| dpdk_refused(config, error))?;
     if front_ends > 0 {
         tell(Event::Note(
             "the pool is shared with vhost-user back ends, which can read and write every frame"
@@ -140,10 +145,10 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     let timings = Timings::new();
     let mut meter = Meter::new(clock, &timings);
 
-    let mut cache = Cache::new(&pool, "worker", CACHE)?;
+    let mut cache = Cache::new(pool, "worker", CACHE)?;
     let mut rings = build::rings(config);
     let adapters = vhost::adapters(config, |port| build::own_mac(config, port), shared);
-    let mut ports = build::ports(config, &pool, &mut rings, &adapters, clock)?;
+    let mut ports = build::ports(config, pool, &mut rings, &adapters, &dpdk, clock)?;
     let mut queues = Vec::with_capacity(ports.len());
     for port in &mut ports {
         queues.push(port.open(&mut cache)?);
@@ -340,9 +345,19 @@ fn watch(
     }
 }
 
+/// What DPDK refuses, told of the first port that is on it.
+fn dpdk_refused(config: &Config, error: Refused) -> Error {
+    let on_dpdk = |port: &&config::Port| matches!(port.device, config::Device::Dpdk(_));
+    match config.ports.iter().find(on_dpdk) {
+        Some(port) => Error::port(&port.name, &build::describe(&port.device), error),
+        None => Error::port("", "dpdk", error),
+    }
+}
+
 fn pool_memory(config: &Config) -> Result<PoolMemory, MemoryError> {
     let layout = PoolConfig {
         frame_size: config.pool.frame_size as usize,
+        private: dpdk::private(config),
         ..PoolConfig::default()
     };
     let (frames, pages) = (config.pool.frames as usize, config.pool.huge_pages);

@@ -22,19 +22,22 @@ pub(crate) const RIGHT_6: &str = "2001:db8:2::2";
 pub(crate) const ROUTER_LEFT_4: &str = "192.0.2.1";
 pub(crate) const ROUTER_LEFT_6: &str = "2001:db8:1::1";
 
-/// The router's configuration.
+/// The router's configuration, but for what is on the left.
 const CONFIG: &str = r#"
 forwarder = "router"
 
 [[port]]
 name = "left"
-device = "af_xdp:lc0"
+device = "LEFT"
 addresses = ["192.0.2.1/24", "2001:db8:1::1/64"]
 
 [[port]]
 name = "right"
 device = "af_xdp:lc1"
 addresses = ["198.51.100.1/24", "2001:db8:2::1/64"]
+
+[pool]
+POOL
 
 [worker]
 idle = "sleep:20us"
@@ -69,6 +72,12 @@ impl Hosts {
             [RIGHT_4, "24", "198.51.100.1"],
             [RIGHT_6, "64", "2001:db8:2::1"],
         );
+        if !super::LEFT.starts_with("af_xdp") {
+            // What is not XDP receives segments as the sender's kernel has them, before they are
+            // cut to the MTU.
+            hosts.left.run("ethtool", "-K eth0 tso off gso off");
+            hosts.router.run("ethtool", "-K lc0 gro off");
+        }
         Some(hosts)
     }
 
@@ -80,7 +89,9 @@ impl Hosts {
     /// Starts the router, and waits until the left host reaches it.
     pub(crate) fn start(&self) -> Child {
         let config = self.file("router.toml");
-        fs::write(&config, CONFIG).expect("the configuration");
+        let text = CONFIG.replace("LEFT", super::LEFT);
+        let text = text.replace("POOL", super::POOL);
+        fs::write(&config, text).expect("the configuration");
         let mut command = self.router.command(env!("CARGO_BIN_EXE_linecard"));
         command.arg("run").arg("--config").arg(&config);
         command.arg("--stats-json").arg(self.file("stats.json"));

@@ -12,3 +12,9 @@ mod hosts;
 mod lifecycle;
 mod talk;
 mod traffic;
+
+/// The router's port on the left.
+const LEFT: &str = "af_xdp:lc0";
+
+/// What is particular of the pool.
+const POOL: &str = "";
