@@ -64,3 +64,34 @@ impl Dpdk {
         matches!(key, "ring" | "mtu")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Device;
+
+    #[test]
+    fn what_is_not_the_ports_own_is_the_devices() {
+        let text = "dpdk:net_pcap0,rx_pcap=a,mtu=9000,rx_pcap=b,eal=--iova-mode=va,eal=-v,ring=64";
+        let dpdk = Dpdk {
+            device: "net_pcap0,rx_pcap=a,rx_pcap=b".into(),
+            ring: 64,
+            mtu: Some(9000),
+            eal: vec!["--iova-mode=va".into(), "-v".into()],
+        };
+        assert_eq!(text.parse(), Ok(Device::Dpdk(dpdk)));
+        let Ok(Device::Dpdk(pci)) = "dpdk:0000:01:00.0".parse() else {
+            panic!("a PCI address is a device");
+        };
+        assert_eq!(pci.device, "0000:01:00.0");
+        for bad in [
+            "dpdk",
+            "dpdk:",
+            "dpdk:x,ring=1",
+            "dpdk:x,ring=64,ring=64",
+            "dpdk:x,mtu=9",
+        ] {
+            assert!(bad.parse::<Device>().is_err(), "{bad}");
+        }
+    }
+}
