@@ -352,7 +352,7 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 5, "check, three times run, and replay");
+        assert_eq!(count, 7, "check, five times run, and replay");
     }
 
     /// The ports of the grammar that `run` shows, with each option once.

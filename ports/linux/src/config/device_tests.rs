@@ -70,7 +70,7 @@ fn what_is_wrong_is_said() {
         ),
         (
             "",
-            "unknown kind of port ``; known: af_xdp, pcap, vhost-user, vhost-user-server, generator, \
+            "unknown kind of port ``; known: af_xdp, dpdk, pcap, vhost-user, vhost-user-server, generator, \
              loopback, null",
         ),
         (

@@ -39,7 +39,7 @@ fn what_a_generator_makes_arrives_and_the_run_ends_by_itself() {
 #[cfg(not(feature = "dpdk"))]
 #[test]
 fn a_build_without_dpdk_says_so() {
-    let config = config(&["dpdk:net_null0", "null"], |_| {});
+    let config = config(&["dpdk:net_null0,ring=64", "null"], |_| {});
     let error = run(&config, &Stop::new(), &mut quiet).unwrap_err();
     let text = error.to_string();
     assert!(
