@@ -73,7 +73,7 @@ pub(super) fn read(memory: &Memory, functions: &[(u64, String)]) -> Calls {
     calls
 }
 
-/// How far a branch goes whose target is in its word (Arm ARM C4.1.66).
+/// How far a branch goes whose target is in its word (Arm ARM C4.1, branches).
 fn branch(word: u32) -> Option<i64> {
     let bits = if word & 0x7c00_0000 == 0x1400_0000 {
         // B, BL.

@@ -205,10 +205,10 @@ linecard_stack_end:
     stack = const 2 << 20,
 );
 
-/// Bits of SCTLR_EL1 that are ones in every processor (Arm ARM D19.2.126).
+/// Bits of SCTLR_EL1 that are ones in ARMv8.0 (Arm ARM, SCTLR_EL1: those that are RES1).
 const SCTLR_RESERVED: u64 = 0x30d0_0800;
 
-// Bits of a descriptor (Arm ARM D8.3).
+// Bits of a block or page descriptor (Arm ARM D8.3).
 /// AttrIndx: the second of MAIR_EL1.
 const CACHED: u64 = 1 << 2;
 /// AP[2].

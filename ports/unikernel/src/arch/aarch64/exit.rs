@@ -20,7 +20,7 @@ pub(super) fn is_ending() -> bool {
     ENDING.load(Ordering::Relaxed) != 0
 }
 
-/// Turns the machine off: PSCI's SYSTEM_OFF (Arm DEN 0022, 5.10), by whichever call the device tree
+/// Turns the machine off: PSCI's SYSTEM_OFF (Arm DEN 0022), by whichever call the device tree
 /// names.
 pub(super) fn power_off() -> ! {
     let call = POWER.swap(0, Ordering::Relaxed);

@@ -16,10 +16,10 @@ use crate::{Boot, linecard_main};
 #[unsafe(no_mangle)]
 extern "C" fn linecard_start(tree: u64, counter: u64) -> ! {
     let calibration = Calibration::begin(counter);
-    // QEMU starts an ELF file without the boot protocol, the tree at the start of memory.
-    let Some(tree) = blob(tree).or_else(|| blob(MEMORY.start)) else {
+    let Some(tree) = blob(tree) else {
         serial::init(UART);
-        say!("no device tree at {tree:#x}");
+        // As when QEMU is given the ELF file and not the flat one that is made of it.
+        say!("no device tree at {tree:#x}: this was not started by Linux's boot protocol");
         crate::exit(false);
     };
     let machine = match Machine::of(tree) {
@@ -98,7 +98,7 @@ fn unmap_from(end: u64) {
         // hold the image, the tree or memory that is handed out are below `end`.
         unsafe { table.wrapping_add(index).write_volatile(0) };
     }
-    // SAFETY: they make the change seen (Arm ARM D8.14), and touch nothing else.
+    // SAFETY: they make the change seen (Arm ARM D8, TLB maintenance), and touch nothing else.
     unsafe {
         asm!(
             "dsb ishst",

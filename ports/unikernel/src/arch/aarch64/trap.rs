@@ -66,7 +66,7 @@ fn is_call(address: u64) -> bool {
     instruction == semihosting::INSTRUCTION
 }
 
-// Sixteen vectors of 128 bytes (Arm ARM D1.3.1).
+// Sixteen vectors of 128 bytes (Arm ARM D1.3, exception vectors).
 global_asm!(
     r#"
     .section .text.trap, "ax", %progbits
