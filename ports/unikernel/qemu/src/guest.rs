@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::{Image, Machine, Tap};
@@ -69,6 +69,8 @@ impl Default for Setup<'_> {
 pub struct Guest {
     process: Child,
     printed: Arc<Mutex<String>>,
+    /// Who reads what it prints, until its end.
+    readers: Vec<JoinHandle<()>>,
     /// When QEMU was started.
     pub started: Instant,
 }
@@ -124,15 +126,17 @@ impl Guest {
         let started = Instant::now();
         let mut process = command.spawn()?;
         let printed = Arc::new(Mutex::new(String::new()));
+        let mut readers = Vec::new();
         if let Some(out) = process.stdout.take() {
-            collect(out, Arc::clone(&printed));
+            readers.push(collect(out, Arc::clone(&printed)));
         }
         if let Some(err) = process.stderr.take() {
-            collect(err, Arc::clone(&printed));
+            readers.push(collect(err, Arc::clone(&printed)));
         }
         Ok(Self {
             process,
             printed,
+            readers,
             started,
         })
     }
@@ -172,18 +176,27 @@ impl Guest {
         stdin.flush()
     }
 
-    /// Whether it has ended.
+    /// Whether it has ended; all that it printed is there then.
     pub fn has_ended(&mut self) -> bool {
-        self.process.try_wait().is_ok_and(|status| status.is_some())
+        self.status().is_some()
+    }
+
+    /// How it has ended, if it has.
+    fn status(&mut self) -> Option<ExitStatus> {
+        let status = self.process.try_wait().ok()??;
+        // What was printed last may still be on its way; nobody else has the other end.
+        for reader in self.readers.drain(..) {
+            // It does not panic.
+            let _ = reader.join();
+        }
+        Some(status)
     }
 
     /// Waits for its end; whether the image said that all went well, with every frame accounted for.
     pub fn ends_well(&mut self, within: Duration) -> bool {
         let end = Instant::now() + within;
         while Instant::now() < end {
-            if let Ok(Some(status)) = self.process.try_wait() {
-                // What was printed last is on its way.
-                thread::sleep(Duration::from_millis(20));
+            if let Some(status) = self.status() {
                 return well(status);
             }
             thread::sleep(Duration::from_millis(5));
@@ -216,7 +229,7 @@ fn mac(index: usize) -> String {
     format!("02:00:00:00:01:{:02x}", index + 1)
 }
 
-fn collect(mut from: impl Read + Send + 'static, printed: Arc<Mutex<String>>) {
+fn collect(mut from: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
@@ -226,5 +239,5 @@ fn collect(mut from: impl Read + Send + 'static, printed: Arc<Mutex<String>>) {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push_str(&text);
         }
-    });
+    })
 }
