@@ -361,7 +361,7 @@ impl Device {
     /// Carries out one command.
     fn obey(&mut self) -> bool {
         let place = self.control_queue();
-        if !self.accepted.contains(Features::CTRL_VQ) {
+        if !self.accepted.contains(Features::CTRL_VQ) || self.tainted.get(place) == Some(&true) {
             return false;
         }
         let Some(Some(mut queue)) = self.queues.get_mut(place).map(Option::take) else {

@@ -15,8 +15,13 @@
 //! | it changes a packet while it is read | the copy is what is looked at |
 //! | the front end breaks a rule of the protocol, or dies | its session ends; the port drops what is sent as without a cable, and waits for the next one |
 //! | its memory is cut short | it cannot be, where the file can be sealed; else zeros are read, and the session ends |
+//! | this process dies | the next one goes on where the guest's rings say that it stopped: the used index of a split ring, and of a packed one what [`PackedQueue`](crate::queue::device::PackedQueue::resume) wrote down |
+//! | a packet is longer than a frame | it comes as a chain of frames, and goes over several of the guest's buffers (`MRG_RXBUF`); past the MTU it is dropped as `oversize` |
 //!
-//! No frame is ever with the guest, so that none can be lost with it.
+//! No frame is ever with the guest, so that none can be lost with it. Nor is anything of the guest's
+//! ever in flight here: a burst is popped, copied and used under one lock, in order. So there is
+//! nothing that `INFLIGHT_SHMFD` would have to remember, and it is not offered (QEMU asks for it for
+//! block devices alone).
 
 mod config;
 mod handler;
