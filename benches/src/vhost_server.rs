@@ -56,6 +56,7 @@ fn contenders(form: &str, options: &str) -> Result<Vec<Contender>, String> {
     let linecard = Contender {
         name: "linecard",
         run: Box::new(move |units| {
+            let server = &server;
             server.on.store(true, Ordering::Release);
             let quiet = Turn::new(&[guest.id()]);
             let took = measure(&mut guest, units);
@@ -102,12 +103,24 @@ fn circulate(guest: &mut Testpmd) -> Result<(), String> {
 struct Served {
     /// Whether it polls, or waits.
     on: Arc<AtomicBool>,
+    /// The socket, which the server would leave behind: its thread does not end before the program.
+    path: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 impl Served {
     fn new(path: &str) -> Result<Self, String> {
         let on = Arc::new(AtomicBool::new(false));
         let polls = Arc::clone(&on);
+        let served = Self {
+            on,
+            path: path.to_owned(),
+        };
         let path = path.to_owned();
         let (ready, is_ready) = sync_channel(1);
         let run = move || {
@@ -119,7 +132,7 @@ impl Served {
         let poller = thread::Builder::new().name("poller".into());
         poller.spawn(run).map_err(|error| error.to_string())?;
         is_ready.recv().map_err(|error| error.to_string())??;
-        Ok(Self { on })
+        Ok(served)
     }
 }
 
