@@ -67,9 +67,11 @@ impl Forwarder {
 }
 
 impl Forwarder {
-    /// Ends it, and frees the packets that wait in it.
-    pub fn close(self) {
-        if let Self::Router(router) = self {
+    /// Ends it where it lies, and frees the packets that wait in it. A cross-connect without wires
+    /// is left.
+    pub fn close(&mut self) {
+        let ended = core::mem::replace(self, Self::CrossConnect(CrossConnect::new()));
+        if let Self::Router(router) = ended {
             router.close();
         }
     }

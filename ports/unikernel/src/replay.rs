@@ -120,7 +120,7 @@ impl Stand {
         }
         say!("worker: {counters}");
         say!("ledger: {}", pool.ledger());
-        let (stage, cache, ports) = worker.into_parts();
+        let (mut stage, cache, ports) = worker.into_parts();
         stage.close();
         ports.for_each(drop);
         drop(cache);

@@ -20,6 +20,8 @@ use crate::setup::{self, Facts, SetupError};
 use crate::transport::AnyTransport;
 use crate::{Boot, CycleClock};
 
+/// A port.
+type ImageNet = Net<'static, 'static, AnyTransport, Memory>;
 /// A port's receive queue.
 type Rx = NetRx<'static, 'static, AnyTransport, Memory>;
 /// A port's transmit queue.
@@ -58,7 +60,8 @@ pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
     .map(Some)
     .collect();
     let rings = ram.region("rings", config.ports.len() * RING_BYTES)?;
-    let spare = SPARE + config.ports.len() * size_of::<Adapter<'_, AnyTransport, Memory>>();
+    let adapters = config.ports.len() * size_of::<Adapter<'_, AnyTransport, Memory>>();
+    let spare = SPARE + adapters + size_of::<ImageWorker>();
     let (pool, window) = setup::pool(config, &mut ram, spare)?;
     let windows = ram.slice("windows", 1, |_| window)?;
     let arena: &'static Arena<'static> =
@@ -67,10 +70,9 @@ pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
     let memory: Memory = arena;
     #[cfg(feature = "self-test")]
     let memory = Memory::new(arena, linecard::platform::CacheMaintenance::detect());
-    let mut cache = Cache::new(pool, "worker", CACHE)?;
 
     let mut facts: Vec<Facts, MAX_PORTS> = Vec::new();
-    let mut queues: Vec<(Rx, Tx), MAX_PORTS> = Vec::new();
+    let mut nets: Vec<ImageNet, MAX_PORTS> = Vec::new();
     for (index, port) in config.ports.iter().enumerate() {
         let next = || devices.iter().position(Option::is_some);
         let number = port.device.or_else(next).unwrap_or(devices.len());
@@ -102,94 +104,69 @@ pub fn run(config: &Config<'_>, boot: Boot) -> Result<bool, SetupError> {
         for own in &port.addresses {
             say!("{name}: {own}");
         }
-        let opened = net.open(0, &mut cache)?;
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         // As many as there are ports, which is what there is room for.
         let _ = facts.push(Facts { mac, mtu });
-        let _ = queues.push(opened);
+        let _ = nets.push(net);
     }
     // By now the measurement has lasted long enough.
     let clock = calibration.finish();
-    let bench = Bench {
-        config,
-        clock,
-        pool,
-        cache,
-        queues,
-        stats: ram.item("statistics", WorkerStats::new)?,
-    };
     let behaviour = RouterConfig {
         // Nobody outside is to know it.
         seed: clock.now().as_nanos().wrapping_mul(0x9e37_79b9_7f4a_7c15),
         ..RouterConfig::default()
     };
     let stage = Forwarder::new(config, &facts, behaviour, false, &mut ram)?;
-    Ok(bench.go(stage))
+    let cache = Cache::new(pool, "worker", CACHE)?;
+    let stats = ram.item("statistics", WorkerStats::new)?;
+    // It is worked with where it lies and dropped there, and gets its queues one by one: all of it is
+    // tens of kilobytes, and a few copies of that would be the stack.
+    let place: &'static mut Option<ImageWorker> = ram.item("the worker", || None)?;
+    let worker = place.insert(Worker::new(stage, clock, cache, stats));
+    for net in &mut nets {
+        let (rx, tx) = net.open(0, worker.cache())?;
+        // There are no more than `MAX_PORTS`.
+        let _ = worker.add_port(rx, tx);
+    }
+    say!("ready {} us after entry", clock.now().as_nanos() / 1_000);
+    work(worker, config, pool);
+    worker.drain(DRAIN);
+    figures(worker, config, pool);
+    // Queues closed, devices reset, everything freed: then the pool has all its frames.
+    worker.stage().close();
+    *place = None;
+    let audit = pool.audit();
+    match &audit {
+        Ok(()) => say!("audit: every frame is free"),
+        Err(error) => say!("audit: {error}"),
+    }
+    Ok(audit.is_ok())
 }
 
-// The worker is made and handed over by value, some copies of it deep, on a stack of 2 MiB under which
-// there is no guard.
-const _: () = assert!(size_of::<ImageWorker>() <= 256 * 1024);
-
-/// All that a worker needs but its stage.
-struct Bench<'a> {
-    config: &'a Config<'a>,
-    clock: CycleClock,
-    pool: &'static Pool<'static>,
-    cache: Cache<'static>,
-    queues: Vec<(Rx, Tx), MAX_PORTS>,
-    stats: &'static WorkerStats,
-}
-
-impl Bench<'_> {
-    fn go(self, stage: Forwarder) -> bool {
-        let mut worker: ImageWorker = Worker::new(stage, self.clock, self.cache, self.stats);
-        for (rx, tx) in self.queues {
-            // There are no more than `MAX_PORTS`.
-            let _ = worker.add_port(rx, tx);
-        }
-        say!(
-            "ready {} us after entry",
-            self.clock.now().as_nanos() / 1_000
-        );
-        let end = self
-            .config
-            .duration
-            .map(|duration| self.clock.now() + duration);
-        let mut forwarded = false;
-        loop {
-            for _ in 0..ROUNDS {
-                if round(&mut worker) == 0 {
-                    core::hint::spin_loop();
-                }
-                if !forwarded && self.stats.sent.value() > self.stats.made.value() {
-                    forwarded = true;
-                    let now = self.clock.now().as_nanos() / 1_000;
-                    say!("first packet forwarded {now} us after entry");
-                }
+/// Round after round, until the time is over or `q` is pressed.
+fn work(worker: &mut ImageWorker, config: &Config<'_>, pool: &Pool<'static>) {
+    let (clock, stats) = (*worker.clock(), worker.stats());
+    let end = config.duration.map(|duration| clock.now() + duration);
+    let mut forwarded = false;
+    loop {
+        for _ in 0..ROUNDS {
+            if round(worker) == 0 {
+                core::hint::spin_loop();
             }
-            match Console.key() {
-                Some(b'q') => break,
-                Some(b's') => self::figures(&mut worker, self.config, self.pool),
-                _ => {}
-            }
-            if end.is_some_and(|end| self.clock.now() >= end) {
-                break;
+            if !forwarded && stats.sent.value() > stats.made.value() {
+                forwarded = true;
+                let now = clock.now().as_nanos() / 1_000;
+                say!("first packet forwarded {now} us after entry");
             }
         }
-        worker.drain(DRAIN);
-        figures(&mut worker, self.config, self.pool);
-        // Queues closed, devices reset, everything freed: then the pool has all its frames.
-        let (stage, cache, ports) = worker.into_parts();
-        stage.close();
-        ports.for_each(drop);
-        drop(cache);
-        let audit = self.pool.audit();
-        match &audit {
-            Ok(()) => say!("audit: every frame is free"),
-            Err(error) => say!("audit: {error}"),
+        match Console.key() {
+            Some(b'q') => break,
+            Some(b's') => figures(worker, config, pool),
+            _ => {}
         }
-        audit.is_ok()
+        if end.is_some_and(|end| clock.now() >= end) {
+            break;
+        }
     }
 }
 

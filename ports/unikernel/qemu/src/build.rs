@@ -69,7 +69,7 @@ pub fn build(processor: Processor, features: &[&str]) -> Result<Image, String> {
         Processor::X86_64 => flags.extend([
             "-Clinker=rust-lld".into(),
             "-Cno-redzone=yes".into(),
-            // Sections are not aligned to pages in the file: memory has one protection for all.
+            // Sections are aligned to pages in memory, for their protection, and not in the file.
             "-Clink-arg=-n".into(),
         ]),
         Processor::Aarch64 => {

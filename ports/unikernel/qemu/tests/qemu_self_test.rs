@@ -98,6 +98,25 @@ fn qemu_faults_say_where_and_why_on_aarch64() {
     refuses(&large, "beyond", "beyond: it was not refused");
 }
 
+#[test]
+fn qemu_faults_say_where_and_why_on_x86_64() {
+    for machine in [Machine::Q35, Machine::Microvm] {
+        if !available(machine) {
+            return;
+        }
+        let setup = Setup { machine, ..VIRT };
+        for (name, why) in [
+            ("stack", "fault: the stack is full at 0x1"),
+            ("write-code", "fault: it may not be written at 0x1"),
+            ("run-data", "fault: it is not code at 0x"),
+            ("null", "fault: nothing is mapped at 0x1"),
+            ("null", "address 0x8 "),
+        ] {
+            refuses(&setup, name, why);
+        }
+    }
+}
+
 /// A hypervisor's level is left; and the firmware is called by the other instruction then.
 #[test]
 fn qemu_the_image_starts_at_either_level() {

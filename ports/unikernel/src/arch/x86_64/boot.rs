@@ -3,7 +3,8 @@
 //! The machine comes in 32-bit protected mode without paging, `ebx` holding the address of its
 //! start information (Xen's `docs/misc/pvh.pandoc`). Memory is mapped one to one in pages of 2 MiB:
 //! the first 2 GiB cached, for RAM; the rest of the first 4 GiB uncached, where q35 and microvm have
-//! their devices. SSE is switched on before any compiled code runs, which uses it freely.
+//! their devices. SSE is switched on before any compiled code runs, which uses it freely. What may be
+//! written and what executed, [`protect`](super::protect) sees to next.
 
 use core::arch::global_asm;
 
@@ -91,21 +92,22 @@ linecard_long_start:
     ud2
 
     .balign 8
-linecard_gdt:
+linecard_gdt:                   // as `protect` has them, for the way there
     .quad 0
-    .quad 0x00af9a000000ffff    // 8: code, 64 bits
-    .quad 0x00cf92000000ffff    // 16: data
+    .quad 0x00af9b000000ffff    // 8: code, 64 bits
+    .quad 0x00cf93000000ffff    // 16: data
 linecard_gdt_pointer:
     .word 23
     .long linecard_gdt
 
     .section .bss.boot, "aw", @nobits
     .balign 4096
+    .globl linecard_pd, linecard_stack_guard, linecard_stack_end
 linecard_pml4:  .skip 4096
 linecard_pdpt:  .skip 4096
 linecard_pd:    .skip 4 * 4096
-linecard_stack: .skip 2048 * 1024
-    .globl linecard_stack_end
+linecard_stack_guard: .skip 4096
+linecard_stack: .skip 256 * 1024
 linecard_stack_end:
     .text
 "#

@@ -7,6 +7,8 @@ mod exit;
 pub(crate) mod io;
 #[cfg(feature = "image")]
 mod libc;
+#[cfg(feature = "image")]
+mod protect;
 pub(crate) mod serial;
 #[cfg(feature = "image")]
 mod start;

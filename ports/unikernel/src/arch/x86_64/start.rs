@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 use core::slice;
 
-use super::{serial, trap};
+use super::{protect, serial, trap};
 use crate::arch::Calibration;
 use crate::console::say;
 use crate::memory::{Ram, Span};
@@ -47,6 +47,7 @@ struct MemoryEntry {
 extern "C" fn linecard_start(info: u32, counter: u64) -> ! {
     serial::init();
     let calibration = Calibration::begin(counter);
+    protect::install();
     trap::install();
     let info: *const StartInfo = core::ptr::with_exposed_provenance(info as usize);
     // SAFETY: PVH promises a start information of at least version 0 at this address, which is in
@@ -98,6 +99,11 @@ extern "C" fn linecard_start(info: u32, counter: u64) -> ! {
             let len = end.saturating_sub(entry.address);
             ram.offer(Span::of(entry.address as usize, len as usize), &taken);
         }
+    }
+    // QEMU leaves the start information in the first page of q35, and nothing reads that again.
+    let module_at = module.map_or(usize::MAX, |bytes| bytes.as_ptr().addr());
+    if command_line.as_ptr().addr().min(module_at) >= protect::PAGE {
+        protect::unmap_null();
     }
     linecard_main(Boot {
         command_line,

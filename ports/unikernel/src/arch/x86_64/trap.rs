@@ -1,11 +1,13 @@
 //! What the processor refuses to do: told on the console, and the end.
 //!
-//! Interrupts stay off, so that nothing comes here but faults of the program itself.
+//! Interrupts stay off, so that nothing comes here but faults of the program itself. They come on a
+//! stack of their own, as the one that the program was on may be what has failed.
 
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 
 use super::exit::exit;
+use super::protect;
 use crate::console::say;
 
 /// The registers that a fault leaves on the stack.
@@ -28,8 +30,9 @@ pub(crate) fn install() {
     let table = TABLE.0.get();
     for vector in 0..VECTORS {
         let entry = entries + vector * ENTRY_LEN;
-        let low =
-            (entry as u64 & 0xffff) | 8 << 16 | 0x8e00 << 32 | (entry as u64 >> 16 & 0xffff) << 48;
+        // A gate for interrupts in segment 8, on the first of the task's stacks.
+        let kind = 8 << 16 | 1 << 32 | 0x8e00 << 32;
+        let low = (entry as u64 & 0xffff) | kind | (entry as u64 >> 16 & 0xffff) << 48;
         // SAFETY: `TABLE` has 32 descriptors, and this is the only place that touches it, once,
         // before it is loaded.
         unsafe { (*table)[vector] = [low, entry as u64 >> 32] };
@@ -48,11 +51,16 @@ extern "C" fn linecard_trap(frame: &Frame) -> ! {
     let address: u64;
     // SAFETY: CR2 holds the address of the last page fault; reading it has no effect.
     unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack, preserves_flags)) };
+    let (why, address) = match frame.vector {
+        PAGE_FAULT => (protect::reason(address, frame.error), address),
+        _ => ("the processor refuses", frame.instruction),
+    };
     say!(
-        "fault {} (error {:#x}) at {:#x}, stack {:#x}, flags {:#x}, segment {:#x}, address {address:#x}",
+        "fault: {why} at {:#x}, address {address:#x} (vector {}, error {:#x}, stack {:#x}, flags \
+         {:#x}, segment {:#x})",
+        frame.instruction,
         frame.vector,
         frame.error,
-        frame.instruction,
         frame.stack,
         frame.flags,
         frame.segment
@@ -97,4 +105,6 @@ unsafe impl Sync for Table {}
 static TABLE: Table = Table(UnsafeCell::new([[0; 2]; VECTORS]));
 
 const VECTORS: usize = 32;
+/// Intel SDM volume 3, 6.15: an address that is not mapped, or not for this.
+const PAGE_FAULT: u64 = 14;
 const ENTRY_LEN: usize = 16;
