@@ -16,5 +16,8 @@ mod traffic;
 /// The router's port on the left.
 const LEFT: &str = "af_xdp:lc0";
 
+/// Of datagrams sent at a fixed rate, in per cent.
+const MOST_LOST: f64 = 20.0;
+
 /// What is particular of the pool.
 const POOL: &str = "";

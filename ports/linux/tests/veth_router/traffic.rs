@@ -91,7 +91,7 @@ fn veth_streams_and_datagrams_flow() {
         assert!(rate > 20e6, "{run}: {rate} bit/s");
         if udp {
             let lost = sum["lost_percent"].as_f64().unwrap_or(100.0);
-            assert!(lost < 20.0, "{run}: {lost} % lost");
+            assert!(lost < super::MOST_LOST, "{run}: {lost} % lost");
         }
     }
     assert!(reaches(&hosts.left, RIGHT_4));
