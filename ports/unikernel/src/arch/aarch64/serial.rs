@@ -35,7 +35,11 @@ pub(crate) fn put_raw(bytes: &[u8]) {
 }
 
 fn register(offset: usize) -> *mut u32 {
-    core::ptr::with_exposed_provenance_mut(BASE.load(Ordering::Relaxed).wrapping_add(offset))
+    let base = match BASE.load(Ordering::Relaxed) {
+        0 => DEFAULT,
+        base => base,
+    };
+    core::ptr::with_exposed_provenance_mut(base.wrapping_add(offset))
 }
 
 fn read(offset: usize) -> u32 {
@@ -49,8 +53,10 @@ fn write(offset: usize, value: u32) {
     unsafe { register(offset).write_volatile(value) };
 }
 
+/// Where it is; 0, which costs the image no page of data, until the device tree says.
+static BASE: AtomicUsize = AtomicUsize::new(0);
 /// Where QEMU's `virt` has it (`hw/arm/virt.c`, VIRT_UART).
-static BASE: AtomicUsize = AtomicUsize::new(0x0900_0000);
+const DEFAULT: usize = 0x0900_0000;
 
 const DATA: usize = 0x00;
 const FLAGS: usize = 0x18;
