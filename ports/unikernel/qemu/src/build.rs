@@ -54,11 +54,16 @@ pub fn build(processor: Processor, features: &[&str]) -> Result<Image, String> {
         Processor::Aarch64 => "image-aarch64",
     };
     let folder = target.join([&[first], features].concat().join("-"));
+    let inline = match processor {
+        Processor::X86_64 => 25,
+        // Its instructions are larger.
+        Processor::Aarch64 => 10,
+    };
     let mut flags = vec![
         "-Clinker-flavor=ld.lld".to_owned(),
         "-Crelocation-model=static".into(),
         // Size before speed where it is cheap: the image is to be small.
-        "-Cllvm-args=-inline-threshold=25".into(),
+        format!("-Cllvm-args=-inline-threshold={inline}"),
         format!("-Clink-arg=-T{}", script.display()),
         "-Clink-arg=-static".into(),
         "-Clink-arg=-no-pie".into(),
