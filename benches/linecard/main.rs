@@ -1,6 +1,9 @@
-//! `cargo bench -p linecard-benches -- [--list] [--turns N] [--slice-ms N] [--json FILE] [NAME...]`
+//! `cargo bench -p linecard-benches -- [--list] [--turns N] [--slice-ms N] [--json FILE] [--only WORD]
+//! [--units N] [NAME...]`
 //!
-//! Runs the scenarios whose names contain one of the words; all without one.
+//! Runs the scenarios whose names contain one of the words; all without one. `--only` keeps the
+//! contenders whose names contain a word: for a profiler, that watches one at a time; and
+//! `--units` fixes how many units of work a turn has, for one that counts instructions.
 
 use core::time::Duration;
 use std::process::ExitCode;
@@ -48,6 +51,8 @@ fn run() -> Result<(), String> {
             }
             "--turns" => plan.turns = number(1)? as usize,
             "--slice-ms" => plan.slice = Duration::from_millis(number(1)?),
+            "--only" => plan.only = Some(arguments.next().ok_or("--only wants a word")?),
+            "--units" => plan.units = Some(number(1)?),
             "--json" => json = Some(arguments.next().ok_or("--json wants a file")?),
             word if word.starts_with('-') => return Err(format!("no option {word}")),
             _ => words.push(argument),
@@ -70,7 +75,7 @@ fn run() -> Result<(), String> {
     );
     let mut outcomes = Vec::new();
     for scenario in chosen {
-        match scenario.run(plan) {
+        match scenario.run(&plan) {
             Ok(outcome) => {
                 println!("\n{outcome}");
                 outcomes.push(outcome.json());

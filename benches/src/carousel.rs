@@ -14,7 +14,7 @@ pub type Belt<'p> = spsc::Ring<Inline<Packet<'p>, SEATS>>;
 
 /// Receives the packets of a belt, in the order in which they were sent.
 ///
-/// A router on the way takes one from each packet's TTL. After [`RIDES`] rides a packet gets its
+/// A router on the way takes one from each packet's TTL. Once in [`RIDES`] rides a packet gets its
 /// first TTL again; in all others its bytes are left alone, so that a ride costs no allocation, no
 /// copy and no write but the forwarder's own.
 pub struct Boarding<'r, 'p> {
@@ -31,12 +31,8 @@ impl<'p> RxQueue<'p> for Boarding<'_, 'p> {
         let room = out.room();
         let got = self.belt.dequeue_burst(out.as_vec_mut(), room);
         self.stats.packets += got as u64;
-        for packet in out.iter_mut().skip(before) {
-            packet.mark += 1;
-            if packet.mark == RIDES {
-                packet.mark = 0;
-                refresh(packet);
-            }
+        if self.stats.packets % (SEATS as u64 * RIDES) < SEATS as u64 {
+            out.iter_mut().skip(before).for_each(refresh);
         }
         got
     }
@@ -46,8 +42,8 @@ impl<'p> RxQueue<'p> for Boarding<'_, 'p> {
     }
 }
 
-/// Rides until a packet gets a new TTL.
-pub const RIDES: u16 = 200;
+/// Rides until a packet gets a new TTL, of a belt that has all its [`SEATS`] taken.
+pub const RIDES: u64 = 200;
 
 /// The TTL of a packet on its first ride.
 pub const TTL: u8 = 255;

@@ -37,12 +37,16 @@ impl Contender {
 }
 
 /// How long to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Turns of each contender.
     pub turns: usize,
     /// About how long a turn takes.
     pub slice: Duration,
+    /// Only contenders whose name has this word.
+    pub only: Option<String>,
+    /// Units of work a turn, in place of what fills the slice.
+    pub units: Option<u64>,
 }
 
 impl Default for Plan {
@@ -51,6 +55,8 @@ impl Default for Plan {
         Self {
             turns: 11,
             slice: Duration::from_millis(50),
+            only: None,
+            units: None,
         }
     }
 }
@@ -82,11 +88,20 @@ impl Scenario {
     ///
     /// # Errors
     /// What a contender needs and this machine does not have.
-    pub fn run(&self, plan: Plan) -> Result<Outcome, String> {
+    pub fn run(&self, plan: &Plan) -> Result<Outcome, String> {
         let mut contenders = (self.build)()?;
+        if let Some(word) = &plan.only {
+            contenders.retain(|contender| contender.name.contains(word.as_str()));
+        }
+        if contenders.is_empty() {
+            return Err("no contender has that name".into());
+        }
         let units: Vec<u64> = contenders
             .iter_mut()
-            .map(|contender| calibrate(&mut contender.run, plan.slice))
+            .map(|contender| {
+                plan.units
+                    .unwrap_or_else(|| calibrate(&mut contender.run, plan.slice))
+            })
             .collect();
         let mut nanos = vec![Vec::with_capacity(plan.turns); contenders.len()];
         let mut order: Vec<usize> = (0..contenders.len()).collect();

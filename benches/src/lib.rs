@@ -6,6 +6,7 @@
 //! - [`harness`]: turns, medians, the table and the JSON file;
 //! - [`scenarios`]: the list, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
+//! - [`floor`]: what the machine allows, by hand;
 //! - [`carousel`]: a port that hands out the same packets again and again;
 //! - [`vhost`], [`vhost_server`]: packets to and fro between two processes, and [`testpmd`], which is
 //!   one of them;
@@ -15,6 +16,7 @@
 
 pub mod caches;
 pub mod carousel;
+pub mod floor;
 pub mod harness;
 pub mod headers;
 pub mod pools;

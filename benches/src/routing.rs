@@ -20,18 +20,19 @@ use linecard_linux::memory::{PagePolicy, PoolMemory, Table};
 use linecard_linux::port::{Flow, Generator, flows};
 
 use crate::carousel::{Alighting, Belt, Boarding, SEATS, TTL};
+use crate::floor;
 use crate::harness::{Contender, cpu_time};
 
 /// Routes in the table, and gateways that they lead to.
-const ROUTES: usize = 500_000;
-const GATEWAYS: u16 = 16;
+pub(crate) const ROUTES: usize = 500_000;
+pub(crate) const GATEWAYS: u16 = 16;
 
 /// Flows, and bytes of a frame without its FCS.
-const FLOWS: u32 = 8192;
-const FRAME: usize = 60;
+pub(crate) const FLOWS: u32 = 8192;
+pub(crate) const FRAME: usize = 60;
 
 /// The port that packets come in by has this address; they leave by port 1.
-const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+pub(crate) const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
 type Forwarder<'m> = Router<'m, 'static, Lpm4Reader<'m>, NoRoutes>;
 
@@ -56,6 +57,8 @@ pub fn router() -> Result<Vec<Contender>, String> {
             true,
             cross_connect()?,
         )?,
+        floor::contender("floor: a loop by hand, in hand", false)?,
+        floor::contender("floor: a loop by hand, shuffled", true)?,
     ])
 }
 
@@ -78,6 +81,32 @@ fn bench_flows() -> Vec<Flow> {
         let address = core::net::Ipv4Addr::from_bits(prefix.first() | host);
         core::net::SocketAddr::from((address, DISCARD))
     })
+}
+
+/// A frame a flow, with the TTL of the first ride.
+pub(crate) fn frames() -> Result<Vec<Vec<u8>>, String> {
+    let mut frames = Vec::new();
+    for flow in bench_flows() {
+        let mut frame = flow
+            .frame(FRAME, MAC, MacAddr([2, 0, 0, 0, 0, 2]))
+            .ok_or("no frame")?;
+        let (header, _) = Ipv4Header::split_mut(&mut frame[14..]).map_err(text)?;
+        header.set_ttl(TTL);
+        header.fill_checksum();
+        frames.push(frame);
+    }
+    Ok(frames)
+}
+
+/// Changes the order of things, the same way every time.
+pub(crate) fn shuffle<T>(things: &mut [T]) {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for at in (1..things.len()).rev() {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        things.swap(at, (random % (at as u64 + 1)) as usize);
+    }
 }
 
 fn cross_connect() -> Result<CrossConnect<16>, String> {
@@ -259,25 +288,13 @@ fn in_hand<S: Stage<'static> + 'static>(
     }
     packets.sort_by_key(|packet| packet.frame().index());
     if shuffled {
-        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-        for at in (1..packets.len()).rev() {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            packets.swap(at, (random % (at as u64 + 1)) as usize);
-        }
+        shuffle(&mut packets);
     }
     let belt: &'static mut Belt<'static> =
         leak(spsc::Ring::<Inline<Packet<'static>, SEATS>>::new());
     let (mut producer, consumer) = belt.split();
-    for (mut packet, flow) in packets.into_iter().zip(bench_flows()) {
-        let frame = flow
-            .frame(FRAME, MAC, MacAddr([2, 0, 0, 0, 0, 2]))
-            .ok_or("no frame")?;
+    for (mut packet, frame) in packets.into_iter().zip(frames()?) {
         packet.append(FRAME).map_err(text)?.copy_from_slice(&frame);
-        let (header, _) = Ipv4Header::split_mut(&mut packet.data_mut()[14..]).map_err(text)?;
-        header.set_ttl(TTL);
-        header.fill_checksum();
         producer.enqueue(packet).map_err(|_| "the belt is full")?;
     }
     let rx = Boarding {
