@@ -3,6 +3,8 @@
 //! Straight-line code over the burst, in passes; whatever is not plain is left to the slow path,
 //! which does all of it again, by the book.
 
+use core::hint::cold_path;
+
 use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -20,6 +22,12 @@ pub(super) struct Plain<'a> {
 }
 
 impl Plain<'_> {
+    /// Whether there is one.
+    #[inline]
+    pub(super) fn any(&self) -> bool {
+        self.seats.iter().any(|seat| seat.head.is_some())
+    }
+
     /// None so far.
     #[inline]
     pub(super) const fn new() -> Self {
@@ -40,58 +48,78 @@ struct Seat<'a> {
     room: usize,
 }
 
-/// Looks at each undecided packet. The destinations of those that are plain go into `addresses`,
-/// the others get the verdict `slow`; gives how many those are.
+/// Asks for what the look-up will read, taking each packet for a plain one.
 ///
-/// Not inlined, nor is [`rewrite`]: each loop keeps the registers to itself.
+/// A loop of its own, and a short one: so many of the requests are under way at a time as the
+/// processor has instructions in hand. They are answered while [`parse`] checks the headers.
+#[inline(never)]
+pub(super) fn prefetch(routes: &impl Lpm<u32>, packets: &[Packet<'_>]) {
+    for packet in packets {
+        if let Ok((head, _)) = Head::split(packet.data()) {
+            routes.prefetch(head.destination.get());
+        }
+    }
+}
+
+/// Looks at each undecided packet. The headers of those that are plain go into `plain`, their
+/// destinations into `addresses`; the others are left to [`rewrite`].
+///
+/// Not inlined, nor is [`rewrite`]: each loop keeps the registers to itself. For the same reason
+/// nothing is counted or decided here.
 #[inline(never)]
 pub(super) fn parse<'a>(
-    routes: &impl Lpm<u32>,
     interfaces: &[Interface],
     packets: &'a mut [Packet<'_>],
-    verdicts: &mut [Verdict],
+    verdicts: &[Verdict],
     plain: &mut Plain<'a>,
     addresses: &mut [u32; MAX_BURST],
-    slow: Verdict,
-) -> usize {
-    let mut others = 0;
+) {
     let mut port = PortId(0);
-    let mut mac = interfaces.first().map_or(NO_MAC, |interface| interface.key);
+    let mut mac = key(interfaces, port);
     let all = packets.iter_mut().zip(verdicts).zip(addresses);
     for (((packet, verdict), address), seat) in all.zip(&mut plain.seats) {
         if !verdict.is_undecided() {
+            cold_path();
             continue;
         }
         if packet.port != port {
+            cold_path();
             port = packet.port;
-            let interface = interfaces.get(usize::from(port.0));
-            mac = interface.map_or(NO_MAC, |interface| interface.key);
+            mac = key(interfaces, port);
         }
         // What is in several frames is measured by the slow path.
-        let usual = !packet.is_chained() && !packet.offloads.intersects(UNUSUAL);
-        let (data, layers) = packet.data_and_layers_mut();
-        match Head::split_mut(data) {
-            Ok((head, rest)) if head.is_plain(rest.len(), mac) && usual => {
-                *address = head.destination.get();
-                // The answer is wanted once the whole burst has been parsed.
-                routes.prefetch(*address);
-                *layers = PLAIN;
-                if head.fragment.get() & FRAGMENT != 0 {
-                    *layers = head.fragment_layers();
-                }
-                seat.room = rest.len();
-                seat.head = Some(head);
-            }
-            _ => {
-                *verdict = slow;
-                others += 1;
-            }
+        if packet.is_chained() || packet.offloads.intersects(UNUSUAL) {
+            cold_path();
+            continue;
         }
+        let (data, layers) = packet.data_and_layers_mut();
+        let Ok((head, rest)) = Head::split_mut(data) else {
+            cold_path();
+            continue;
+        };
+        if !head.is_plain(rest.len(), mac) {
+            cold_path();
+            continue;
+        }
+        *address = head.destination.get();
+        *layers = PLAIN;
+        if head.fragment.get() & FRAGMENT != 0 {
+            *layers = head.fragment_layers();
+        }
+        seat.room = rest.len();
+        seat.head = Some(head);
     }
-    others
 }
 
-/// Sends each plain packet by its hop; those that fit no hop get the verdict `slow`.
+/// What an interface's own frames begin with; [`NO_MAC`] of one that is not there.
+#[inline(never)]
+fn key(interfaces: &[Interface], port: PortId) -> u64 {
+    let interface = interfaces.get(usize::from(port.0));
+    interface.map_or(NO_MAC, |interface| interface.key)
+}
+
+/// Sends each plain packet by its hop. Those that fit no hop, and what is undecided and not plain,
+/// get the verdict `slow`; gives how many those are.
 #[inline(never)]
 pub(super) fn rewrite(
     table: &Table<'_>,
@@ -100,11 +128,17 @@ pub(super) fn rewrite(
     addresses: &[u32; MAX_BURST],
     answers: &[Option<NextHop>; MAX_BURST],
     slow: Verdict,
-) {
+) -> usize {
+    let mut others = 0;
     let hops = table.hops();
     let all = plain.seats.iter_mut().zip(verdicts);
     for (((seat, verdict), address), answer) in all.zip(addresses).zip(answers) {
         let Some(head) = &mut seat.head else {
+            cold_path();
+            if verdict.is_undecided() {
+                *verdict = slow;
+                others += 1;
+            }
             continue;
         };
         // Padding counts: a frame too long for the link is cut by the slow path.
@@ -116,10 +150,18 @@ pub(super) fn rewrite(
                 head.forward(hop);
                 Verdict::send(hop.port)
             }
-            Some(hop) => connected(table, hop, *address, head, len).unwrap_or(slow),
-            None => slow,
+            Some(hop) => connected(table, hop, *address, head, len).unwrap_or_else(|| {
+                others += 1;
+                slow
+            }),
+            None => {
+                cold_path();
+                others += 1;
+                slow
+            }
         };
     }
+    others
 }
 
 /// Sends a packet to a destination that is on the link itself, if its neighbour is known and the
@@ -172,22 +214,38 @@ impl Head {
     /// as far as RFC 1812 can tell from the header alone. `room` bytes follow it.
     #[inline(always)]
     fn is_plain(&self, room: usize, mac: u64) -> bool {
-        let for_us = self.macs.get() << 16 == mac;
+        // Branches, not a product of truths: each is one instruction, and nearly always not taken.
+        if self.macs.get() << 16 != mac {
+            return unlikely();
+        }
         // 5.2.2 (3) and (4): version 4, and a header of 20 bytes.
-        let kind = self.kind.get() & KIND_MASK == KIND;
+        if self.kind.get() & KIND_MASK != KIND {
+            return unlikely();
+        }
         // (5) and (1): the total length has the header in it, and the frame has all of it.
         let payload = u32::from(self.total_len.get()).wrapping_sub(20);
-        let whole = payload as usize <= room;
+        if payload as usize > room {
+            return unlikely();
+        }
         // 5.3.1: a TTL that would become zero is not forwarded.
-        let ttl = self.ttl_checksum.get() as u8 > 1;
+        if self.ttl_checksum.get() as u8 <= 1 {
+            return unlikely();
+        }
         // (2): the header checksum.
         let bytes: &[u8; 34] = zerocopy::transmute_ref!(self);
-        let checksum = bytes.last_chunk().is_some_and(Sum::is_valid_20);
+        if !bytes.last_chunk().is_some_and(Sum::is_valid_20) {
+            return unlikely();
+        }
         // 5.3.7: martian addresses; and multicast and broadcast, which need more thought.
         let [source, ..] = self.source;
         let [destination, ..] = self.destination.to_bytes();
-        let unicast = UNICAST[usize::from(source)] & UNICAST[usize::from(destination)];
-        for_us && kind && whole && ttl && checksum && unicast
+        if !UNICAST[usize::from(source)] {
+            return unlikely();
+        }
+        if !UNICAST[usize::from(destination)] {
+            return unlikely();
+        }
+        true
     }
 
     #[cold]
@@ -206,10 +264,16 @@ impl Head {
         // the carry put back; as the bytes lie in memory, that is 1 more. A sum of 0xffff is
         // written as 0, which is why 0xfffe carries as well.
         let word = self.ttl_checksum.get();
-        let carry = if word >= 0xfffe_0000 { 0x1_0000 } else { 0 };
-        self.ttl_checksum
-            .set(word.wrapping_add(0x1_0000 - 1).wrapping_add(carry));
+        let (less, carried) = (word.wrapping_add(0xffff), word.wrapping_add(0x1_ffff));
+        let carries = word >= 0xfffe_0000;
+        self.ttl_checksum.set(if carries { carried } else { less });
     }
+}
+
+#[inline(always)]
+fn unlikely() -> bool {
+    cold_path();
+    false
 }
 
 /// The first byte of an address is neither 0 nor 127, nor of multicast or what is beyond

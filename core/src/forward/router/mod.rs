@@ -185,22 +185,15 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         let count = packets.len();
         let Scratch { ipv4, hops, ipv6 } = &mut self.scratch;
         let mut plain = fast4::Plain::new();
-        let others = fast4::parse(
-            &self.ipv4,
-            self.interfaces,
-            packets,
-            verdicts,
-            &mut plain,
-            ipv4,
-            slow,
-        );
+        fast4::prefetch(&self.ipv4, packets);
+        fast4::parse(self.interfaces, packets, verdicts, &mut plain, ipv4);
         marks.mark(Phase::PARSE, count);
-        if others < count {
+        if plain.any() {
             let addresses = ipv4.get(..count).unwrap_or_default();
             self.ipv4.lookup_bulk(addresses, hops);
         }
         marks.mark(Phase::LOOKUP, count);
-        fast4::rewrite(&self.table, &mut plain, verdicts, ipv4, hops, slow);
+        let others = fast4::rewrite(&self.table, &mut plain, verdicts, ipv4, hops, slow);
         marks.mark(Phase::REWRITE, count);
         if others == 0 {
             return;
