@@ -95,9 +95,6 @@ fn refusal<B, D: Dma>(
     let unsupported = packet.offloads.contains(Offloads::VLAN_WANTED)
         || parts(port, packet) > usize::from(size).min(PARTS)
         || packet.frame().segments().count() > FRAMES
-        || (packet.is_chained()
-            && packet.offloads.contains(Offloads::L4_WANTED)
-            && !port.limits.checksum)
         || (!owns(port, packet) && (packet.is_chained() || len > room));
     unsupported.then_some(Refusal::Unsupported)
 }

@@ -249,6 +249,32 @@ fn a_checksum_is_left_to_the_device_or_finished_here() {
 }
 
 #[test]
+fn the_checksum_of_several_frames_is_finished_here() {
+    let features = Features::MRG_RXBUF | Features::MTU;
+    with_port(offer(features), accept_all(), |port, _, pool| {
+        let mut cache = Cache::new(pool, "test", 64).unwrap();
+        let (mut rx, mut tx) = port.open(0, &mut cache).unwrap();
+        let mut finished = unfinished(&mut cache);
+        finished.finish_checksum();
+        // Cut at an odd place, behind the headers.
+        let mut head = unfinished(&mut cache);
+        let rest = head.data()[45..].to_vec();
+        head.trim_back(rest.len()).unwrap();
+        let mut tail = packet(&mut cache, rest.len(), 0);
+        tail.data_mut().copy_from_slice(&rest);
+        head.frame_mut().chain(tail.into_frame()).unwrap();
+        let mut burst: Burst = Burst::new();
+        burst.push(head).unwrap();
+        assert_eq!(tx.tx_burst(&mut cache, &mut burst), 1);
+        assert_eq!((tx.stats().packets, tx.stats().unsupported), (1, 0));
+        assert_eq!(
+            receive(&mut rx, &mut cache, &mut burst),
+            [finished.data().to_vec()]
+        );
+    });
+}
+
+#[test]
 fn verdict_and_hash_come_with_a_packet_where_negotiated() {
     let features = Features::GUEST_CSUM | Features::HASH_REPORT | Features::CTRL_VQ;
     with_port(offer(features), accept_all(), |port, handle, pool| {
