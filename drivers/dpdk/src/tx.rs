@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
 use linecard::mempool::{Cache, FrameIndex, SharedAccount};
-use linecard::packet::{BurstView, Packet};
+use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
@@ -54,6 +54,8 @@ pub struct Tx<'p> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Copy,
+    /// A checksum that the device does not finish.
+    Finish,
     Oversize,
     Undersize,
     Unsupported,
@@ -100,7 +102,8 @@ impl<'p> Tx<'p> {
         // A window begins behind the private area, and so behind the mbuf.
         let offset = frame.offset() - self.shared.buffer_offset(index);
         let mut meta = Meta::segment(offset as u16, len as u16);
-        let lengths = meta.ask(packet, self.features).ok_or(Fate::Unsupported)?;
+        let asked = meta.ask(packet, self.features);
+        let lengths = asked.ok_or_else(|| self.fate_of_asking(packet))?;
         // SAFETY: the frame is the program's: the packet is borrowed.
         unsafe { meta.write(mbuf) };
         if lengths != 0 {
@@ -114,6 +117,16 @@ impl<'p> Tx<'p> {
     #[cold]
     fn is_tagged(&self, packet: &Packet<'p>, len: usize) -> bool {
         packet.data().get(12..14) == Some(&[0x81, 0x00]) && len <= self.max_frame + VLAN_TAG
+    }
+
+    /// What the device was not set up for: a checksum is finished here, once, and whatever else
+    /// is asked is asked again afterwards.
+    #[cold]
+    fn fate_of_asking(&self, packet: &Packet<'p>) -> Fate {
+        match packet.offloads.contains(Offloads::L4_WANTED) {
+            true => Fate::Finish,
+            false => Fate::Unsupported,
+        }
     }
 
     /// A packet of another pool is copied if that can help.
@@ -150,7 +163,8 @@ impl<'p> Tx<'p> {
                 head = mbuf;
                 meta.nb_segs = count;
                 meta.pkt_len = total as u32;
-                let lengths = meta.ask(packet, self.features).ok_or(Fate::Unsupported)?;
+                let asked = meta.ask(packet, self.features);
+                let lengths = asked.ok_or_else(|| self.fate_of_asking(packet))?;
                 // SAFETY: the frames of the chain are the packet's, which is borrowed.
                 unsafe { mbuf::write_lengths(mbuf, lengths) };
             } else {
@@ -280,6 +294,11 @@ impl<'p> Tx<'p> {
     ) -> Dealt {
         let count = match fate {
             Fate::Copy => return self.copy(cache, packets),
+            Fate::Finish => {
+                let first = packets.as_mut_slice().first_mut();
+                first.into_iter().for_each(Packet::finish_checksum);
+                return Dealt::Replaced;
+            }
             Fate::Oversize => &mut self.stats.oversize,
             Fate::Undersize => &mut self.stats.undersize,
             Fate::Unsupported => &mut self.stats.unsupported,
@@ -325,7 +344,7 @@ impl<'p> Tx<'p> {
 enum Dealt {
     /// Taken, freed, counted.
     Freed,
-    /// There is another in its place.
+    /// There is another in its place, or it is another now.
     Replaced,
     /// Nothing: there is no frame to copy it into.
     Wait,

@@ -1,6 +1,8 @@
 //! `net_ring`: mbufs go over as they are, in memory.
 
-use linecard::mempool::Pool;
+use linecard::device::{Device, TxQueue};
+use linecard::mempool::{Cache, Pool};
+use linecard::packet::{Burst, Offloads};
 use linecard_conformance::{Harness, Injected, Limits, Profile, Setup, Wire};
 use linecard_dpdk::{Config, Port, RingPort};
 
@@ -69,6 +71,45 @@ impl Wire for Ring {
         *frame = packet;
         true
     }
+}
+
+#[test]
+fn a_checksum_left_to_the_device_is_finished() {
+    // UDP from 192.0.2.1 to 192.0.2.2 with four bytes in it, and the pseudo-header's sum alone.
+    let mut frame = [0; 60];
+    frame[12..14].copy_from_slice(&[0x08, 0x00]);
+    frame[14..34].copy_from_slice(&[
+        0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
+    ]);
+    frame[34..46].copy_from_slice(&[0, 53, 0, 53, 0, 12, 0x84, 0x21, 1, 2, 3, 4]);
+    let mut right = frame;
+    right[40..42].copy_from_slice(&[0x77, 0x62]);
+    let memory = memory(1024);
+    let config = Config {
+        ring: PLACES as u16,
+        ..Config::default()
+    };
+    let name = unique("finish");
+    let (mut port, mut far) = RingPort::new(memory, &name, PLACES, config).expect("a port");
+    let mut cache = Cache::new(memory.pool(), "test", 64).expect("a cache");
+    let (rx, mut tx) = port.open(0, &mut cache).expect("queues");
+    let mut burst = Burst::<'_, 4>::new();
+    burst.alloc(&mut cache, 3);
+    for (packet, offloads) in burst.iter_mut().zip([
+        Offloads::empty(),
+        Offloads::L4_WANTED,
+        // What it cannot have as well is refused, and counted.
+        Offloads::L4_WANTED | Offloads::VLAN_WANTED,
+    ]) {
+        packet.append(60).expect("room").copy_from_slice(&frame);
+        packet.offloads = offloads;
+    }
+    assert_eq!(tx.tx_burst(&mut cache, &mut burst), 3);
+    assert_eq!((tx.stats().packets, tx.stats().unsupported), (2, 1));
+    assert_eq!(far.take().as_deref(), Some(&frame[..]), "nobody asked");
+    assert_eq!(far.take().as_deref(), Some(&right[..]));
+    assert_eq!(far.take(), None);
+    drop((rx, tx, cache));
 }
 
 const PLACES: u32 = 64;
