@@ -13,9 +13,9 @@ use hosts::{Hosts, RIGHT_4};
 /// The router's port on the left. (The driver wants 2,016 bytes of each mbuf.)
 const LEFT: &str = "dpdk:net_af_packet0,iface=lc0,framecnt=4096";
 
-/// Of datagrams sent at a fixed rate, in per cent: what the driver's ring in the kernel does not
-/// hold, while the router waits for a processor, is gone.
-const MOST_LOST: f64 = 99.0;
+/// Bits a second at which datagrams are sent. What the driver's ring in the kernel does not hold
+/// while the router waits for a processor is gone, uncounted: it is to hold two seconds' worth.
+const DATAGRAMS: u64 = 10_000_000;
 
 /// What is particular of the pool.
 const POOL: &str = "frame-size = 4096";

@@ -16,8 +16,8 @@ mod traffic;
 /// The router's port on the left.
 const LEFT: &str = "af_xdp:lc0";
 
-/// Of datagrams sent at a fixed rate, in per cent.
-const MOST_LOST: f64 = 20.0;
+/// Bits a second at which datagrams are sent.
+const DATAGRAMS: u64 = 100_000_000;
 
 /// What is particular of the pool.
 const POOL: &str = "";
