@@ -75,8 +75,8 @@ pub(crate) struct RunArgs {
     /// End after this time, as 10s; without it, on SIGINT or SIGTERM
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
-    /// A port: af_xdp:IF, pcap:FILE, vhost-user:SOCKET, vhost-user-server:SOCKET, generator,
-    /// loopback or null, with options (below); repeatable
+    /// A port: af_xdp:IF, pcap:FILE, vhost-user:SOCKET, vhost-user-server:SOCKET, dpdk:DEVICE,
+    /// generator, loopback or null, with options (below); repeatable
     #[arg(short, long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<String>,
     /// What happens to packets.
@@ -291,6 +291,7 @@ Ports:
   pcap:FILE[,out=FILE][,loop=N|endless][,timing=fast|original], where FILE may be - for none
   vhost-user:SOCKET[,ring=N][,packed=auto|yes|no]
   vhost-user-server:SOCKET[,packed=auto|yes|no]
+  dpdk:DEVICE[,ring=N][,mtu=SIZE][,eal=ARGUMENT], where the build has the feature dpdk
   generator[,flows=N][,size=BYTES][,count=N]
   loopback
   null
@@ -362,14 +363,19 @@ mod tests {
         for port in ports.take_while(|line| !line.starts_with("  and each")) {
             let text = port.trim().split(", where").next().unwrap_or_default();
             let text = text.replace("IF", "eth1").replace("FILE", "a.pcap");
-            let text = text.replace("SOCKET", "a.sock");
+            let text = text
+                .replace("SOCKET", "a.sock")
+                .replace("DEVICE", "net_null0");
             let mut words = text.split('[');
             let kind = words.next().unwrap_or_default();
             for option in words {
                 let option = option.trim_end_matches(']');
                 let (key, values) = option.split_once('=').unwrap();
                 for value in values.split('|') {
-                    let value = value.replace("BYTES", "64").replace('N', "64");
+                    let value = value
+                        .replace("SIZE", "1500")
+                        .replace("BYTES", "64")
+                        .replace('N', "64");
                     Device::parse(&format!("{kind}{key}={value}")).unwrap();
                 }
             }
