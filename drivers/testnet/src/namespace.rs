@@ -1,10 +1,15 @@
 //! A network namespace that lives by its descriptor.
 
+use core::time::Duration;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use crate::Child;
 
 /// A network namespace of the test's own.
 ///
@@ -112,6 +117,27 @@ impl Namespace {
         let (text, well) = self.output(program, arguments);
         assert!(well, "{program} {arguments}: {text}");
         text
+    }
+
+    /// Starts a server here, and waits until something listens on `port` (TCP).
+    ///
+    /// # Panics
+    /// If there is no such program, if it ends, or if nothing listens within 30 s.
+    #[must_use]
+    pub fn serve(&self, program: &str, arguments: &str, port: u16) -> Child {
+        let mut command = self.command(program);
+        let mut server = Child::start(command.args(arguments.split_whitespace()));
+        let end = Instant::now() + Duration::from_secs(30);
+        let listening = format!("-Hltn sport = :{port}");
+        while self.run("ss", &listening).is_empty() {
+            assert!(
+                !server.has_ended() && Instant::now() < end,
+                "{program} does not listen on {port}: {}",
+                server.printed()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        server
     }
 
     /// Runs `ip` here.

@@ -10,9 +10,7 @@ use super::hosts::{Hosts, RIGHT_4, ROUTER_LEFT_4, reaches};
 
 /// Floods the router with UDP from the left host.
 fn flood(hosts: &Hosts) -> (Child, Child) {
-    let mut server = hosts.right.command("iperf3");
-    let server = Child::start(server.arg("--server"));
-    thread::sleep(Duration::from_millis(300));
+    let server = hosts.right.serve("iperf3", "--server", 5201);
     let mut client = hosts.left.command("iperf3");
     client.args(["-c", RIGHT_4, "-u", "-b", "0", "-l", "200", "-t", "30"]);
     let client = Child::start(&mut client);

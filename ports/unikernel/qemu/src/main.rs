@@ -82,9 +82,7 @@ fn run() -> Result<(), String> {
         }
     }
     if missing(&[("iperf3", "iperf3")]).is_none() {
-        let mut server = hosts.right.command("iperf3");
-        let server = linecard_testnet::Child::start(server.args(["--server", "--one-off"]));
-        std::thread::sleep(Duration::from_millis(300));
+        let server = hosts.right.serve("iperf3", "--server --one-off", 5201);
         println!("left$ iperf3 -c 198.51.100.2 -t 3");
         println!("{}", hosts.left.output("iperf3", "-c 198.51.100.2 -t 3").0);
         drop(server);

@@ -145,16 +145,12 @@ fn streams(hosts: &Hosts) {
         "-c 198.51.100.2 -t 1 -R",
         "-c 198.51.100.2 -u -b 5M -l 1400 -t 1",
     ];
-    // A server for each: between two runs it closes its socket for a moment.
-    let servers = (5201..).take(runs.len()).map(|port| {
-        let mut server = hosts.right.command("iperf3");
-        Child::start(server.args(["--server", "--port", &format!("{port}")]))
-    });
-    let _servers: Vec<Child> = servers.collect();
-    thread::sleep(Duration::from_secs(1));
-    for (run, port) in runs.into_iter().zip(5201..) {
+    for run in runs {
+        // A server for each: one that goes on closes its socket for a moment between two runs.
+        let server = "--server --one-off";
+        let _server = hosts.right.serve("iperf3", server, 5201);
         // What comes out is a person's: that it ran to its end is the point here.
-        let text = hosts.left.run("iperf3", &format!("{run} -p {port}"));
+        let text = hosts.left.run("iperf3", run);
         assert!(text.contains("iperf Done"), "{run}: {text}");
     }
 }
@@ -172,9 +168,9 @@ fn file(hosts: &Hosts, name: &str) {
     });
     let bytes: Vec<u8> = words.take(10_000_000 / 8).flatten().collect();
     fs::write(&there, &bytes).unwrap();
-    let mut server = hosts.right.command("python3");
-    server.args(["-m", "http.server", "--bind", "::", "8000", "--directory"]);
-    let _server = Child::start(server.arg(&scratch.0));
+    let folder = scratch.0.display();
+    let server = format!("-m http.server --bind :: 8000 --directory {folder}");
+    let _server = hosts.right.serve("python3", &server, 8000);
     for host in ["198.51.100.2", "[2001:db8:2::2]"] {
         let mut curl = hosts.left.command("curl");
         curl.args(["--silent", "--show-error", "--fail", "--max-time", "60"]);
