@@ -7,6 +7,7 @@ use linecard::packet::Burst;
 use linecard_linux::memory::{PagePolicy, PoolMemory};
 
 use crate::harness::Contender;
+use crate::peers;
 
 const BULK: usize = 32;
 const FRAMES: usize = 8192;
@@ -52,5 +53,14 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
             }
         }
     });
-    Ok(vec![ours, shared, malloc, stack])
+    let mut contenders = vec![ours, shared, malloc, stack];
+    peers::add(
+        &mut contenders,
+        "rte_mempool",
+        &[
+            ("rte_pktmbuf, alloc and free", "pktmbuf_bulk"),
+            ("rte_mempool, get and put", "mempool_bulk"),
+        ],
+    );
+    Ok(contenders)
 }

@@ -2,9 +2,10 @@
 
 use core::hint::black_box;
 
-use linecard::ring::{Inline, spsc};
+use linecard::ring::{Inline, mpmc, spsc};
 
 use crate::harness::Contender;
+use crate::peers;
 
 /// Slots of every ring.
 const SLOTS: usize = 1024;
@@ -34,7 +35,10 @@ pub fn single() -> Result<Vec<Contender>, String> {
             black_box(consumer.dequeue());
         }
     });
-    Ok(vec![ours, rtrb, heapless])
+    let mut contenders = vec![ours, rtrb, heapless];
+    let peer = [("rte_ring SP/SC", "ring_spsc_single")];
+    peers::add(&mut contenders, "rte_ring", &peer);
+    Ok(contenders)
 }
 
 /// 32 items in, 32 items out; heapless has no bulk, and takes them one by one.
@@ -86,5 +90,52 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
             black_box(&out);
         }
     });
-    Ok(vec![ours, rtrb, heapless])
+    let mut contenders = vec![ours, rtrb, heapless];
+    let peer = [("rte_ring SP/SC", "ring_spsc_bulk")];
+    peers::add(&mut contenders, "rte_ring", &peer);
+    Ok(contenders)
+}
+
+/// One item in, one item out, of a ring for many producers and consumers.
+pub fn mpmc_single() -> Result<Vec<Contender>, String> {
+    let ring = Box::leak(Box::new(mpmc::Ring::<Inline<u64, SLOTS>>::new()));
+    let (mut producer, mut consumer) = (ring.producer(), ring.consumer());
+    let ours = Contender::timed("linecard mpmc", move |units| {
+        for item in 0..units {
+            let _ = producer.enqueue(item);
+            black_box(consumer.dequeue());
+        }
+    });
+    let mut contenders = vec![ours];
+    let peers = [
+        ("rte_ring MP/MC", "ring_mpmc_single"),
+        ("rte_ring HTS", "ring_hts_single"),
+        ("rte_ring RTS", "ring_rts_single"),
+    ];
+    peers::add(&mut contenders, "rte_ring", &peers);
+    Ok(contenders)
+}
+
+/// 32 items in, 32 items out, likewise.
+pub fn mpmc_bulk() -> Result<Vec<Contender>, String> {
+    const BULK: usize = 32;
+    let items: [u64; BULK] = core::array::from_fn(|item| item as u64);
+    let ring = Box::leak(Box::new(mpmc::Ring::<Inline<u64, SLOTS>>::new()));
+    let (mut producer, mut consumer) = (ring.producer(), ring.consumer());
+    let ours = Contender::timed("linecard mpmc", move |units| {
+        let mut out = [0; BULK];
+        for _ in 0..units / BULK as u64 {
+            let _ = producer.enqueue_bulk(&mut black_box(&items).as_slice());
+            let _ = consumer.dequeue_bulk(&mut out.as_mut_slice(), BULK);
+            black_box(&out);
+        }
+    });
+    let mut contenders = vec![ours];
+    let peers = [
+        ("rte_ring MP/MC", "ring_mpmc_bulk"),
+        ("rte_ring HTS", "ring_hts_bulk"),
+        ("rte_ring RTS", "ring_rts_bulk"),
+    ];
+    peers::add(&mut contenders, "rte_ring", &peers);
+    Ok(contenders)
 }

@@ -21,6 +21,16 @@ pub const SCENARIOS: &[Scenario] = &[
         build: rings::bulk,
     },
     Scenario {
+        name: "ring/mpmc/single",
+        unit: "item",
+        build: rings::mpmc_single,
+    },
+    Scenario {
+        name: "ring/mpmc/bulk-32",
+        unit: "item",
+        build: rings::mpmc_bulk,
+    },
+    Scenario {
         name: "mempool/bulk-32",
         unit: "frame",
         build: pools::bulk,
