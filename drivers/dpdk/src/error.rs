@@ -51,6 +51,12 @@ pub enum Error {
     },
     /// Frames are larger than an mbuf can say: 65,535 bytes.
     FrameSize(usize),
+    /// By physical addresses, which devices use here, frames are not in one piece: they are larger
+    /// than a page. Huge pages, smaller frames or virtual addresses help.
+    Scattered {
+        /// Bytes of a frame.
+        frame_size: usize,
+    },
     /// The pool has no account left.
     Pool(PoolError),
     /// DPDK refused something of memory.
@@ -119,6 +125,11 @@ impl fmt::Display for Error {
             Self::FrameSize(size) => {
                 write!(f, "frames of {size} bytes are larger than an mbuf can say")
             }
+            Self::Scattered { frame_size } => write!(
+                f,
+                "devices use physical addresses here, by which frames of {frame_size} bytes are \
+                 not in one piece: take huge pages, frames of a page, or --iova-mode=va"
+            ),
             Self::Pool(error) => error.fmt(f),
             Self::Memory { call, errno } => write!(f, "{call}: {}", text(errno)),
             Self::Device { device, errno } => write!(

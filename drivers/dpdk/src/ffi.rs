@@ -106,6 +106,8 @@ unsafe extern "C" {
         page: usize,
         iovas: *mut u64,
     ) -> c_int;
+    pub(crate) fn lc_dpdk_unregister_memory(base: *mut u8, len: usize) -> c_int;
+    pub(crate) fn lc_dpdk_free_pool(pool: *mut Mempool);
     pub(crate) fn lc_dpdk_pool(
         name: *const c_char,
         layout: *mut Layout,

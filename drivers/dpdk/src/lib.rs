@@ -36,6 +36,9 @@ mod rx;
 mod scope;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
+mod state;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
 mod tx;
 
 #[cfg(feature = "dpdk")]

@@ -1,4 +1,7 @@
 //! A pool that DPDK knows: its region registered, an mbuf in every frame, and who has which.
+//!
+//! DPDK has places for 128 regions of memory, its own among them. A pool takes one for as long as
+//! a [`Memory`] or a port of it is there.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -6,7 +9,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use std::boxed::Box;
 use std::string::String;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::vec::Vec;
 
 use linecard::mempool::{AccountId, FrameIndex, Pool, PoolError, SharedAccount};
@@ -25,8 +28,10 @@ pub const PRIVATE: usize = HEADER + MBUF;
 
 /// A pool whose frames DPDK may receive into and send from.
 ///
-/// It is there for as long as the process: a driver may come back to a frame at any time. Ports on
-/// the same pool share it, with whatever other ports that pool has.
+/// The pool is there for as long as the process: a driver may come back to a frame at any time.
+/// Ports on the same pool share it, with whatever other ports that pool has. DPDK knows the pool
+/// until the last handle and the last port are dropped; a pool of which a driver has kept frames
+/// even then stays known.
 ///
 /// ```no_run
 /// use linecard::mempool::{Pool, PoolConfig, Region, Slot};
@@ -43,62 +48,102 @@ pub const PRIVATE: usize = HEADER + MBUF;
 /// assert_eq!(memory.pool().frames(), 4094);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Memory {
-    shared: &'static Shared,
+    known: Arc<Known>,
 }
 
 impl Memory {
-    /// Makes a pool known to DPDK, or gives what was made of it before.
+    /// Makes a pool known to DPDK, or gives another handle if it is.
     ///
     /// # Errors
     ///
-    /// [`Error::Private`], [`Error::FrameSize`], [`Error::NotOnPages`], [`Error::Pool`],
-    /// [`Error::Memory`].
+    /// [`Error::Private`], [`Error::FrameSize`], [`Error::NotOnPages`], [`Error::Scattered`],
+    /// [`Error::Pool`], [`Error::Memory`].
     pub fn new(eal: Eal, pool: &'static Pool<'static>) -> Result<Self, Error> {
         let _ = eal;
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = known.iter().find(|known| ptr::eq(known.pool, pool)) {
-            return Ok(Self { shared });
+        let mut pools = pools();
+        let number = match pools.iter().position(|met| ptr::eq(met.shared.pool, pool)) {
+            Some(number) => number,
+            None => {
+                pools.push(Met {
+                    shared: Shared::new(pool)?,
+                    known: Weak::new(),
+                });
+                pools.len() - 1
+            }
+        };
+        let met = &mut pools[number];
+        if let Some(known) = met.known.upgrade() {
+            return Ok(Self { known });
         }
-        let shared = Shared::new(pool, known.len())?;
-        known.push(shared);
-        Ok(Self { shared })
+        met.shared.register(number)?;
+        let known = Arc::new(Known { shared: met.shared });
+        met.known = Arc::downgrade(&known);
+        Ok(Self { known })
     }
 
     /// The pool.
     #[must_use]
     pub fn pool(&self) -> &'static Pool<'static> {
-        self.shared.pool
+        self.shared().pool
     }
 
     /// Frames that DPDK gave back without having them: a driver's fault, and never believed.
     #[must_use]
     pub fn invalid(&self) -> u64 {
-        self.shared.invalid.load(Ordering::Relaxed)
+        self.shared().invalid.load(Ordering::Relaxed)
     }
 
     /// The longest packet in bytes that one frame receives.
     #[must_use]
     pub fn max_receive(&self) -> usize {
-        self.shared
-            .pool
-            .frame_size()
-            .saturating_sub(self.shared.pool.config().private + HEADROOM)
+        let pool = self.pool();
+        pool.frame_size()
+            .saturating_sub(pool.config().private + HEADROOM)
     }
 
     pub(crate) fn shared(&self) -> &'static Shared {
-        self.shared
+        self.known.shared
     }
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory")
-            .field("frames", &self.shared.pool.frames())
+            .field("frames", &self.pool().frames())
             .field("invalid", &self.invalid())
             .finish_non_exhaustive()
     }
+}
+
+/// That DPDK knows a pool.
+struct Known {
+    shared: &'static Shared,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        let pools = pools();
+        let again = pools
+            .iter()
+            .any(|met| ptr::eq(met.shared, self.shared) && met.known.strong_count() > 0);
+        // Between the last handle and here somebody may have asked for the pool anew.
+        if !again {
+            self.shared.unregister();
+        }
+    }
+}
+
+/// A pool that was made known once, and whether it is now.
+struct Met {
+    shared: &'static Shared,
+    known: Weak<Known>,
+}
+
+fn pools() -> MutexGuard<'static, Vec<Met>> {
+    // A thread that panicked while it held the lock has left the list whole.
+    POOLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// By which way DPDK got a frame.
@@ -143,7 +188,7 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
-    fn new(pool: &'static Pool<'static>, number: usize) -> Result<&'static Self, Error> {
+    fn new(pool: &'static Pool<'static>) -> Result<&'static Self, Error> {
         let private = pool.config().private;
         if private < PRIVATE {
             return Err(Error::Private {
@@ -152,7 +197,7 @@ impl Shared {
             });
         }
         let frame_size = pool.frame_size();
-        let reserved = u16::try_from(private).map_err(|_| Error::FrameSize(frame_size))?;
+        u16::try_from(frame_size - private).map_err(|_| Error::FrameSize(frame_size))?;
         let (base, len) = (pool.base().as_ptr(), pool.region_len());
         if !base.addr().is_multiple_of(PAGE) || !len.is_multiple_of(PAGE) {
             return Err(Error::NotOnPages { page: PAGE });
@@ -160,7 +205,6 @@ impl Shared {
         let lines = (private - PRIVATE) / 64 + 1;
         let colours = (1 << lines.ilog2()).min(MOST_COLOURS);
         let outside = SharedAccount::register(pool, "dpdk")?;
-        let number_of = outside.id().number();
         let shared: &'static Self = Box::leak(Box::new(Self {
             pool,
             base,
@@ -170,39 +214,86 @@ impl Shared {
             table: (0..pool.frames()).map(|_| AtomicU8::new(NOT)).collect(),
             accounts: [const { OnceLock::new() }; ACCOUNTS],
             names: Mutex::default(),
-            outside: number_of,
+            outside: outside.id().number(),
             invalid: AtomicU64::new(0),
         }));
         shared.keep(outside)?;
-        let layout = Box::leak(Box::new(Layout {
-            owner: ptr::from_ref(shared).cast::<c_void>(),
-            base,
-            frames: pool.frames() as u32,
-            frame_size: frame_size as u32,
-            reserved: u32::from(reserved),
-            colours,
-        }));
+        Ok(shared)
+    }
+
+    /// Makes the region and its frames known to DPDK, if they are not.
+    fn register(&'static self, number: usize) -> Result<(), Error> {
+        if !self.mempool().is_null() {
+            return Ok(());
+        }
+        let (base, len) = (self.base, self.pool.region_len());
         let _control = eal::control();
         let mut iovas = std::vec![0; len / PAGE];
-        // SAFETY: the region is the pool's for ever (`Pool<'static>`), on whole pages (checked
-        // above), and `iovas` has an entry for each.
+        // SAFETY: the region is the pool's for ever (`Pool<'static>`), on whole pages (checked in
+        // `new`), and `iovas` has an entry for each.
         let errno = unsafe { ffi::lc_dpdk_register_memory(base, len, PAGE, iovas.as_mut_ptr()) };
         if errno != 0 {
             let call = "register the pool's region with DPDK";
             return Err(Error::Memory { call, errno });
         }
-        let name = eal::c_string(std::format!("linecard{number}"))?;
-        let mut errno = 0;
-        // SAFETY: the layout says the pool's own region and frames, and with its owner lives for
-        // ever; every frame has `PRIVATE` bytes that are the driver's alone (checked above), into
-        // which the mbufs are written now, while no port can have filled a frame by way of them.
-        let mempool = unsafe { ffi::lc_dpdk_pool(name.as_ptr(), layout, &raw mut errno) };
-        if mempool.is_null() {
-            let call = "make a mempool of the pool";
-            return Err(Error::Memory { call, errno });
+        let mempool = match is_whole(&iovas, self.pool.frame_size()) {
+            true => self.mempool_of(number),
+            false => Err(Error::Scattered {
+                frame_size: self.pool.frame_size(),
+            }),
+        };
+        match mempool {
+            Ok(mempool) => {
+                self.mempool.store(mempool, Ordering::Release);
+                Ok(())
+            }
+            Err(error) => {
+                // SAFETY: it was registered above, and no mempool is on it.
+                unsafe { ffi::lc_dpdk_unregister_memory(base, len) };
+                Err(error)
+            }
         }
-        shared.mempool.store(mempool, Ordering::Release);
-        Ok(shared)
+    }
+
+    fn mempool_of(&'static self, number: usize) -> Result<*mut Mempool, Error> {
+        let name = eal::c_string(std::format!("linecard{number}"))?;
+        let mut layout = Layout {
+            owner: ptr::from_ref(self).cast::<c_void>(),
+            base: self.base,
+            frames: self.pool.frames() as u32,
+            frame_size: self.pool.frame_size() as u32,
+            reserved: self.pool.config().private as u32,
+            colours: self.colours,
+        };
+        let mut errno = 0;
+        // SAFETY: the layout says the pool's own region and frames, and its owner lives for ever;
+        // every frame has `PRIVATE` bytes that are the driver's alone (checked in `new`), into
+        // which the mbufs are written now, while no port can have filled a frame by way of them.
+        let mempool = unsafe { ffi::lc_dpdk_pool(name.as_ptr(), &raw mut layout, &raw mut errno) };
+        match mempool.is_null() {
+            true => Err(Error::Memory {
+                call: "make a mempool of the pool",
+                errno,
+            }),
+            false => Ok(mempool),
+        }
+    }
+
+    /// Takes back what [`register`](Self::register) did, unless a driver has frames.
+    fn unregister(&self) {
+        let has = |entry: &AtomicU8| entry.load(Ordering::Relaxed) != NOT;
+        if self.table.iter().any(has) {
+            return;
+        }
+        let _control = eal::control();
+        let mempool = self.mempool.swap(ptr::null_mut(), Ordering::AcqRel);
+        if mempool.is_null() {
+            return;
+        }
+        // SAFETY: made by `register`; no port is left on it, and no object is out.
+        unsafe { ffi::lc_dpdk_free_pool(mempool) };
+        // SAFETY: registered as it is said here, and no mempool is on it any more.
+        unsafe { ffi::lc_dpdk_unregister_memory(self.base, self.pool.region_len()) };
     }
 
     #[inline]
@@ -319,8 +410,18 @@ impl Shared {
     }
 }
 
-/// The pools that are known to DPDK.
-static KNOWN: Mutex<Vec<&'static Shared>> = Mutex::new(Vec::new());
+/// Whether every frame is in one piece by the addresses that devices use, which are given for each
+/// page of the region. Frames are powers of two, one behind the other from the region's start.
+fn is_whole(iovas: &[u64], frame_size: usize) -> bool {
+    let joined = |pages: &[u64]| {
+        let mut pairs = pages.windows(2);
+        pairs.all(|pair| matches!(pair, [a, b] if a.wrapping_add(PAGE as u64) == *b))
+    };
+    iovas.chunks((frame_size / PAGE).max(1)).all(joined)
+}
+
+/// The pools that were made known to DPDK at some time, by their numbers.
+static POOLS: Mutex<Vec<Met>> = Mutex::new(Vec::new());
 
 /// Bytes in front of an mbuf: the mempool's header of an object, in a line of its own.
 const HEADER: usize = 64;
@@ -343,3 +444,25 @@ const NOT: u8 = 0;
 const POSTED: u8 = 0x40;
 const SENT: u8 = 0x80;
 const NUMBER: u8 = 0x3f;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_over_several_pages_wants_them_in_a_row() {
+        let page = PAGE as u64;
+        let apart = [8 * page, 2 * page, 3 * page, 4 * page];
+        assert!(is_whole(&apart, 2048));
+        assert!(is_whole(&apart, PAGE));
+        assert!(!is_whole(&apart, 2 * PAGE));
+        assert!(is_whole(
+            &[8 * page, 9 * page, 2 * page, 3 * page],
+            2 * PAGE
+        ));
+        assert!(!is_whole(&[0, page, 2 * page, 4 * page], 4 * PAGE));
+        // By virtual addresses everything is in a row.
+        let row: Vec<u64> = (0..64).map(|at| 0x7000_0000 + at * page).collect();
+        assert!(is_whole(&row, 65_536));
+    }
+}

@@ -18,7 +18,7 @@ use crate::scope::Scope;
 /// ```no_run
 /// # fn example(memory: linecard_dpdk::Memory) -> Result<(), linecard_dpdk::Error> {
 /// use linecard_dpdk::{Config, RingPort};
-/// let (port, mut far) = RingPort::new(memory, "test", 256, Config::default())?;
+/// let (port, mut far) = RingPort::new(&memory, "test", 256, Config::default())?;
 /// assert!(far.put(&[0; 60], usize::MAX));
 /// assert_eq!(far.take(), None);
 /// # Ok(())
@@ -40,14 +40,14 @@ impl RingPort {
     ///
     /// [`Error::Memory`], and those of [`Port::new`].
     pub fn new(
-        memory: Memory,
+        memory: &Memory,
         name: &str,
         places: u32,
         config: Config,
     ) -> Result<(Port<'static>, Self), Error> {
         let (to, from) = (ring(name, "to", places)?, ring(name, "from", places)?);
         let far = Self {
-            memory,
+            memory: memory.clone(),
             towards: to,
             from,
         };

@@ -12,8 +12,8 @@ use crate::eal;
 use crate::ffi::{self, Mbuf};
 use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
-use crate::port::{Half, PortState};
 use crate::scope::Scope;
+use crate::state::{Half, PortState};
 
 /// Sends packets through one queue.
 ///

@@ -27,7 +27,7 @@ fn everything_that_fails_is_named() {
     );
 
     let memory = Memory::new(eal, suitable(64)).expect("a pool for DPDK");
-    let error = |device: &str, config| Port::new(memory, device, config).expect_err(device);
+    let error = |device: &str, config| Port::new(&memory, device, config).expect_err(device);
     for device in ["net_nothing0", "0000:7f:1f.7", "nonsense"] {
         let error = error(device, Config::default());
         assert!(matches!(error, Error::Device { .. }), "{device}: {error}");
@@ -55,7 +55,7 @@ fn everything_that_fails_is_named() {
     ));
 
     // A refused device has left its name free, and two of one name are refused.
-    let mut port = Port::new(memory, "net_null0", Config::default()).expect("a port");
+    let mut port = Port::new(&memory, "net_null0", Config::default()).expect("a port");
     assert_eq!(
         error("net_null0", Config::default()),
         Error::PortTaken("net_null0".into())
@@ -81,6 +81,33 @@ fn everything_that_fails_is_named() {
     burst.free(&mut cache);
     drop((rx, tx, port, cache));
     memory.pool().audit().expect("every frame is back");
+    pools_come_and_go(eal);
+}
+
+/// What DPDK has places for comes back when a pool's last handle and port are dropped.
+fn pools_come_and_go(eal: Eal) {
+    let again = suitable(64);
+    for round in 0..200 {
+        let pool = match round % 2 {
+            0 => again,
+            _ => suitable(64),
+        };
+        let memory = Memory::new(eal, pool).expect("a place among DPDK's");
+        let mut port = Port::new(&memory, "net_null7", Config::default()).expect("a port");
+        // The port keeps it.
+        drop(memory);
+        let mut cache = Cache::new(pool, "test", 32).expect("an account");
+        let (mut rx, tx) = port.open(0, &mut cache).expect("queue 0");
+        let mut burst: Burst = Burst::new();
+        assert!(rx.rx_burst(&mut cache, &mut burst) > 0);
+        burst.free(&mut cache);
+        // And so do its queues.
+        drop(port);
+        assert!(rx.rx_burst(&mut cache, &mut burst) > 0);
+        burst.free(&mut cache);
+        drop((rx, tx, cache));
+        pool.audit().expect("every frame is back");
+    }
 }
 
 #[test]

@@ -91,12 +91,32 @@ static const struct rte_mempool_ops pool_ops = {
 	.populate = pool_populate,
 };
 
+static int closing_enqueue(struct rte_mempool *mp, void *const *objects, unsigned count) { return 0; }
+
+static int closing_dequeue(struct rte_mempool *mp, void **objects, unsigned count) { return -ENOENT; }
+
+/* A mempool that is freed takes every object that it was populated with once more. These are the
+ * frames of a pool that lives on: it gets none. */
+static const struct rte_mempool_ops closing_ops = {
+	.name = "linecard_closing",
+	.alloc = pool_alloc,
+	.free = pool_free,
+	.enqueue = closing_enqueue,
+	.dequeue = closing_dequeue,
+	.get_count = pool_count,
+};
+
+static int closing;
+
 /* To be called once, before the first pool; the drivers' own are registered by constructors. */
 int lc_dpdk_register_ops(void)
 {
 	int index = rte_mempool_register_ops(&pool_ops);
 
-	return index < 0 ? -index : 0;
+	if (index < 0)
+		return -index;
+	closing = rte_mempool_register_ops(&closing_ops);
+	return closing < 0 ? -closing : 0;
 }
 
 /* Makes memory known to DPDK and its devices: a page at a time, by whatever address they use. */
@@ -110,6 +130,17 @@ int lc_dpdk_register_memory(void *base, size_t len, size_t page, uint64_t *iovas
 			return EFAULT;
 	}
 	return rte_extmem_register(base, len, iovas, (unsigned)pages, page) == 0 ? 0 : rte_errno;
+}
+
+int lc_dpdk_unregister_memory(void *base, size_t len)
+{
+	return rte_extmem_unregister(base, len) == 0 ? 0 : rte_errno;
+}
+
+void lc_dpdk_free_pool(struct rte_mempool *mp)
+{
+	mp->ops_index = closing;
+	rte_mempool_free(mp);
 }
 
 /* NULL on failure, with the error number in `error`. */
@@ -139,6 +170,8 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 		*error = -rc;
 		return NULL;
 	}
+	/* The layout is the caller's, and is not asked again. */
+	mp->pool_config = NULL;
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
 	return mp;
 }

@@ -32,7 +32,7 @@ impl Harness for Null {
 
     fn new(_setup: &Setup) -> Option<Self> {
         let memory = memory(1024);
-        let port = Port::new(memory, &unique("net_null"), Config::default()).expect("a port");
+        let port = Port::new(&memory, &unique("net_null"), Config::default()).expect("a port");
         Some(Self {
             port,
             pool: memory.pool(),

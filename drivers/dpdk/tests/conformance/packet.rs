@@ -58,7 +58,7 @@ impl Harness for Packet {
         let far = there.inside(|| socket("lc1"));
         near.enter().expect("the namespace");
         let device = format!("{},iface=lc0", unique("net_af_packet"));
-        let port = Port::new(memory, &device, Config::default()).expect("a port");
+        let port = Port::new(&memory, &device, Config::default()).expect("a port");
         Some(Self {
             port,
             far,

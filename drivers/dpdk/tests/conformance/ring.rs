@@ -39,7 +39,7 @@ impl Harness for Ring {
             ring: PLACES as u16,
             ..Config::default()
         };
-        let (port, far) = RingPort::new(memory, &unique("ring"), PLACES, config).expect("a port");
+        let (port, far) = RingPort::new(&memory, &unique("ring"), PLACES, config).expect("a port");
         Some(Self {
             port,
             far,
@@ -90,7 +90,7 @@ fn a_checksum_left_to_the_device_is_finished() {
         ..Config::default()
     };
     let name = unique("finish");
-    let (mut port, mut far) = RingPort::new(memory, &name, PLACES, config).expect("a port");
+    let (mut port, mut far) = RingPort::new(&memory, &name, PLACES, config).expect("a port");
     let mut cache = Cache::new(memory.pool(), "test", 64).expect("a cache");
     let (rx, mut tx) = port.open(0, &mut cache).expect("queues");
     let mut burst = Burst::<'_, 4>::new();

@@ -57,7 +57,7 @@ impl Dpdk {
 
     /// The port of a device.
     pub(super) fn port<'p>(&self, dpdk: &config::Dpdk) -> Result<linecard_dpdk::Port<'p>, Refused> {
-        let memory = self.memory.ok_or("DPDK is not started")?;
+        let memory = self.memory.as_ref().ok_or("DPDK is not started")?;
         let config = linecard_dpdk::Config {
             ring: dpdk.ring,
             mtu: dpdk.mtu,
