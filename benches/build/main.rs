@@ -80,6 +80,6 @@ fn one_line(text: &[u8]) -> String {
 }
 
 /// The program's sources.
-const SOURCES: [&str; 4] = ["main", "packets", "pool", "ring"];
+const SOURCES: [&str; 7] = ["belt", "main", "packets", "pool", "ring", "route", "tables"];
 
 const REQUIRE: &str = "LINECARD_REQUIRE_DPDK";

@@ -31,6 +31,7 @@ static char why[256];
 static const struct peer *const groups[] = {
 	ring_peers,
 	pool_peers,
+	route_peers,
 };
 
 int complain(const char *format, ...)

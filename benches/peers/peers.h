@@ -22,6 +22,7 @@ struct peer {
 /* The peers of each file; the last has no name. */
 extern const struct peer ring_peers[];
 extern const struct peer pool_peers[];
+extern const struct peer route_peers[];
 
 /* Whether the memory is on huge pages. */
 extern bool on_huge_pages;

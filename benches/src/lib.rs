@@ -8,7 +8,7 @@
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
 //! - [`floor`]: what the machine allows, by hand;
 //! - [`carousel`]: a port that hands out the same packets again and again;
-//! - [`peers`]: peers in C over libdpdk, where there is one;
+//! - [`peers`]: peers in C over libdpdk, where there is one; [`peer_router`], those of the router;
 //! - [`vhost`], [`vhost_server`]: packets to and fro between two processes, and [`testpmd`], which is
 //!   one of them;
 //!   [`quiet`] keeps others out of it.
@@ -20,6 +20,7 @@ pub mod carousel;
 pub mod floor;
 pub mod harness;
 pub mod headers;
+pub mod peer_router;
 pub mod peers;
 pub mod pools;
 pub mod quiet;

@@ -154,6 +154,8 @@ pub enum PeerError {
         /// What it said.
         answer: String,
     },
+    /// What they are to be compared with cannot be made.
+    Ours(String),
     /// It computes something else than Linecard does.
     Differs(String),
 }
@@ -165,7 +167,7 @@ impl fmt::Display for PeerError {
             Self::Start(why) => write!(f, "the peers in C do not start: {why}"),
             Self::Ended(question) => write!(f, "the peers in C ended at `{question}`"),
             Self::Silent(question) => write!(f, "the peers in C do not answer `{question}`"),
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused(why) | Self::Ours(why) => f.write_str(why),
             Self::Answer { question, answer } => {
                 write!(f, "the peers in C answer `{answer}` to `{question}`")
             }

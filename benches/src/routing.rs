@@ -22,6 +22,7 @@ use linecard_linux::port::{Flow, Generator, flows};
 use crate::carousel::{Alighting, Belt, Boarding, SEATS, TTL};
 use crate::floor;
 use crate::harness::{Contender, cpu_time};
+use crate::peer_router::{self, same_mac};
 
 /// Routes in the table, and gateways that they lead to.
 pub(crate) const ROUTES: usize = 500_000;
@@ -33,25 +34,37 @@ pub(crate) const FRAME: usize = 60;
 
 /// The port that packets come in by has this address; they leave by port 1.
 pub(crate) const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+pub(crate) const OTHER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 0]);
 
-type Forwarder<'m> = Router<'m, 'static, Lpm4Reader<'m>, NoRoutes>;
+pub(crate) type Forwarder<'m> = Router<'m, 'static, Lpm4Reader<'m>, NoRoutes>;
 
 /// From the generator (allocation and copy of 64 bytes), and from packets already in hand, in the
 /// order of the pool and shuffled.
 pub fn router() -> Result<Vec<Contender>, String> {
-    Ok(vec![
-        generated("linecard router, generated packets", router_stage()?)?,
+    let mut contenders = vec![
+        generated(
+            "linecard router, generated packets",
+            router_stage(same_mac)?,
+        )?,
         generated(
             "linecard cross-connect, generated packets",
             cross_connect()?,
         )?,
-        in_hand("linecard router, packets in hand", false, router_stage()?)?,
+        in_hand(
+            "linecard router, packets in hand",
+            false,
+            router_stage(same_mac)?,
+        )?,
         in_hand(
             "linecard cross-connect, packets in hand",
             false,
             cross_connect()?,
         )?,
-        in_hand("linecard router, in hand, shuffled", true, router_stage()?)?,
+        in_hand(
+            "linecard router, in hand, shuffled",
+            true,
+            router_stage(same_mac)?,
+        )?,
         in_hand(
             "linecard cross-connect, in hand, shuffled",
             true,
@@ -59,7 +72,9 @@ pub fn router() -> Result<Vec<Contender>, String> {
         )?,
         floor::contender("floor: a loop by hand, in hand", false)?,
         floor::contender("floor: a loop by hand, shuffled", true)?,
-    ])
+    ];
+    peer_router::add(&mut contenders);
+    Ok(contenders)
 }
 
 fn text(error: impl core::fmt::Display) -> String {
@@ -115,7 +130,8 @@ fn cross_connect() -> Result<CrossConnect<16>, String> {
     Ok(stage)
 }
 
-fn router_stage() -> Result<Forwarder<'static>, String> {
+/// A router with the bench's routes and gateways; these have the Ethernet addresses that `mac_of` says.
+pub(crate) fn router_stage(mac_of: fn(u8) -> MacAddr) -> Result<Forwarder<'static>, String> {
     let config = Lpm4Config {
         routes: ROUTES + 16,
         nodes: 8192,
@@ -132,9 +148,8 @@ fn router_stage() -> Result<Forwarder<'static>, String> {
     router
         .set_interface(PortId(0), InterfaceConfig::new(MAC, 1500))
         .map_err(text)?;
-    let other = MacAddr([2, 0, 0, 0, 1, 0]);
     router
-        .set_interface(out, InterfaceConfig::new(other, 1500))
+        .set_interface(out, InterfaceConfig::new(OTHER_MAC, 1500))
         .map_err(text)?;
     router
         .add_ipv4(out, [10, 0, 0, 1].into(), 24)
@@ -143,8 +158,7 @@ fn router_stage() -> Result<Forwarder<'static>, String> {
     for gateway in 0..GATEWAYS as u8 {
         let address = [10, 0, 0, gateway + 2].into();
         router
-            // The first port's own, so that what was sent can be received there again.
-            .set_neighbour(out, address, MAC)
+            .set_neighbour(out, address, mac_of(gateway))
             .map_err(text)?;
         hops.push(
             router
@@ -306,6 +320,40 @@ fn in_hand<S: Stage<'static> + 'static>(
         stats: TxStats::default(),
     };
     through(name, stage, cache, rx, tx)
+}
+
+/// What a stage makes of the bench's frames, in their order.
+pub(crate) fn forwarded<S: Stage<'static> + 'static>(stage: S) -> Result<Vec<Vec<u8>>, String> {
+    let mut cache = Cache::new(pool(2 * SEATS)?, "frames", 512).map_err(text)?;
+    let [(mut source, coming), (going, mut sink)] = [(); 2].map(|()| {
+        let belt: &'static mut Belt<'static> =
+            leak(spsc::Ring::<Inline<Packet<'static>, SEATS>>::new());
+        belt.split()
+    });
+    let going = Alighting {
+        belt: going,
+        stats: TxStats::default(),
+    };
+    let coming = Boarding {
+        belt: coming,
+        stats: RxStats::default(),
+    };
+    for frame in frames()? {
+        let mut packet = Packet::new(cache.alloc().ok_or("no frame")?);
+        packet.append(FRAME).map_err(text)?.copy_from_slice(&frame);
+        source.enqueue(packet).map_err(|_| "the belt is full")?;
+    }
+    let Contender { name, mut run } = through("frames", stage, cache, coming, going)?;
+    // One more than there are: it ends when nothing comes any more, and the worker has none in hand.
+    let _ = run(u64::from(FLOWS) + 1);
+    let mut frames = Vec::new();
+    while let Some(packet) = sink.dequeue() {
+        frames.push(packet.data().to_vec());
+    }
+    match frames.len() == FLOWS as usize {
+        true => Ok(frames),
+        false => Err(format!("{name}: {} came through", frames.len())),
+    }
 }
 
 /// The UDP port of the discard service (RFC 863).
