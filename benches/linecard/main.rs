@@ -1,9 +1,10 @@
 //! `cargo bench -p linecard-benches -- [--list] [--turns N] [--slice-ms N] [--json FILE] [--only WORD]
-//! [--units N] [NAME...]`
+//! [--exact] [--units N] [NAME...]`
 //!
 //! Runs the scenarios whose names contain one of the words; all without one. `--only` keeps the
 //! contenders whose names contain a word: for a profiler, that watches one at a time; and
-//! `--units` fixes how many units of work a turn has, for one that counts instructions.
+//! `--units` fixes how many units of work a turn has, for one that counts instructions. With
+//! `--exact` words are whole names.
 
 use core::time::Duration;
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ fn run() -> Result<(), String> {
             "--turns" => plan.turns = number(1)? as usize,
             "--slice-ms" => plan.slice = Duration::from_millis(number(1)?),
             "--only" => plan.only = Some(arguments.next().ok_or("--only wants a word")?),
+            "--exact" => plan.exact = true,
             "--units" => plan.units = Some(number(1)?),
             "--json" => json = Some(arguments.next().ok_or("--json wants a file")?),
             word if word.starts_with('-') => return Err(format!("no option {word}")),
@@ -61,7 +63,11 @@ fn run() -> Result<(), String> {
     let chosen: Vec<_> = SCENARIOS
         .iter()
         .filter(|scenario| {
-            words.is_empty() || words.iter().any(|word| scenario.name.contains(word))
+            let is_it = |word: &String| match plan.exact {
+                true => scenario.name == word,
+                false => scenario.name.contains(word.as_str()),
+            };
+            words.is_empty() || words.iter().any(is_it)
         })
         .collect();
     if chosen.is_empty() {

@@ -1,12 +1,23 @@
-//! Contenders in turns, and what came of it.
+//! Contenders in turns.
+//!
+//! Each [`Contender`] does about as long a slice of work a turn; in every round all of them have a
+//! turn, in random order. What is compared is times of the same round: a machine that becomes slow
+//! becomes slow for all.
 
-use core::fmt;
 use core::time::Duration;
 
-/// One contender: does a number of units of work, and says how long that took.
+use crate::bar::Bar;
+use crate::outcome::{Outcome, Row};
+
+/// Does a number of units of work, and says how long that took.
 pub type Run = Box<dyn FnMut(u64) -> Duration>;
 
 /// One question, and who answers it. The first contender is Linecard's, unless it says otherwise.
+///
+/// ```text
+/// Scenario::new("ring/spsc/single", "item", rings::single).bars(&[Bar::best("linecard spsc", 1.0)])
+/// ```
+#[derive(Debug, Clone, Copy)]
 pub struct Scenario {
     /// Its name, by which it is chosen on the command line.
     pub name: &'static str,
@@ -14,29 +25,143 @@ pub struct Scenario {
     pub unit: &'static str,
     /// The contenders, in the order of the table; built when the scenario is run.
     pub build: fn() -> Result<Vec<Contender>, String>,
+    /// What is asked of it.
+    pub bars: &'static [Bar],
+    /// Whether its instructions can be counted: not of what other processes do.
+    pub counted: bool,
+}
+
+impl Scenario {
+    /// A scenario of which nothing is asked yet.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        unit: &'static str,
+        build: fn() -> Result<Vec<Contender>, String>,
+    ) -> Self {
+        Self {
+            name,
+            unit,
+            build,
+            bars: &[],
+            counted: true,
+        }
+    }
+
+    /// Asks this of it.
+    #[must_use]
+    pub const fn bars(mut self, bars: &'static [Bar]) -> Self {
+        self.bars = bars;
+        self
+    }
+
+    /// Says that a profiler sees only a part of the work, or that the work goes by the clock.
+    #[must_use]
+    pub const fn uncounted(mut self) -> Self {
+        self.counted = false;
+        self
+    }
+
+    /// Lets the contenders take turns.
+    ///
+    /// # Errors
+    /// What all contenders need and this machine does not have, or that none was chosen. What one
+    /// alone lacks is in the outcome.
+    pub fn run(&self, plan: &Plan) -> Result<Outcome, String> {
+        let mut contenders = (self.build)()?;
+        contenders.retain(|contender| plan.chooses(contender.name));
+        if contenders.is_empty() {
+            return Err("no contender has that name".into());
+        }
+        let mut missing = Vec::new();
+        let mut entered: Vec<(&'static str, Run)> = Vec::new();
+        for Contender { name, build } in contenders {
+            match build() {
+                Ok(run) => entered.push((name, run)),
+                Err(why) => missing.push((name, why)),
+            }
+        }
+        let units: Vec<u64> = entered
+            .iter_mut()
+            .map(|(_, run)| plan.units.unwrap_or_else(|| calibrate(run, plan.slice)))
+            .collect();
+        let mut nanos = vec![Vec::with_capacity(plan.turns); entered.len()];
+        let mut order: Vec<usize> = (0..entered.len()).collect();
+        let mut random = Random::default();
+        for _ in 0..plan.turns {
+            random.shuffle(&mut order);
+            for &at in &order {
+                let took = (entered[at].1)(units[at]);
+                nanos[at].push(took.as_nanos() as f64 / units[at] as f64);
+            }
+        }
+        let rows = entered.iter().zip(nanos);
+        Ok(Outcome {
+            name: self.name,
+            unit: self.unit,
+            rows: rows
+                .map(|((name, _), turns)| Row {
+                    name,
+                    turns,
+                    counts: None,
+                })
+                .collect(),
+            missing,
+            bars: self.bars,
+        })
+    }
 }
 
 /// One who answers.
 pub struct Contender {
-    /// Who.
+    /// Who. By their names [bars](Bar) know "linecard", "floor" and all others, the peers.
     pub name: &'static str,
-    /// Does the work.
-    pub run: Run,
+    build: Box<dyn FnOnce() -> Result<Run, String>>,
 }
 
 impl Contender {
-    /// A contender whose work is timed from its beginning to its end.
+    /// A contender who says how long its work took.
+    pub fn new(name: &'static str, run: impl FnMut(u64) -> Duration + 'static) -> Self {
+        let build: Box<dyn FnOnce() -> Result<Run, String>> = Box::new(|| Ok(Box::new(run)));
+        Self { name, build }
+    }
+
+    /// A contender whose work is timed from its beginning to its end, by [`cpu_time`].
     pub fn timed(name: &'static str, mut work: impl FnMut(u64) + 'static) -> Self {
-        let run = Box::new(move |units| {
+        Self::new(name, move |units| {
             let start = cpu_time();
             work(units);
             cpu_time().saturating_sub(start)
-        });
-        Self { name, run }
+        })
+    }
+
+    /// A contender that is built only where it is chosen; where it cannot be, its row says why and
+    /// the others run.
+    pub fn lazy(
+        name: &'static str,
+        build: impl FnOnce() -> Result<Contender, String> + 'static,
+    ) -> Self {
+        let build = Box::new(|| build().and_then(|contender| (contender.build)()));
+        Self { name, build }
+    }
+
+    /// A row for one who cannot be here, and why.
+    pub fn missing(name: &'static str, why: impl Into<String>) -> Self {
+        let why = why.into();
+        let build = Box::new(|| Err(why));
+        Self { name, build }
+    }
+
+    /// What does its work.
+    ///
+    /// # Errors
+    /// What it needs and this machine does not have.
+    pub fn build(self) -> Result<Run, String> {
+        (self.build)()
     }
 }
 
-/// How long to measure.
+/// How long to measure, and what.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Turns of each contender.
@@ -45,8 +170,21 @@ pub struct Plan {
     pub slice: Duration,
     /// Only contenders whose name has this word.
     pub only: Option<String>,
+    /// Words are whole names.
+    pub exact: bool,
     /// Units of work a turn, in place of what fills the slice.
     pub units: Option<u64>,
+}
+
+impl Plan {
+    fn chooses(&self, name: &str) -> bool {
+        let Some(word) = &self.only else { return true };
+        if self.exact {
+            name == word
+        } else {
+            name.contains(word.as_str())
+        }
+    }
 }
 
 impl Default for Plan {
@@ -56,128 +194,9 @@ impl Default for Plan {
             turns: 11,
             slice: Duration::from_millis(50),
             only: None,
+            exact: false,
             units: None,
         }
-    }
-}
-
-/// What one contender gave.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Who.
-    pub name: &'static str,
-    /// Nanoseconds a unit: lower quartile, median, upper quartile.
-    pub nanos: [f64; 3],
-    /// Our time divided by theirs in the same round: lower quartile, median, upper quartile.
-    pub ratio: [f64; 3],
-}
-
-/// What a scenario gave.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The scenario's name.
-    pub name: &'static str,
-    /// What one unit of work is.
-    pub unit: &'static str,
-    /// A row a contender.
-    pub rows: Vec<Row>,
-}
-
-impl Scenario {
-    /// Lets the contenders take turns.
-    ///
-    /// # Errors
-    /// What a contender needs and this machine does not have.
-    pub fn run(&self, plan: &Plan) -> Result<Outcome, String> {
-        let mut contenders = (self.build)()?;
-        if let Some(word) = &plan.only {
-            contenders.retain(|contender| contender.name.contains(word.as_str()));
-        }
-        if contenders.is_empty() {
-            return Err("no contender has that name".into());
-        }
-        let units: Vec<u64> = contenders
-            .iter_mut()
-            .map(|contender| {
-                plan.units
-                    .unwrap_or_else(|| calibrate(&mut contender.run, plan.slice))
-            })
-            .collect();
-        let mut nanos = vec![Vec::with_capacity(plan.turns); contenders.len()];
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
-        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-        for _ in 0..plan.turns {
-            for at in (1..order.len()).rev() {
-                random ^= random << 13;
-                random ^= random >> 7;
-                random ^= random << 17;
-                order.swap(at, (random % (at as u64 + 1)) as usize);
-            }
-            for &at in &order {
-                let took = (contenders[at].run)(units[at]);
-                nanos[at].push(took.as_nanos() as f64 / units[at] as f64);
-            }
-        }
-        let ours = nanos[0].clone();
-        let rows = contenders
-            .iter()
-            .zip(nanos)
-            .map(|(contender, nanos)| {
-                let ratio = ours
-                    .iter()
-                    .zip(&nanos)
-                    .map(|(ours, theirs)| ours / theirs)
-                    .collect();
-                Row {
-                    name: contender.name,
-                    nanos: quartiles(nanos),
-                    ratio: quartiles(ratio),
-                }
-            })
-            .collect();
-        Ok(Outcome {
-            name: self.name,
-            unit: self.unit,
-            rows,
-        })
-    }
-}
-
-impl Outcome {
-    /// The outcome for the machine-readable file.
-    pub fn json(&self) -> serde_json::Value {
-        let rows = self.rows.iter().map(|row| {
-            serde_json::json!({
-                "name": row.name,
-                "nanos": { "q1": row.nanos[0], "median": row.nanos[1], "q3": row.nanos[2] },
-                "ratio": { "q1": row.ratio[0], "median": row.ratio[1], "q3": row.ratio[2] },
-            })
-        });
-        serde_json::json!({
-            "scenario": self.name,
-            "unit": self.unit,
-            "rows": rows.collect::<Vec<_>>(),
-        })
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} (ns per {})", self.name, self.unit)?;
-        for Row {
-            name,
-            nanos: [low, median, high],
-            ratio,
-        } in &self.rows
-        {
-            write!(f, "  {name:<34} {median:9.2}  ({low:.2} to {high:.2})")?;
-            writeln!(
-                f,
-                "   ours / theirs {:.2} ({:.2} to {:.2})",
-                ratio[1], ratio[0], ratio[2]
-            )?;
-        }
-        Ok(())
     }
 }
 
@@ -187,6 +206,38 @@ impl fmt::Display for Outcome {
 pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
+}
+
+/// Numbers in no order, the same every time (xorshift64, G. Marsaglia, 2003).
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number from 0 up to, not with, 1.
+    pub fn fraction(&mut self) -> f64 {
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Changes the order of things (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for at in (1..things.len()).rev() {
+            things.swap(at, (self.number() % (at as u64 + 1)) as usize);
+        }
+    }
+}
+
+impl Default for Random {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 /// Warms a contender up, and finds how many units fill a slice.
@@ -204,8 +255,74 @@ fn calibrate(run: &mut Run, slice: Duration) -> u64 {
     units
 }
 
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
-    [at(1), at(2), at(3)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steady(name: &'static str, nanos: u64) -> Contender {
+        Contender::new(name, move |units| Duration::from_nanos(nanos * units))
+    }
+
+    fn three() -> Result<Vec<Contender>, String> {
+        Ok(vec![
+            steady("linecard", 2),
+            Contender::lazy("peer, absent", || Err("not installed".into())),
+            Contender::missing("peer, refused", "no huge pages"),
+            Contender::lazy("peer", || Ok(steady("", 8))),
+        ])
+    }
+
+    fn none() -> Result<Vec<Contender>, String> {
+        Err("wants two cores".into())
+    }
+
+    const BARS: &[Bar] = &[Bar::best("linecard", 0.5)];
+
+    #[test]
+    fn who_is_missing_has_a_reason_and_the_others_run() {
+        let scenario = Scenario::new("s", "unit", three).bars(BARS);
+        let outcome = scenario.run(&Plan::default()).expect("it runs");
+        let names: Vec<_> = outcome.rows.iter().map(|row| row.name).collect();
+        assert_eq!(names, ["linecard", "peer"]);
+        let missing: Vec<_> = outcome.missing.iter().map(|(_, why)| why.clone()).collect();
+        assert_eq!(missing, ["not installed", "no huge pages"]);
+        assert_eq!(outcome.rows[0].turns, [2.0; 11]);
+        assert_eq!(outcome.rows[1].turns, [8.0; 11]);
+        let refused = Scenario::new("s", "unit", none).run(&Plan::default());
+        assert_eq!(refused.err().as_deref(), Some("wants two cores"));
+    }
+
+    #[test]
+    fn words_choose_and_whole_names_choose_one() {
+        let scenario = Scenario::new("s", "unit", three);
+        let mut plan = Plan {
+            only: Some("peer".into()),
+            ..Plan::default()
+        };
+        let outcome = scenario.run(&plan).expect("it runs");
+        assert_eq!((outcome.rows.len(), outcome.missing.len()), (1, 2));
+        plan.exact = true;
+        let outcome = scenario.run(&plan).expect("it runs");
+        assert_eq!((outcome.rows.len(), outcome.missing.len()), (1, 0));
+        plan.only = Some("pee".into());
+        assert!(scenario.run(&plan).is_err());
+    }
+
+    #[test]
+    fn a_slice_is_filled() {
+        let mut run = steady("", 10).build().expect("it is there");
+        let units = calibrate(&mut run, Duration::from_millis(50));
+        assert_eq!(units, 5_000_000);
+    }
+
+    #[test]
+    fn shuffling_keeps_everything() {
+        let mut things: Vec<u32> = (0..1000).collect();
+        Random::default().shuffle(&mut things);
+        assert_ne!(things, (0..1000).collect::<Vec<_>>());
+        things.sort_unstable();
+        assert_eq!(things, (0..1000).collect::<Vec<_>>());
+        let mut random = Random::default();
+        assert!((0..1000).all(|_| (0.0..1.0).contains(&random.fraction())));
+    }
 }

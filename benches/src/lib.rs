@@ -3,7 +3,7 @@
 //! A [`Scenario`](harness::Scenario) is one question; its contenders answer it in turns, in
 //! random order, so that a noisy machine cannot decide. The figure is the ratio.
 //!
-//! - [`harness`]: turns, medians, the table and the JSON file;
+//! - [`harness`]: turns; [`outcome`]: medians, the table and the JSON file; [`bar`]: what is asked;
 //! - [`scenarios`]: the list, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
 //! - [`floor`]: what the machine allows, by hand;
@@ -15,11 +15,13 @@
 
 #![allow(missing_debug_implementations)]
 
+pub mod bar;
 pub mod caches;
 pub mod carousel;
 pub mod floor;
 pub mod harness;
 pub mod headers;
+pub mod outcome;
 pub mod peer_router;
 pub mod peers;
 pub mod pools;

@@ -98,19 +98,16 @@ impl Peers {
         let peers = self.clone();
         let pages = self.0.borrow().pages();
         let name: &'static str = format!("{name} ({pages})").leak();
-        Contender {
-            name,
-            run: Box::new(move |units| match peers.run(peer, units) {
-                Ok(took) => took,
-                Err(error) => panic!("{name}: {error}"),
-            }),
-        }
+        Contender::new(name, move |units| match peers.run(peer, units) {
+            Ok(took) => took,
+            Err(error) => panic!("{name}: {error}"),
+        })
     }
 }
 
 /// Peers that need no input, by name and by their name in the program; behind those that are there.
 /// What cannot be had is said in one line.
-pub fn add(contenders: &mut Vec<Contender>, who: &str, peers: &[(&str, &'static str)]) {
+pub fn add(contenders: &mut Vec<Contender>, who: &'static str, peers: &[(&str, &'static str)]) {
     add_with(contenders, who, |program| {
         peers
             .iter()
@@ -125,12 +122,12 @@ pub fn add(contenders: &mut Vec<Contender>, who: &str, peers: &[(&str, &'static 
 /// Peers that `make` makes ready; what cannot be had is said in one line.
 pub fn add_with(
     contenders: &mut Vec<Contender>,
-    who: &str,
+    who: &'static str,
     make: impl FnOnce(&Peers) -> Result<Vec<Contender>, PeerError>,
 ) {
     match Peers::start().and_then(|program| make(&program)) {
         Ok(more) => contenders.extend(more),
-        Err(why) => println!("{who}: left out: {why}"),
+        Err(why) => contenders.push(Contender::missing(who, why.to_string())),
     }
 }
 

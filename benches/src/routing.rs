@@ -21,7 +21,7 @@ use linecard_linux::port::{Flow, Generator, flows};
 
 use crate::carousel::{Alighting, Belt, Boarding, SEATS, TTL};
 use crate::floor;
-use crate::harness::{Contender, cpu_time};
+use crate::harness::{Contender, Random, cpu_time};
 use crate::peer_router::{self, same_mac};
 
 /// Routes in the table, and gateways that they lead to.
@@ -41,37 +41,31 @@ pub(crate) type Forwarder<'m> = Router<'m, 'static, Lpm4Reader<'m>, NoRoutes>;
 /// From the generator (allocation and copy of 64 bytes), and from packets already in hand, in the
 /// order of the pool and shuffled.
 pub fn router() -> Result<Vec<Contender>, String> {
+    let generated_router = "linecard router, generated packets";
+    let generated_connect = "linecard cross-connect, generated packets";
+    let router = "linecard router, packets in hand";
+    let connect = "linecard cross-connect, packets in hand";
+    let shuffled_router = "linecard router, in hand, shuffled";
+    let shuffled_connect = "linecard cross-connect, in hand, shuffled";
+    let floor = "floor: a loop by hand, in hand";
+    let shuffled_floor = "floor: a loop by hand, shuffled";
     let mut contenders = vec![
-        generated(
-            "linecard router, generated packets",
-            router_stage(same_mac)?,
-        )?,
-        generated(
-            "linecard cross-connect, generated packets",
-            cross_connect()?,
-        )?,
-        in_hand(
-            "linecard router, packets in hand",
-            false,
-            router_stage(same_mac)?,
-        )?,
-        in_hand(
-            "linecard cross-connect, packets in hand",
-            false,
-            cross_connect()?,
-        )?,
-        in_hand(
-            "linecard router, in hand, shuffled",
-            true,
-            router_stage(same_mac)?,
-        )?,
-        in_hand(
-            "linecard cross-connect, in hand, shuffled",
-            true,
-            cross_connect()?,
-        )?,
-        floor::contender("floor: a loop by hand, in hand", false)?,
-        floor::contender("floor: a loop by hand, shuffled", true)?,
+        Contender::lazy(generated_router, || {
+            generated(generated_router, router_stage(same_mac)?)
+        }),
+        Contender::lazy(generated_connect, || {
+            generated(generated_connect, cross_connect()?)
+        }),
+        Contender::lazy(router, || in_hand(router, false, router_stage(same_mac)?)),
+        Contender::lazy(connect, || in_hand(connect, false, cross_connect()?)),
+        Contender::lazy(shuffled_router, || {
+            in_hand(shuffled_router, true, router_stage(same_mac)?)
+        }),
+        Contender::lazy(shuffled_connect, || {
+            in_hand(shuffled_connect, true, cross_connect()?)
+        }),
+        Contender::lazy(floor, || floor::contender(floor, false)),
+        Contender::lazy(shuffled_floor, || floor::contender(shuffled_floor, true)),
     ];
     peer_router::add(&mut contenders);
     Ok(contenders)
@@ -115,13 +109,7 @@ pub(crate) fn frames() -> Result<Vec<Vec<u8>>, String> {
 
 /// Changes the order of things, the same way every time.
 pub(crate) fn shuffle<T>(things: &mut [T]) {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    for at in (1..things.len()).rev() {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        things.swap(at, (random % (at as u64 + 1)) as usize);
-    }
+    Random::default().shuffle(things);
 }
 
 fn cross_connect() -> Result<CrossConnect<16>, String> {
@@ -179,25 +167,21 @@ fn pool(frames: usize) -> Result<&'static Pool<'static>, String> {
     Ok(leak(leak(memory.map_err(text)?).pool()))
 }
 
-fn contender(name: &'static str, mut poll: impl FnMut() -> usize + 'static) -> Contender {
-    Contender {
-        name,
-        run: Box::new(move |units| {
-            let start = cpu_time();
-            let mut done = 0;
-            let mut idle = 0;
-            // A port that gives nothing any more would be a fault: say so by an absurd time.
-            while done < units && idle < 1000 {
-                let got = poll() as u64;
-                idle = if got == 0 { idle + 1 } else { 0 };
-                done += got;
-            }
-            if idle == 1000 {
-                Duration::from_secs(3600)
-            } else {
-                cpu_time().saturating_sub(start)
-            }
-        }),
+/// Polls until so many packets have passed, and gives the time that this took.
+fn polled(units: u64, poll: &mut impl FnMut() -> usize) -> Duration {
+    let start = cpu_time();
+    let mut done = 0;
+    let mut idle = 0;
+    // A port that gives nothing any more would be a fault: say so by an absurd time.
+    while done < units && idle < 1000 {
+        let got = poll() as u64;
+        idle = if got == 0 { idle + 1 } else { 0 };
+        done += got;
+    }
+    if idle == 1000 {
+        Duration::from_secs(3600)
+    } else {
+        cpu_time().saturating_sub(start)
     }
 }
 
@@ -272,21 +256,17 @@ where
 fn checked(
     name: &'static str,
     stats: &'static WorkerStats,
-    poll: impl FnMut() -> usize + 'static,
+    mut poll: impl FnMut() -> usize + 'static,
 ) -> Contender {
-    let Contender { name, mut run } = contender(name, poll);
-    Contender {
-        name,
-        run: Box::new(move |units| {
-            let took = run(units);
-            let (dropped, slow) = (stats.dropped_in_all(), stats.exceptions.value());
-            assert!(
-                dropped == 0 && slow == 0,
-                "{name}: {stats}, {slow} exceptions"
-            );
-            took
-        }),
-    }
+    Contender::new(name, move |units| {
+        let took = polled(units, &mut poll);
+        let (dropped, slow) = (stats.dropped_in_all(), stats.exceptions.value());
+        assert!(
+            dropped == 0 && slow == 0,
+            "{name}: {stats}, {slow} exceptions"
+        );
+        took
+    })
 }
 
 fn in_hand<S: Stage<'static> + 'static>(
@@ -343,7 +323,7 @@ pub(crate) fn forwarded<S: Stage<'static> + 'static>(stage: S) -> Result<Vec<Vec
         packet.append(FRAME).map_err(text)?.copy_from_slice(&frame);
         source.enqueue(packet).map_err(|_| "the belt is full")?;
     }
-    let Contender { name, mut run } = through("frames", stage, cache, coming, going)?;
+    let mut run = through("frames", stage, cache, coming, going)?.build()?;
     // One more than there are: it ends when nothing comes any more, and the worker has none in hand.
     let _ = run(u64::from(FLOWS) + 1);
     let mut frames = Vec::new();
@@ -352,7 +332,7 @@ pub(crate) fn forwarded<S: Stage<'static> + 'static>(stage: S) -> Result<Vec<Vec
     }
     match frames.len() == FLOWS as usize {
         true => Ok(frames),
-        false => Err(format!("{name}: {} came through", frames.len())),
+        false => Err(format!("{} frames came through", frames.len())),
     }
 }
 

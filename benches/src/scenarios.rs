@@ -1,108 +1,60 @@
 //! Every scenario, as data.
+//!
+//! The bars are what is asked of each row: our time divided by the peer's, at most.
 
+use crate::bar::Bar;
 use crate::harness::Scenario;
 use crate::{caches, headers, pools, rings, routing, vhost, vhost_server};
 
 /// The scenarios, in the order in which they are run.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "router/in-memory",
-        unit: "packet",
-        build: routing::router,
-    },
-    Scenario {
-        name: "ring/spsc/single",
-        unit: "item",
-        build: rings::single,
-    },
-    Scenario {
-        name: "ring/spsc/bulk-32",
-        unit: "item",
-        build: rings::bulk,
-    },
-    Scenario {
-        name: "ring/mpmc/single",
-        unit: "item",
-        build: rings::mpmc_single,
-    },
-    Scenario {
-        name: "ring/mpmc/bulk-32",
-        unit: "item",
-        build: rings::mpmc_bulk,
-    },
-    Scenario {
-        name: "mempool/bulk-32",
-        unit: "frame",
-        build: pools::bulk,
-    },
-    Scenario {
-        name: "parse/udp",
-        unit: "packet",
-        build: headers::parse_udp,
-    },
-    Scenario {
-        name: "parse/udp/verified",
-        unit: "packet",
-        build: headers::parse_udp_verified,
-    },
-    Scenario {
-        name: "parse/vlan-tcp",
-        unit: "packet",
-        build: headers::parse_vlan_tcp,
-    },
-    Scenario {
-        name: "checksum/20",
-        unit: "checksum",
-        build: headers::checksum_20,
-    },
-    Scenario {
-        name: "checksum/64",
-        unit: "checksum",
-        build: headers::checksum_64,
-    },
-    Scenario {
-        name: "checksum/1500",
-        unit: "checksum",
-        build: headers::checksum_1500,
-    },
-    Scenario {
-        name: "checksum/9000",
-        unit: "checksum",
-        build: headers::checksum_9000,
-    },
-    Scenario {
-        name: "dma/header-for-device",
-        unit: "line",
-        build: caches::header_for_device,
-    },
-    Scenario {
-        name: "dma/packet-for-device",
-        unit: "line",
-        build: caches::packet_for_device,
-    },
-    Scenario {
-        name: "dma/packet-for-cpu",
-        unit: "line",
-        build: caches::packet_for_cpu,
-    },
-    Scenario {
-        name: "vhost-user/split",
-        unit: "packet",
-        build: vhost::split,
-    },
-    Scenario {
-        name: "vhost-user/packed",
-        unit: "packet",
-        build: vhost::packed,
-    },
-    Scenario {
-        name: "vhost-user-server/split",
-        unit: "packet",
-        build: vhost_server::split,
-    },
-    Scenario {
-        name: "vhost-user-server/packed",
-        unit: "packet",
-        build: vhost_server::packed,
-    },
+    Scenario::new("router/in-memory", "packet", routing::router).bars(&[
+        Bar::beside(
+            "linecard router, packets in hand",
+            "floor: a loop by hand, in hand",
+            1.25,
+        ),
+        Bar::beside(
+            "linecard router, in hand, shuffled",
+            "floor: a loop by hand, shuffled",
+            1.25,
+        ),
+    ]),
+    Scenario::new("ring/spsc/single", "item", rings::single).bars(BEST),
+    Scenario::new("ring/spsc/bulk-32", "item", rings::bulk).bars(BEST),
+    Scenario::new("ring/mpmc/single", "item", rings::mpmc_single).bars(BEST),
+    Scenario::new("ring/mpmc/bulk-32", "item", rings::mpmc_bulk).bars(BEST),
+    Scenario::new("mempool/bulk-32", "frame", pools::bulk),
+    Scenario::new("parse/udp", "packet", headers::parse_udp).bars(PARSE),
+    Scenario::new("parse/udp/verified", "packet", headers::parse_udp_verified).bars(PARSE),
+    Scenario::new("parse/vlan-tcp", "packet", headers::parse_vlan_tcp).bars(PARSE),
+    Scenario::new("checksum/20", "checksum", headers::checksum_20).bars(SHORT_SUM),
+    Scenario::new("checksum/64", "checksum", headers::checksum_64),
+    Scenario::new("checksum/1500", "checksum", headers::checksum_1500).bars(LONG_SUM),
+    Scenario::new("checksum/9000", "checksum", headers::checksum_9000).bars(LONG_SUM),
+    Scenario::new("dma/header-for-device", "line", caches::header_for_device),
+    Scenario::new("dma/packet-for-device", "line", caches::packet_for_device),
+    Scenario::new("dma/packet-for-cpu", "line", caches::packet_for_cpu),
+    Scenario::new("vhost-user/split", "packet", vhost::split).uncounted(),
+    Scenario::new("vhost-user/packed", "packet", vhost::packed).uncounted(),
+    Scenario::new("vhost-user-server/split", "packet", vhost_server::split).uncounted(),
+    Scenario::new("vhost-user-server/packed", "packet", vhost_server::packed).uncounted(),
 ];
+
+const BEST: &[Bar] = &[Bar::best("linecard", 1.0)];
+const PARSE: &[Bar] = &[Bar::best("linecard", 0.8)];
+const SHORT_SUM: &[Bar] = &[Bar::best("linecard", 0.8)];
+const LONG_SUM: &[Bar] = &[Bar::best("linecard", 0.7)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_there_once() {
+        let mut names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SCENARIOS.len());
+    }
+}

@@ -116,7 +116,7 @@ fn add(
     let back_end = Rc::clone(back_end);
     let nanos = Rc::new(Cell::new(0.0));
     let at_work = Rc::clone(&nanos);
-    let run = Box::new(move |units| {
+    let run = move |units| {
         let mut back_end = back_end.borrow_mut();
         back_end.hold(false);
         back_end.start(port).expect("the back end forwards");
@@ -129,12 +129,10 @@ fn add(
         nanos.set(back_end.stop().expect("the back end has forwarded"));
         back_end.hold(true);
         took
-    });
-    contenders.push(Contender { name, run });
-    contenders.push(Contender {
-        name: "    the back end, at work",
-        run: Box::new(move |units| Duration::from_secs_f64(at_work.get() * units as f64 / 1e9)),
-    });
+    };
+    contenders.push(Contender::new(name, run));
+    let at_work = move |units| Duration::from_secs_f64(at_work.get() * units as f64 / 1e9);
+    contenders.push(Contender::new("    the back end, at work", at_work));
 }
 
 /// How long testpmd takes for so many packets: by its rate over a while.

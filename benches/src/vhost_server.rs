@@ -53,18 +53,15 @@ fn contenders(form: &str, options: &str) -> Result<Vec<Contender>, String> {
     let mut guest = front_end(&ours)?;
     circulate(&mut guest)?;
     server.on.store(false, Ordering::Release);
-    let linecard = Contender {
-        name: "linecard",
-        run: Box::new(move |units| {
-            let server = &server;
-            server.on.store(true, Ordering::Release);
-            let quiet = Turn::new(&[guest.id()]);
-            let took = measure(&mut guest, units);
-            server.on.store(false, Ordering::Release);
-            drop(quiet);
-            took
-        }),
-    };
+    let linecard = Contender::new("linecard", move |units| {
+        let server = &server;
+        server.on.store(true, Ordering::Release);
+        let quiet = Turn::new(&[guest.id()]);
+        let took = measure(&mut guest, units);
+        server.on.store(false, Ordering::Release);
+        drop(quiet);
+        took
+    });
 
     let device = format!("net_vhost0,iface={theirs},queues=1");
     let mut back_end = Testpmd::new(1, &[device], &[])?;
@@ -72,17 +69,14 @@ fn contenders(form: &str, options: &str) -> Result<Vec<Contender>, String> {
     let mut guest = front_end(&theirs)?;
     circulate(&mut guest)?;
     back_end.hold(true);
-    let dpdk = Contender {
-        name: "dpdk net_vhost",
-        run: Box::new(move |units| {
-            back_end.hold(false);
-            let quiet = Turn::new(&[back_end.id(), guest.id()]);
-            let took = measure(&mut guest, units);
-            back_end.hold(true);
-            drop(quiet);
-            took
-        }),
-    };
+    let dpdk = Contender::new("dpdk net_vhost", move |units| {
+        back_end.hold(false);
+        let quiet = Turn::new(&[back_end.id(), guest.id()]);
+        let took = measure(&mut guest, units);
+        back_end.hold(true);
+        drop(quiet);
+        took
+    });
     Ok(vec![linecard, dpdk])
 }
 
