@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use crate::outcome::{Outcome, Quartiles};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Missing, Quartiles, Row};
 
 /// One thing asked: our time divided by theirs, in the same round, is at most so much.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,38 +37,45 @@ impl Bar {
 
     /// Whether it holds.
     #[must_use]
-    pub fn judge(self, outcome: &Outcome) -> Verdict {
-        let rows = &outcome.rows;
-        let ours = rows
-            .iter()
-            .find(|row| row.name == self.ours)
-            .or_else(|| rows.iter().find(|row| row.name.starts_with(self.ours)));
+    pub fn judge(self, rows: &[Row], missing: &[Missing]) -> Verdict {
+        let named = || rows.iter().find(|row| row.name == self.ours);
+        let ours = named().or_else(|| rows.iter().find(|row| row.name.starts_with(self.ours)));
         let theirs = rows
             .iter()
-            .filter(|row| self.is_theirs(row.name) && ours.is_none_or(|ours| ours.name != row.name))
-            .min_by(|one, other| one.nanos().median.total_cmp(&other.nanos().median));
-        let answer = match (ours, theirs) {
-            (Some(ours), Some(theirs)) if ours.turns.len() >= TURNS => Answer::Known {
-                theirs: theirs.name,
-                ratio: ours.ratio_to(theirs),
-            },
-            (Some(_), Some(_)) => Answer::Open(format!("wants {TURNS} turns at least")),
-            (None, _) => Answer::Open(format!("no row {}", self.ours)),
+            .filter(|row| {
+                self.is_theirs(&row.name) && ours.is_none_or(|ours| ours.name != row.name)
+            })
+            .min_by(|one, other| one.nanos.median.total_cmp(&other.nanos.median));
+        let mut verdict = Verdict {
+            ours: self.ours.to_owned(),
+            theirs: self.whom().to_owned(),
+            at_most: self.at_most,
+            ratio: None,
+            holds: None,
+            why: None,
+        };
+        match (ours, theirs) {
+            (Some(ours), Some(theirs)) if ours.turns.len() >= TURNS => {
+                let ratio = ours.ratio_to(theirs);
+                verdict.theirs.clone_from(&theirs.name);
+                verdict.ratio = Some(ratio);
+                verdict.holds = Some(ratio.median <= self.at_most);
+            }
+            (Some(_), Some(_)) => verdict.why = Some(format!("wants {TURNS} turns at least")),
+            (None, _) => verdict.why = Some(format!("no row {}", self.ours)),
             (_, None) => {
-                let why: Vec<_> = outcome
-                    .missing
-                    .iter()
-                    .filter(|(name, _)| self.is_theirs(name))
-                    .map(|(name, why)| format!("{name}: {why}"))
+                let absent = missing.iter().filter(|absent| self.is_theirs(&absent.name));
+                let why: Vec<_> = absent
+                    .map(|Missing { name, why }| format!("{name}: {why}"))
                     .collect();
-                Answer::Open(if why.is_empty() {
-                    format!("nobody to compare with: {}", self.whom())
+                verdict.why = Some(if why.is_empty() {
+                    "nobody to compare with".to_owned()
                 } else {
                     why.join("; ")
-                })
+                });
             }
-        };
-        Verdict { bar: self, answer }
+        }
+        verdict
     }
 
     fn is_theirs(self, name: &str) -> bool {
@@ -87,82 +96,44 @@ impl Bar {
 }
 
 /// What came of a [`Bar`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// What was asked.
-    pub bar: Bar,
-    /// The answer.
-    pub answer: Answer,
-}
-
-/// Whether it is known what a [`Bar`] asks.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// The ratio, and to whom.
-    Known {
-        /// The quickest of them.
-        theirs: &'static str,
-        /// Our time divided by theirs.
-        ratio: Quartiles,
-    },
-    /// Not decided, and why.
-    Open(String),
+    /// Ours.
+    pub ours: String,
+    /// The quickest of theirs; where there is none, who was meant.
+    pub theirs: String,
+    /// The most that the ratio may be.
+    pub at_most: f64,
+    /// Our time divided by theirs, where that is known.
+    pub ratio: Option<Quartiles>,
+    /// Whether it holds, where that is known.
+    pub holds: Option<bool>,
+    /// Why it is not known.
+    pub why: Option<String>,
 }
 
 impl Verdict {
-    /// Whether it holds; none where that is open.
-    #[must_use]
-    pub fn holds(&self) -> Option<bool> {
-        match &self.answer {
-            Answer::Known { ratio, .. } => Some(ratio.median <= self.bar.at_most),
-            Answer::Open(_) => None,
-        }
-    }
-
     /// In one word.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        match self.holds() {
+        match self.holds {
             Some(true) => "holds",
             Some(false) => "FAILS",
             None => "open",
         }
     }
-
-    /// For the machine-readable file.
-    #[must_use]
-    pub fn json(&self) -> serde_json::Value {
-        let (theirs, ratio, why) = match &self.answer {
-            Answer::Known { theirs, ratio } => (Some(theirs), Some(ratio.json()), None),
-            Answer::Open(why) => (None, None, Some(why)),
-        };
-        serde_json::json!({
-            "ours": self.bar.ours,
-            "beside": self.bar.whom(),
-            "at_most": self.bar.at_most,
-            "theirs": theirs,
-            "ratio": ratio,
-            "holds": self.holds(),
-            "why": why,
-        })
-    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bar { ours, at_most, .. } = self.bar;
-        match &self.answer {
-            Answer::Known { theirs, ratio } => {
-                let word = self.word();
-                write!(
-                    f,
-                    "{word}: {ours}, at most {at_most} of {theirs}: {ratio:.2}"
-                )
-            }
-            Answer::Open(why) => {
-                let whom = self.bar.whom();
-                write!(f, "open: {ours}, at most {at_most} of {whom}: {why}")
-            }
+        let (word, Self { ours, theirs, .. }) = (self.word(), self);
+        write!(f, "{word}: {ours}, at most {} of {theirs}", self.at_most)?;
+        if let Some(ratio) = self.ratio {
+            write!(f, ": {ratio:.2}")?;
+        }
+        match &self.why {
+            Some(why) => write!(f, ": {why}"),
+            None => Ok(()),
         }
     }
 }
@@ -175,56 +146,48 @@ mod tests {
     use super::*;
     use crate::outcome::Row;
 
-    fn outcome(rows: &[(&'static str, f64)], turns: usize) -> Outcome {
-        let row = |&(name, nanos)| Row {
-            name,
-            turns: vec![nanos; turns],
-            counts: None,
-        };
-        Outcome {
-            name: "scenario",
-            unit: "unit",
-            rows: rows.iter().map(row).collect(),
-            missing: vec![("dpdk", "no libdpdk".to_owned())],
-            bars: &[],
-        }
+    fn rows(rows: &[(&str, f64)], turns: usize) -> Vec<Row> {
+        let row = |&(name, nanos): &(&str, f64)| Row::new(name, vec![nanos; turns]);
+        rows.iter().map(row).collect()
     }
 
     #[test]
     fn the_quickest_peer_counts_and_neither_we_nor_the_floor() {
-        let rows = [
+        let names = [
             ("linecard", 4.0),
             ("linecard, other", 1.0),
             ("floor", 1.0),
             ("slow peer", 80.0),
             ("peer", 8.0),
         ];
-        let outcome = outcome(&rows, TURNS);
-        let verdict = Bar::best("linecard", 0.5).judge(&outcome);
-        assert_eq!(verdict.holds(), Some(true));
+        let rows = rows(&names, TURNS);
+        let verdict = Bar::best("linecard", 0.5).judge(&rows, &[]);
+        assert_eq!(verdict.holds, Some(true));
         assert_eq!(
             verdict.to_string(),
             "holds: linecard, at most 0.5 of peer: 0.50 (0.50 to 0.50)"
         );
-        let verdict = Bar::best("linecard", 0.49).judge(&outcome);
-        assert_eq!((verdict.holds(), verdict.word()), (Some(false), "FAILS"));
-        let verdict = Bar::beside("linecard", "floor", 4.0).judge(&outcome);
-        assert_eq!(verdict.holds(), Some(true));
-        let verdict = Bar::beside("linecard, oth", "linecard", 0.25).judge(&outcome);
-        assert_eq!(verdict.holds(), Some(true), "{verdict}");
+        let verdict = Bar::best("linecard", 0.49).judge(&rows, &[]);
+        assert_eq!((verdict.holds, verdict.word()), (Some(false), "FAILS"));
+        let verdict = Bar::beside("linecard", "floor", 4.0).judge(&rows, &[]);
+        assert_eq!(verdict.holds, Some(true));
+        let verdict = Bar::beside("linecard, oth", "linecard", 0.25).judge(&rows, &[]);
+        assert_eq!(verdict.holds, Some(true), "{verdict}");
     }
 
     #[test]
     fn who_is_missing_leaves_a_bar_open_with_the_reason() {
-        let verdict = Bar::best("linecard", 0.5).judge(&outcome(&[("linecard", 4.0)], TURNS));
-        assert_eq!(verdict.holds(), None);
-        assert!(
-            verdict.to_string().ends_with("dpdk: no libdpdk"),
-            "{verdict}"
-        );
-        assert_eq!(verdict.json()["holds"], serde_json::Value::Null);
-        let few = outcome(&[("linecard", 4.0), ("peer", 8.0)], TURNS - 1);
-        assert_eq!(Bar::best("linecard", 0.5).judge(&few).holds(), None);
-        assert_eq!(Bar::best("we", 0.5).judge(&few).holds(), None);
+        let alone = rows(&[("linecard", 4.0)], TURNS);
+        let missing = Missing {
+            name: "dpdk".into(),
+            why: "no libdpdk".into(),
+        };
+        let verdict = Bar::best("linecard", 0.5).judge(&alone, &[missing]);
+        assert_eq!(verdict.holds, None);
+        let text = "open: linecard, at most 0.5 of the best peer: dpdk: no libdpdk";
+        assert_eq!(verdict.to_string(), text);
+        let few = rows(&[("linecard", 4.0), ("peer", 8.0)], TURNS - 1);
+        assert_eq!(Bar::best("linecard", 0.5).judge(&few, &[]).holds, None);
+        assert_eq!(Bar::best("we", 0.5).judge(&few, &[]).holds, None);
     }
 }

@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use crate::bar::Bar;
-use crate::outcome::{Outcome, Row};
+use crate::outcome::{Missing, Outcome, Row};
 
 /// Does a number of units of work, and says how long that took.
 pub type Run = Box<dyn FnMut(u64) -> Duration>;
@@ -29,6 +29,10 @@ pub struct Scenario {
     pub bars: &'static [Bar],
     /// Whether its instructions can be counted: not of what other processes do.
     pub counted: bool,
+    /// What a reader should know of it: what bends a curve, what a row is for.
+    pub note: &'static str,
+    /// Along what its contenders lie, if they are points of a curve, with names like `router @ 64`.
+    pub along: Option<&'static str>,
 }
 
 impl Scenario {
@@ -45,6 +49,8 @@ impl Scenario {
             build,
             bars: &[],
             counted: true,
+            note: "",
+            along: None,
         }
     }
 
@@ -52,6 +58,20 @@ impl Scenario {
     #[must_use]
     pub const fn bars(mut self, bars: &'static [Bar]) -> Self {
         self.bars = bars;
+        self
+    }
+
+    /// Tells a reader this.
+    #[must_use]
+    pub const fn note(mut self, note: &'static str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// Makes curves of the contenders, along this.
+    #[must_use]
+    pub const fn along(mut self, along: &'static str) -> Self {
+        self.along = Some(along);
         self
     }
 
@@ -78,7 +98,10 @@ impl Scenario {
         for Contender { name, build } in contenders {
             match build() {
                 Ok(run) => entered.push((name, run)),
-                Err(why) => missing.push((name, why)),
+                Err(why) => missing.push(Missing {
+                    name: name.to_owned(),
+                    why,
+                }),
             }
         }
         let units: Vec<u64> = entered
@@ -96,19 +119,11 @@ impl Scenario {
             }
         }
         let rows = entered.iter().zip(nanos);
-        Ok(Outcome {
-            name: self.name,
-            unit: self.unit,
-            rows: rows
-                .map(|((name, _), turns)| Row {
-                    name,
-                    turns,
-                    counts: None,
-                })
-                .collect(),
-            missing,
-            bars: self.bars,
-        })
+        let rows = rows.map(|((name, _), turns)| Row::new(name, turns));
+        let mut outcome = Outcome::new(self.name, self.unit, rows.collect(), missing, self.bars);
+        outcome.note = self.note.to_owned();
+        outcome.along = self.along.map(str::to_owned);
+        Ok(outcome)
     }
 }
 
@@ -282,9 +297,9 @@ mod tests {
     fn who_is_missing_has_a_reason_and_the_others_run() {
         let scenario = Scenario::new("s", "unit", three).bars(BARS);
         let outcome = scenario.run(&Plan::default()).expect("it runs");
-        let names: Vec<_> = outcome.rows.iter().map(|row| row.name).collect();
+        let names: Vec<_> = outcome.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["linecard", "peer"]);
-        let missing: Vec<_> = outcome.missing.iter().map(|(_, why)| why.clone()).collect();
+        let missing: Vec<_> = outcome.missing.iter().map(|who| who.why.as_str()).collect();
         assert_eq!(missing, ["not installed", "no huge pages"]);
         assert_eq!(outcome.rows[0].turns, [2.0; 11]);
         assert_eq!(outcome.rows[1].turns, [8.0; 11]);

@@ -3,8 +3,12 @@
 //! A [`Scenario`](harness::Scenario) is one question; its contenders answer it in turns, in
 //! random order, so that a noisy machine cannot decide. The figure is the ratio.
 //!
-//! - [`harness`]: turns; [`outcome`]: medians, the table and the JSON file; [`bar`]: what is asked;
-//! - [`scenarios`]: the list, as data;
+//! - [`harness`]: turns; [`outcome`]: medians and the table; [`bar`]: what is asked; [`counts`]:
+//!   instructions;
+//! - [`report`]: questions whose answer is a table of its own;
+//! - [`document`]: the machine-readable file; [`page`]: the same to read; [`svg`]: its pictures;
+//!   [`machine`]: on what;
+//! - [`scenarios`], [`reports`]: the lists, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
 //! - [`floor`]: what the machine allows, by hand;
 //! - [`carousel`]: a port that hands out the same packets again and again;
@@ -18,17 +22,24 @@
 pub mod bar;
 pub mod caches;
 pub mod carousel;
+pub mod counts;
+pub mod document;
 pub mod floor;
 pub mod harness;
 pub mod headers;
+pub mod machine;
 pub mod outcome;
+pub mod page;
 pub mod peer_router;
 pub mod peers;
 pub mod pools;
 pub mod quiet;
+pub mod report;
+pub mod reports;
 pub mod rings;
 pub mod routing;
 pub mod scenarios;
+pub mod svg;
 pub mod testpmd;
 pub mod vhost;
 pub mod vhost_server;

@@ -2,38 +2,55 @@
 
 use core::fmt;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::bar::{Bar, Verdict};
 
 /// What a scenario gave.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The scenario's name.
-    pub name: &'static str,
+    pub name: String,
     /// What one unit of work is.
-    pub unit: &'static str,
+    pub unit: String,
     /// A row a contender that ran.
     pub rows: Vec<Row>,
-    /// Who did not run, and why.
-    pub missing: Vec<(&'static str, String)>,
-    /// What was asked.
-    pub bars: &'static [Bar],
+    /// Who did not run.
+    pub missing: Vec<Missing>,
+    /// What was asked, and whether it holds.
+    pub bars: Vec<Verdict>,
+    /// What a reader should know of it.
+    pub note: String,
+    /// Along what the rows lie, if they are points of a curve.
+    pub along: Option<String>,
 }
 
 /// What one contender gave.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Who.
-    pub name: &'static str,
-    /// Nanoseconds a unit, of each turn.
-    pub turns: Vec<f64>,
+    pub name: String,
+    /// Nanoseconds a unit.
+    pub nanos: Quartiles,
+    /// The first row's time divided by this one's in the same round.
+    pub ratio: Quartiles,
     /// What it did, where that was counted.
     pub counts: Option<Counts>,
+    /// Nanoseconds a unit, of each turn.
+    pub turns: Vec<f64>,
+}
+
+/// A contender that did not run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Who.
+    pub name: String,
+    /// Why not.
+    pub why: String,
 }
 
 /// What a processor does a unit, by simulation: the same every time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Instructions.
     pub instructions: f64,
@@ -42,10 +59,16 @@ pub struct Counts {
 }
 
 impl Row {
-    /// Nanoseconds a unit.
+    /// Of these turns.
     #[must_use]
-    pub fn nanos(&self) -> Quartiles {
-        Quartiles::of(self.turns.clone())
+    pub fn new(name: &str, turns: Vec<f64>) -> Self {
+        Self {
+            name: name.to_owned(),
+            nanos: Quartiles::of(turns.clone()),
+            ratio: Quartiles::of(Vec::new()),
+            counts: None,
+            turns,
+        }
     }
 
     /// Its time divided by that of another in the same round.
@@ -54,36 +77,40 @@ impl Row {
         let rounds = self.turns.iter().zip(&other.turns);
         Quartiles::of(rounds.map(|(ours, theirs)| ours / theirs).collect())
     }
+
+    /// The curve that it is a point of, and where: of a name like `router @ 64`.
+    #[must_use]
+    pub fn point(&self) -> Option<(&str, f64)> {
+        let (curve, at) = self.name.rsplit_once(" @ ")?;
+        Some((curve, at.parse().ok()?))
+    }
 }
 
 impl Outcome {
-    /// What came of all that was asked.
+    /// Of these rows, the first of which is ours.
     #[must_use]
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        self.bars.iter().map(|bar| bar.judge(self)).collect()
-    }
-
-    /// For the machine-readable file.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let rows = self.rows.iter().map(|row| {
-            json!({
-                "name": row.name,
-                "nanos": row.nanos().json(),
-                "ratio": self.rows.first().map(|first| first.ratio_to(row).json()),
-                "turns": row.turns,
-                "instructions": row.counts.map(|counts| counts.instructions),
-                "mispredicted": row.counts.map(|counts| counts.mispredicted),
-            })
-        });
-        let missing = self.missing.iter();
-        json!({
-            "scenario": self.name,
-            "unit": self.unit,
-            "rows": rows.collect::<Vec<_>>(),
-            "missing": missing.map(|(name, why)| json!({ "name": name, "why": why })).collect::<Vec<_>>(),
-            "bars": self.verdicts().iter().map(Verdict::json).collect::<Vec<_>>(),
-        })
+    pub fn new(
+        name: &str,
+        unit: &str,
+        mut rows: Vec<Row>,
+        missing: Vec<Missing>,
+        bars: &[Bar],
+    ) -> Self {
+        if let Some(first) = rows.first().cloned() {
+            for row in &mut rows {
+                row.ratio = first.ratio_to(row);
+            }
+        }
+        let bars = bars.iter().map(|bar| bar.judge(&rows, &missing)).collect();
+        Self {
+            name: name.to_owned(),
+            unit: unit.to_owned(),
+            rows,
+            missing,
+            bars,
+            note: String::new(),
+            along: None,
+        }
     }
 }
 
@@ -91,34 +118,43 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (ns per {})", self.name, self.unit)?;
         for row in &self.rows {
-            let nanos = row.nanos();
-            write!(f, "  {:<42} {:9.2}", row.name, nanos.median)?;
-            let spread = format!("({:.2} to {:.2})", nanos.low, nanos.high);
-            write!(f, "  {spread:<20}")?;
-            if let Some(first) = self.rows.first() {
-                write!(f, "  ours / theirs {:.2}", first.ratio_to(row))?;
+            let Quartiles { low, median, high } = row.nanos;
+            let spread = format!("({low:.2} to {high:.2})");
+            write!(f, "  {:<42} {median:9.2}  {spread:<20}", row.name)?;
+            if self.along.is_none() {
+                write!(f, "  ours / theirs {:.2}", row.ratio.median)?;
             }
             if let Some(counts) = row.counts {
-                write!(
-                    f,
-                    "; {:.1} instructions, {:.3} mispredicted",
-                    counts.instructions, counts.mispredicted
-                )?;
+                write!(f, "; {counts}")?;
             }
             writeln!(f)?;
         }
-        for (name, why) in &self.missing {
+        for Missing { name, why } in &self.missing {
             writeln!(f, "  {name:<42} left out: {why}")?;
         }
-        for verdict in self.verdicts() {
+        for verdict in &self.bars {
             writeln!(f, "  {verdict}")?;
         }
         Ok(())
     }
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            instructions,
+            mispredicted,
+        } = self;
+        write!(
+            f,
+            "{instructions:.1} instructions, {mispredicted:.3} mispredicted"
+        )
+    }
+}
+
 /// A median and its spread.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[Option<f64>; 3]", into = "[Option<f64>; 3]")]
 pub struct Quartiles {
     /// A quarter is at most this.
     pub low: f64,
@@ -141,11 +177,19 @@ impl Quartiles {
             high: at(3),
         }
     }
+}
 
-    /// For the machine-readable file.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        json!({ "q1": self.low, "median": self.median, "q3": self.high })
+/// Three numbers in the file; none of those that are not numbers.
+impl From<Quartiles> for [Option<f64>; 3] {
+    fn from(Quartiles { low, median, high }: Quartiles) -> Self {
+        [low, median, high].map(|value| Some(value).filter(|value| value.is_finite()))
+    }
+}
+
+impl From<[Option<f64>; 3]> for Quartiles {
+    fn from(values: [Option<f64>; 3]) -> Self {
+        let [low, median, high] = values.map(|value| value.unwrap_or(f64::NAN));
+        Self { low, median, high }
     }
 }
 
@@ -161,14 +205,6 @@ impl fmt::Display for Quartiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(name: &'static str, turns: &[f64]) -> Row {
-        Row {
-            name,
-            turns: turns.to_vec(),
-            counts: None,
-        }
-    }
 
     #[test]
     fn quartiles_are_of_the_sorted_values() {
@@ -191,33 +227,43 @@ mod tests {
     #[test]
     fn a_ratio_is_of_the_same_round() {
         // Both are slow in the second round: the medians' ratio would be the same, its spread not.
-        let (ours, theirs) = (row("a", &[1.0, 10.0, 1.0]), row("b", &[2.0, 20.0, 2.0]));
+        let (ours, theirs) = (
+            Row::new("a", vec![1.0, 10.0, 1.0]),
+            Row::new("b", vec![2.0, 20.0, 2.0]),
+        );
         let ratio = ours.ratio_to(&theirs);
         assert_eq!((ratio.low, ratio.median, ratio.high), (0.5, 0.5, 0.5));
     }
 
     #[test]
     fn both_forms_have_rows_missing_ones_and_bars() {
-        let outcome = Outcome {
-            name: "s",
-            unit: "item",
-            rows: vec![row("linecard", &[1.0; 9]), row("peer", &[4.0; 9])],
-            missing: vec![("other", "not here".to_owned())],
-            bars: &[Bar {
-                ours: "linecard",
-                theirs: "",
-                at_most: 0.5,
-            }],
-        };
+        let rows = vec![
+            Row::new("linecard", vec![1.0; 9]),
+            Row::new("peer", vec![4.0; 9]),
+        ];
+        let missing = vec![Missing {
+            name: "other".into(),
+            why: "not here".into(),
+        }];
+        let outcome = Outcome::new("s", "item", rows, missing, &[Bar::best("linecard", 0.5)]);
         let text = outcome.to_string();
         assert!(text.contains("left out: not here"), "{text}");
         assert!(
             text.contains("holds: linecard, at most 0.5 of peer: 0.25"),
             "{text}"
         );
-        let json = outcome.json();
-        assert_eq!(json["rows"][1]["ratio"]["median"], 0.25);
+        let json = serde_json::to_value(&outcome).expect("it can be written");
+        assert_eq!(json["rows"][1]["ratio"][1], 0.25);
         assert_eq!(json["missing"][0]["why"], "not here");
         assert_eq!(json["bars"][0]["holds"], true);
+        let again: Outcome = serde_json::from_value(json).expect("it can be read");
+        assert_eq!(again, outcome);
+    }
+
+    #[test]
+    fn points_of_a_curve_are_known_by_name() {
+        let row = Row::new("router, generated @ 1048576", vec![1.0]);
+        assert_eq!(row.point(), Some(("router, generated", 1_048_576.0)));
+        assert_eq!(Row::new("router", vec![1.0]).point(), None);
     }
 }
