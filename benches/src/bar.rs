@@ -11,17 +11,18 @@ use crate::outcome::{Missing, Quartiles, Row};
 pub struct Bar {
     /// Ours: the contender whose name this is, or else the first whose name begins so.
     pub ours: &'static str,
-    /// Theirs: of the contenders whose names begin so the quickest counts. Where it is empty, that
-    /// is all who are neither "linecard" nor a "floor".
-    pub theirs: &'static str,
+    /// Theirs: of the contenders whose names begin with the first of these words, and have the
+    /// others in them, the quickest counts. Without words that is all who are neither "linecard" nor
+    /// a "floor".
+    pub theirs: &'static [&'static str],
     /// The most that the ratio may be, in the median.
     pub at_most: f64,
 }
 
 impl Bar {
-    /// Beside the quickest of those whose names begin so.
+    /// Beside the quickest of those with these words.
     #[must_use]
-    pub const fn beside(ours: &'static str, theirs: &'static str, at_most: f64) -> Self {
+    pub const fn beside(ours: &'static str, theirs: &'static [&'static str], at_most: f64) -> Self {
         Self {
             ours,
             theirs,
@@ -32,7 +33,7 @@ impl Bar {
     /// Beside the quickest peer of all.
     #[must_use]
     pub const fn best(ours: &'static str, at_most: f64) -> Self {
-        Self::beside(ours, "", at_most)
+        Self::beside(ours, &[], at_most)
     }
 
     /// Whether it holds.
@@ -48,7 +49,7 @@ impl Bar {
             .min_by(|one, other| one.nanos.median.total_cmp(&other.nanos.median));
         let mut verdict = Verdict {
             ours: self.ours.to_owned(),
-            theirs: self.whom().to_owned(),
+            theirs: self.whom(),
             at_most: self.at_most,
             ratio: None,
             holds: None,
@@ -64,8 +65,8 @@ impl Bar {
             (Some(_), Some(_)) => verdict.why = Some(format!("wants {TURNS} turns at least")),
             (None, _) => verdict.why = Some(format!("no row {}", self.ours)),
             (_, None) => {
-                let absent = missing.iter().filter(|absent| self.is_theirs(&absent.name));
-                let why: Vec<_> = absent
+                let why: Vec<_> = missing
+                    .iter()
                     .map(|Missing { name, why }| format!("{name}: {why}"))
                     .collect();
                 verdict.why = Some(if why.is_empty() {
@@ -79,18 +80,18 @@ impl Bar {
     }
 
     fn is_theirs(self, name: &str) -> bool {
-        if self.theirs.is_empty() {
-            !name.starts_with("linecard") && !name.starts_with("floor")
-        } else {
-            name.starts_with(self.theirs)
+        match self.theirs {
+            [] => !name.starts_with("linecard") && !name.starts_with("floor"),
+            [begin, words @ ..] => {
+                name.starts_with(begin) && words.iter().all(|word| name.contains(word))
+            }
         }
     }
 
-    fn whom(self) -> &'static str {
-        if self.theirs.is_empty() {
-            "the best peer"
-        } else {
-            self.theirs
+    fn whom(self) -> String {
+        match self.theirs {
+            [] => "the best peer".to_owned(),
+            words => words.join(", "),
         }
     }
 }
@@ -169,10 +170,17 @@ mod tests {
         );
         let verdict = Bar::best("linecard", 0.49).judge(&rows, &[]);
         assert_eq!((verdict.holds, verdict.word()), (Some(false), "FAILS"));
-        let verdict = Bar::beside("linecard", "floor", 4.0).judge(&rows, &[]);
+        let verdict = Bar::beside("linecard", &["floor"], 4.0).judge(&rows, &[]);
         assert_eq!(verdict.holds, Some(true));
-        let verdict = Bar::beside("linecard, oth", "linecard", 0.25).judge(&rows, &[]);
+        let verdict = Bar::beside("linecard, oth", &["linecard"], 0.25).judge(&rows, &[]);
         assert_eq!(verdict.holds, Some(true), "{verdict}");
+        let verdict = Bar::beside("linecard", &["slow", "peer"], 0.05).judge(&rows, &[]);
+        assert_eq!(verdict.theirs, "slow peer");
+        let verdict = Bar::beside("linecard", &["slow", "other"], 0.05).judge(&rows, &[]);
+        assert_eq!(
+            (verdict.holds, verdict.theirs.as_str()),
+            (None, "slow, other")
+        );
     }
 
     #[test]

@@ -32,6 +32,13 @@ pub fn count(outcome: &mut Outcome, within: Duration) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether this process is the one that is simulated: then other processes need not be started, as
+/// what they do is not counted.
+#[must_use]
+pub fn is_simulated() -> bool {
+    env::var_os(SIMULATED).is_some()
+}
+
 /// Totals of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Totals {
@@ -56,6 +63,7 @@ fn simulate(scenario: &str, contender: &str, units: u64, end: Instant) -> Option
         .arg(env::current_exe().ok()?)
         .args(["--exact", scenario, "--only", contender, "--turns", "1"])
         .args(["--units", &units.to_string()])
+        .env(SIMULATED, "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(&log).ok()?)
@@ -98,6 +106,7 @@ fn totals(log: &str) -> Option<Totals> {
     })
 }
 
+const SIMULATED: &str = "LINECARD_SIMULATED";
 /// Units of the two runs: whole rounds of 8,192 packets.
 const FEW: u64 = 16_384;
 const MANY: u64 = 49_152;

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use linecard_linux::memory::Reservation;
 
+use crate::counts::is_simulated;
 use crate::harness::Contender;
 
 /// The program of this scenario's peers.
@@ -125,6 +126,9 @@ pub fn add_with(
     who: &'static str,
     make: impl FnOnce(&Peers) -> Result<Vec<Contender>, PeerError>,
 ) {
+    if is_simulated() {
+        return;
+    }
     match Peers::start().and_then(|program| make(&program)) {
         Ok(more) => contenders.extend(more),
         Err(why) => contenders.push(Contender::missing(who, why.to_string())),

@@ -11,12 +11,32 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("router/in-memory", "packet", routing::router).bars(&[
         Bar::beside(
             "linecard router, packets in hand",
-            "floor: a loop by hand, in hand",
+            &["DPDK strict", "in hand"],
+            0.5,
+        ),
+        Bar::beside(
+            "linecard router, packets in hand",
+            &["DPDK lighter", "in hand"],
+            0.9,
+        ),
+        Bar::beside(
+            "linecard router, packets in hand",
+            &["floor", "in hand"],
             1.25,
         ),
         Bar::beside(
             "linecard router, in hand, shuffled",
-            "floor: a loop by hand, shuffled",
+            &["DPDK strict", "shuffled"],
+            0.5,
+        ),
+        Bar::beside(
+            "linecard router, in hand, shuffled",
+            &["DPDK lighter", "shuffled"],
+            0.9,
+        ),
+        Bar::beside(
+            "linecard router, in hand, shuffled",
+            &["floor", "shuffled"],
             1.25,
         ),
     ]),
@@ -24,7 +44,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("ring/spsc/bulk-32", "item", rings::bulk).bars(BEST),
     Scenario::new("ring/mpmc/single", "item", rings::mpmc_single).bars(BEST),
     Scenario::new("ring/mpmc/bulk-32", "item", rings::mpmc_bulk).bars(BEST),
-    Scenario::new("mempool/bulk-32", "frame", pools::bulk),
+    Scenario::new("mempool/bulk-32", "frame", pools::bulk).bars(&[
+        Bar::beside("linecard", &["rte_pktmbuf"], 0.25),
+        Bar::beside("linecard", &["rte_mempool"], 1.5),
+    ]),
     Scenario::new("parse/udp", "packet", headers::parse_udp).bars(PARSE),
     Scenario::new("parse/udp/verified", "packet", headers::parse_udp_verified).bars(PARSE),
     Scenario::new("parse/vlan-tcp", "packet", headers::parse_vlan_tcp).bars(PARSE),
