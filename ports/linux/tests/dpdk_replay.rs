@@ -1,57 +1,104 @@
 //! What `linecard replay` makes of a capture, ports of DPDK's `net_pcap` make of it too, byte by
-//! byte.
+//! byte: every capture through every forwarder by the replay's own clock, and some by `linecard run`.
 
 use core::time::Duration;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Instant;
 
+use linecard::mempool::{Pool, PoolConfig};
+use linecard::pipeline::WorkerStats;
 use linecard::wire::MacAddr;
+use linecard_dpdk::{Eal, EalConfig, Memory, PRIVATE, Port};
 use linecard_linux::config::{Config, Draft, DraftPort, Setting};
+use linecard_linux::memory::{PagePolicy, PoolMemory};
 use linecard_linux::port::Flow;
+use linecard_linux::replay::{self, Replay};
 use linecard_linux::runner::{self, Event};
 use linecard_linux::signals::Stop;
 use linecard_pcap::{Capture, LinkType, Writer};
 
 #[test]
-fn net_pcap_gives_what_replay_gives() {
-    let folder = std::env::temp_dir().join(format!("linecard-dpdk-replay-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let _removed = Folder(folder.clone());
+fn every_capture_through_net_pcap_gives_what_replay_gives() {
+    let folder = Folder::new("every");
+    let memory = Memory::new(eal(), pool()).expect("DPDK takes the pool");
+    let (mut count, mut with, mut packets, mut bytes) = (0, 0, 0, 0);
+    for input in captures(&folder.0, 1) {
+        // As the driver takes it: Ethernet frames in a classic capture.
+        let whole = folder.0.join("whole.pcap");
+        let (expected, got) = (folder.0.join("expected.pcap"), folder.0.join("got.pcap"));
+        run_replay(&FORWARDERS[1].config("pass"), &input, &whole);
+        // Some have links of another kind, and nothing of them comes in anywhere.
+        with += usize::from(!Capture::open(&whole).unwrap().is_empty());
+        for rules in &FORWARDERS {
+            let config = rules.config("drop");
+            run_replay(&config, &whole, &expected);
+            let device = format!(
+                "net_pcap0,rx_pcap={},tx_pcap={}",
+                whole.display(),
+                got.display()
+            );
+            let limits = linecard_dpdk::Config {
+                // No longer than what a frame receives.
+                mtu: Some(32_000),
+                ring: 64,
+                ..linecard_dpdk::Config::default()
+            };
+            let name = format!("{} by {}", input.display(), rules.forwarder);
+            let mut port = Port::new(&memory, &device, limits).expect("a port");
+            let counters: &'static WorkerStats = Box::leak(Box::new(WorkerStats::new()));
+            let replay = to(&whole, &got);
+            replay::run_on(&config, &replay, memory.pool(), counters, &mut port)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            drop(port);
+            let (expected, got) = (data_of(&expected), data_of(&got));
+            assert_eq!(got.len(), expected.len(), "{name}");
+            assert!(got == expected, "{name}: other bytes");
+            let received = Capture::open(&whole).unwrap().len() as u64;
+            assert_eq!(counters.received.value(), received, "{name}");
+            packets += got.len();
+            bytes += got.iter().map(Vec::len).sum::<usize>();
+        }
+        memory.pool().audit().expect("every frame is back");
+        count += 1;
+    }
+    println!(
+        "{count} captures, {with} with Ethernet, 3 forwarders: {packets} packets, {bytes} bytes, the same"
+    );
+    assert!(packets > 100 && memory.invalid() == 0);
+}
+
+#[test]
+fn a_run_on_net_pcap_gives_what_replay_gives() {
+    eal();
+    let folder = Folder::new("run");
+    let folder = folder.0.as_path();
     let none = folder.join("none.pcap");
     Writer::new(File::create(&none).unwrap())
         .unwrap()
         .flush()
         .unwrap();
     let mut packets = 0;
-    for (number, input) in captures(&folder).iter().enumerate() {
+    for input in &captures(folder, 40) {
         let capture = Capture::open(input).unwrap();
         if !is_plain(&capture) {
             continue;
         }
-        for (name, flags) in FORWARDERS {
+        for (name, flags) in WITHOUT_TIME {
             let (replayed, output) = (folder.join("replayed.pcap"), folder.join("out.pcap"));
             replay(input, &replayed, name, flags);
-            // No two devices of one process have a name in common.
             let device = |rx: &Path, tx: &Path, port: usize| {
                 let (rx, tx) = (rx.display(), tx.display());
-                let made = format!("net_pcap{name}{number}x{port}").replace('-', "");
                 // The address that a replay makes up for its port.
                 let mac = format!("02:6c:63:00:00:0{port}");
-                format!("dpdk:{made},rx_pcap={rx},tx_pcap={tx},mtu=15000,ring=64,mac={mac}")
+                format!("dpdk:net_pcap{port},rx_pcap={rx},tx_pcap={tx},mtu=15000,ring=64,mac={mac}")
             };
             let back = folder.join("back.pcap");
             let ports = [device(input, &back, 0), device(&none, &output, 1)];
             run(&ports, name, flags, capture.len() as u64);
-            let bytes = |path: &Path| -> Vec<Vec<u8>> {
-                let capture = Capture::open(path).unwrap();
-                capture
-                    .records()
-                    .map(|record| record.data.to_vec())
-                    .collect()
-            };
-            let (expected, got) = (bytes(&replayed), bytes(&output));
+            let (expected, got) = (data_of(&replayed), data_of(&output));
             let file = input.display();
             assert_eq!(got.len(), expected.len(), "{file} through {name}");
             assert!(got == expected, "{file} through {name}: other bytes");
@@ -61,8 +108,124 @@ fn net_pcap_gives_what_replay_gives() {
     assert!(packets > 100, "only {packets} packets were compared");
 }
 
-/// Forwarders by name, with the rules that they want.
-const FORWARDERS: [(&str, &[&str]); 2] = [
+/// DPDK, started by the first who asks.
+fn eal() -> Eal {
+    static EAL: OnceLock<Eal> = OnceLock::new();
+    *EAL.get_or_init(|| {
+        let config = EalConfig {
+            pci: false,
+            ..EalConfig::default()
+        };
+        Eal::start(&config).expect("DPDK starts")
+    })
+}
+
+/// Frames that the longest packet of any capture fits in, for all replays.
+fn pool() -> &'static Pool<'static> {
+    let config = PoolConfig {
+        frame_size: 32_768,
+        private: PRIVATE + 64,
+        track: true,
+        ..PoolConfig::default()
+    };
+    let memory = PoolMemory::new(FRAMES as usize, config, PagePolicy::Prefer, false);
+    let (pool, _) = memory.expect("memory").leak();
+    Box::leak(Box::new(pool))
+}
+
+/// What a forwarder is told.
+struct Rules {
+    forwarder: &'static str,
+    routes: &'static [&'static str],
+    neighbours: &'static [&'static str],
+    udp: &'static [&'static str],
+}
+
+const FORWARDERS: [Rules; 3] = [
+    Rules {
+        forwarder: "router",
+        routes: &[
+            "0.0.0.0/0 via 198.51.100.2",
+            "::/0 via 2001:db8:2::2",
+            "10.0.0.0/8 via 192.0.2.9",
+            "172.16.0.0/12 port out",
+        ],
+        // 192.0.2.9 is asked for and never answers.
+        neighbours: &[
+            "198.51.100.2 02:00:00:00:00:02",
+            "2001:db8:2::2 02:00:00:00:00:02",
+        ],
+        udp: &[],
+    },
+    Rules {
+        forwarder: "cross-connect",
+        routes: &[],
+        neighbours: &[],
+        udp: &[],
+    },
+    Rules {
+        forwarder: "udp",
+        routes: &[],
+        neighbours: &[],
+        udp: &[
+            "port in dst *:53 to port out dst 198.51.100.53:5353 dst-mac 02:00:00:00:00:02",
+            "port in to port out dst-mac 02:00:00:00:00:02",
+        ],
+    },
+];
+
+impl Rules {
+    fn config(&self, malformed: &str) -> Config {
+        let all = |flag: &'static str, texts: &[&str]| -> Vec<Setting> {
+            let texts = texts.iter();
+            texts
+                .map(|&text| Setting::flag(flag, text.to_owned()))
+                .collect()
+        };
+        let ports = [
+            "null,name=in,addr=192.0.2.1/24,addr=2001:db8:1::1/64",
+            "null,name=out,addr=198.51.100.1/24,addr=2001:db8:2::1/64",
+        ];
+        let port = |text: &str| DraftPort::new(Setting::flag("--port", text.into()));
+        let draft = Draft {
+            forwarder: Some(Setting::flag("--forwarder", self.forwarder.into())),
+            ports: ports.map(port).to_vec(),
+            routes: all("--route", self.routes),
+            neighbours: all("--neighbour", self.neighbours),
+            udp: all("--udp", self.udp),
+            malformed: (self.forwarder == "cross-connect")
+                .then(|| Setting::flag("--malformed", malformed.into())),
+            frames: Some(Setting::flag("--frames", FRAMES)),
+            frame_size: Some(Setting::flag("--frame-size", 16_384)),
+            ..Draft::default()
+        };
+        Config::try_from(draft).unwrap()
+    }
+}
+
+fn to(input: &Path, output: &Path) -> Replay {
+    Replay {
+        input: input.to_owned(),
+        output: output.to_owned(),
+        mtu: 1500,
+        as_captured: false,
+    }
+}
+
+/// What the command does.
+fn run_replay(config: &Config, input: &Path, output: &Path) {
+    let report = replay::run(config, &to(input, output));
+    report.unwrap_or_else(|error| panic!("{}: {error}", input.display()));
+}
+
+fn data_of(path: &Path) -> Vec<Vec<u8>> {
+    let capture = Capture::open(path).unwrap();
+    let records = capture.records();
+    records.map(|record| record.data.to_vec()).collect()
+}
+
+/// Forwarders that do not look at the time, by name, with the rules that they want.
+const WITHOUT_TIME: [(&str, &[&str]); 2] = [
     ("cross-connect", &[]),
     (
         "udp",
@@ -131,16 +294,15 @@ fn run(ports: &[String], forwarder: &str, rules: &[&str], packets: u64) {
     assert_eq!(report.totals.received, packets, "{report}");
 }
 
-/// Captures of `LINECARD_DATA`, every twelfth, or else one made here. (Each wants a pool of its own
-/// for as long as the process.)
-fn captures(folder: &Path) -> Vec<PathBuf> {
+/// One capture made here, and those of `LINECARD_DATA`, or every so many of them.
+fn captures(folder: &Path, step: usize) -> Vec<PathBuf> {
     let mut files = vec![generated(folder)];
     if let Some(data) = std::env::var_os("LINECARD_DATA") {
         let entries = fs::read_dir(Path::new(&data).join("pcap")).unwrap();
         let mut more: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         more.sort();
         assert!(more.len() > 100, "the captures are there: {}", more.len());
-        files.extend(more.into_iter().step_by(12));
+        files.extend(more.into_iter().step_by(step));
     }
     files
 }
@@ -175,6 +337,15 @@ fn generated(folder: &Path) -> PathBuf {
 /// Removed at the end, whatever that is.
 struct Folder(PathBuf);
 
+impl Folder {
+    fn new(test: &str) -> Self {
+        let name = format!("linecard-dpdk-replay-{test}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
@@ -183,3 +354,6 @@ impl Drop for Folder {
 
 /// Without a packet, before a run is held to be at its end.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Of each pool.
+const FRAMES: u64 = 512;

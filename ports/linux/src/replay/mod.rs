@@ -21,15 +21,15 @@ use std::time::Instant as WallInstant;
 use linecard::device::{Device, RxQueue, TxQueue};
 use linecard::forward::WellFormed;
 use linecard::forward::router::RouterConfig;
-use linecard::mempool::{Cache, PoolConfig};
+use linecard::mempool::{Cache, Pool, PoolConfig};
 use linecard::pipeline::{Stage, Worker, WorkerStats, replay};
 use linecard::platform::{Clock, ManualClock};
 use linecard::wire::MacAddr;
-use linecard_pcap::{Capture, Pace, PcapDevice, PcapTx};
+use linecard_pcap::{Capture, Pace, PcapDevice};
 
 pub use report::ReplayReport;
 
-use self::ports::{ReplayRx, SharedTx};
+use self::ports::{Due, Paced, ReplayRx, SharedTx};
 use crate::config::{Config, Forwarder, Malformed};
 use crate::error::Error;
 use crate::memory::PoolMemory;
@@ -134,48 +134,9 @@ pub fn run(config: &Config, replay: &Replay) -> Result<ReplayReport, Error> {
     let (rx, tx) = device
         .open(0, &mut cache)
         .map_err(|error| refused(error.into()))?;
-    let routes = matches!(config.forwarder, Forwarder::Router(_));
-    let mut stage = Stand {
-        rx: Some(ReplayRx::Capture {
-            rx,
-            address_to: (routes && !replay.as_captured).then_some(mac),
-        }),
-        tx: Arc::new(Mutex::new(tx)),
-        ports: config.ports.len(),
-        clock: &clock,
-        cache: Some(cache),
-        counters: &counters,
-    };
-    let (ports, held) = match &config.forwarder {
-        Forwarder::CrossConnect(wires) => match wires.malformed {
-            Malformed::Pass => stage.play(cross_connect(&wires.pairs)?)?,
-            Malformed::Drop => stage.play(WellFormed.and_then(cross_connect(&wires.pairs)?))?,
-        },
-        Forwarder::Udp(rules) => {
-            let macs: Vec<MacAddr> = (0..config.ports.len()).map(|p| mac_of(config, p)).collect();
-            stage.play(udp_forwarder(rules, &macs)?)?
-        }
-        Forwarder::Router(router) => {
-            let facts: Vec<Facts> = config
-                .ports
-                .iter()
-                .enumerate()
-                .map(|(index, port)| Facts {
-                    mac: mac_of(config, index),
-                    mtu: replay.mtu,
-                    addresses: port.addresses.clone(),
-                })
-                .collect();
-            // With the seed that it always has: the same in gives the same out.
-            let behaviour = RouterConfig::default();
-            let pages = config.pool.huge_pages;
-            with_router(router, &facts, pages, behaviour, |router, _| {
-                stage.play(router)
-            })?
-        }
-    };
-    // Writes out what is buffered.
-    drop(stage);
+    let stand = Stand::new(config, replay, (rx, tx), &clock, cache, &counters);
+    let (ports, held) = stand.play_all(config, replay)?;
+    // What was buffered is written: the queue is gone.
     if let Some(kind) = device.output_failed() {
         return Err(Error::Cut {
             port: replay.output.display().to_string(),
@@ -217,18 +178,146 @@ pub fn run(config: &Config, replay: &Replay) -> Result<ReplayReport, Error> {
     })
 }
 
+/// As [`run`], by way of a device that receives the packets of [`Replay::input`] in their order and
+/// without waiting: DPDK's `net_pcap` on the same file, say. It is the device that sends: nothing is
+/// written to [`Replay::output`].
+///
+/// The input is a capture of Ethernet frames, each of which the device receives. Of the
+/// configuration's pool nothing is used; what the worker counts is in `counters`.
+///
+/// # Errors
+/// As [`run`]; [`Error::Stuck`] if the device does not receive a packet that is due.
+///
+/// ```
+/// use linecard::mempool::PoolConfig;
+/// use linecard::pipeline::WorkerStats;
+/// use linecard::platform::NoClock;
+/// use linecard_linux::config::{Config, Draft, DraftPort, Setting};
+/// use linecard_linux::memory::{PagePolicy, PoolMemory};
+/// use linecard_linux::replay::{Replay, run_on};
+/// use linecard_pcap::{Capture, PcapDevice, Writer};
+///
+/// let path = std::env::temp_dir().join(format!("linecard-on-{}.pcap", std::process::id()));
+/// let mut capture = Writer::new(std::fs::File::create(&path)?)?;
+/// capture.write(1_000_000, [&[0x42; 60][..]])?;
+/// capture.flush()?;
+///
+/// let port = || DraftPort::new(Setting::flag("--port", "null".into()));
+/// let config = Config::try_from(Draft {
+///     forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+///     ports: vec![port(), port()],
+///     ..Draft::default()
+/// })?;
+/// let replay = Replay {
+///     input: path.clone(),
+///     output: "unused".into(),
+///     mtu: 1500,
+///     as_captured: false,
+/// };
+/// let mut memory = PoolMemory::new(512, PoolConfig::default(), PagePolicy::Never, false)?;
+/// let (pool, counters) = (memory.pool(), WorkerStats::new());
+/// let mut device = PcapDevice::new("in", NoClock).input(Capture::open(&path)?);
+/// run_on(&config, &replay, &pool, &counters, &mut device)?;
+/// assert_eq!(counters.sent.value(), 1);
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run_on<'p, D: Device<'p>>(
+    config: &Config,
+    replay: &Replay,
+    pool: &'p Pool<'p>,
+    counters: &'p WorkerStats,
+    device: &mut D,
+) -> Result<(), Error> {
+    let name = device.name().to_owned();
+    let port = config.ports.first().map_or("in", |port| &port.name);
+    let refused =
+        |error: Box<dyn core::error::Error + Send + Sync>| Error::port(port, &name, error);
+    let capture = Arc::new(Capture::open(&replay.input).map_err(|error| refused(error.into()))?);
+    let clock = ManualClock::new();
+    let mut cache = Cache::new(pool, "worker", CACHE)?;
+    let queues = device.open(0, &mut cache);
+    let (rx, tx) = queues.map_err(|error| refused(error.into()))?;
+    let rx = Paced::new(rx, capture, &clock);
+    Stand::new(config, replay, (rx, tx), &clock, cache, counters).play_all(config, replay)?;
+    Ok(())
+}
+
 /// All that a replay's worker needs but its stage.
-struct Stand<'c, 'p> {
-    rx: Option<ReplayRx<'c>>,
-    tx: Arc<Mutex<PcapTx<&'c ManualClock>>>,
+struct Stand<'c, 'p, R, T> {
+    rx: Option<ReplayRx<R>>,
+    tx: Arc<Mutex<T>>,
     ports: usize,
     clock: &'c ManualClock,
     cache: Option<Cache<'p>>,
     counters: &'p WorkerStats,
 }
 
-impl<'c, 'p> Stand<'c, 'p> {
-    fn file(&self) -> MutexGuard<'_, PcapTx<&'c ManualClock>> {
+impl<'c, 'p, R, T> Stand<'c, 'p, R, T>
+where
+    R: RxQueue<'p> + Due,
+    T: TxQueue<'p>,
+{
+    fn new(
+        config: &Config,
+        replay: &Replay,
+        (rx, tx): (R, T),
+        clock: &'c ManualClock,
+        cache: Cache<'p>,
+        counters: &'p WorkerStats,
+    ) -> Self {
+        let routes = matches!(config.forwarder, Forwarder::Router(_));
+        Self {
+            rx: Some(ReplayRx::Capture {
+                rx,
+                address_to: (routes && !replay.as_captured).then_some(mac_of(config, 0)),
+            }),
+            tx: Arc::new(Mutex::new(tx)),
+            ports: config.ports.len(),
+            clock,
+            cache: Some(cache),
+            counters,
+        }
+    }
+
+    /// Plays the capture through the configuration's forwarder. Afterwards the queues are gone.
+    fn play_all(
+        mut self,
+        config: &Config,
+        replay: &Replay,
+    ) -> Result<(Vec<PortStats>, u64), Error> {
+        match &config.forwarder {
+            Forwarder::CrossConnect(wires) => match wires.malformed {
+                Malformed::Pass => self.play(cross_connect(&wires.pairs)?),
+                Malformed::Drop => self.play(WellFormed.and_then(cross_connect(&wires.pairs)?)),
+            },
+            Forwarder::Udp(rules) => {
+                let macs: Vec<MacAddr> =
+                    (0..config.ports.len()).map(|p| mac_of(config, p)).collect();
+                self.play(udp_forwarder(rules, &macs)?)
+            }
+            Forwarder::Router(router) => {
+                let facts: Vec<Facts> = config
+                    .ports
+                    .iter()
+                    .enumerate()
+                    .map(|(index, port)| Facts {
+                        mac: mac_of(config, index),
+                        mtu: replay.mtu,
+                        addresses: port.addresses.clone(),
+                    })
+                    .collect();
+                // With the seed that it always has: the same in gives the same out.
+                let behaviour = RouterConfig::default();
+                let pages = config.pool.huge_pages;
+                with_router(router, &facts, pages, behaviour, |router, _| {
+                    self.play(router)
+                })
+            }
+        }
+    }
+
+    fn sender(&self) -> MutexGuard<'_, T> {
         self.tx.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,7 +328,7 @@ impl<'c, 'p> Stand<'c, 'p> {
             return Ok((Vec::new(), 0));
         };
         // All is set up: from now on the output is a capture, even if nothing is sent.
-        self.file().reclaim(&mut cache);
+        self.sender().reclaim(&mut cache);
         let mut worker: Worker<'p, _, _, S, _, MAX_PORTS, 32> =
             Worker::new(stage, self.clock, cache, self.counters);
         let mut receivers = vec![rx];
