@@ -29,9 +29,15 @@ bool on_huge_pages;
 static char why[256];
 
 static const struct peer *const groups[] = {
+	checksum_peers,
+	hash_peers,
+	lpm_peers,
+	lpm6_peers,
+	ptype_peers,
 	ring_peers,
 	pool_peers,
 	route_peers,
+	udp_peers,
 };
 
 int complain(const char *format, ...)

@@ -1,7 +1,10 @@
-/* A pool of packets, laid out as well as the pages allow. */
+/* Pools of packets, laid out as well as the pages allow, and packets as the bench writes them. */
 
 #include "packets.h"
 #include "peers.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include <rte_errno.h>
 #include <rte_mbuf.h>
@@ -35,4 +38,34 @@ struct rte_mempool *packet_pool(const char *name, unsigned int count, unsigned i
 	}
 	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
 	return pool;
+}
+
+int read_packets(const char *file, struct bytes packets[PACKETS])
+{
+	size_t left, at;
+	uint8_t *bytes = read_file(file, &left);
+
+	if (bytes == NULL)
+		return -1;
+	for (at = 0; at < PACKETS; at++) {
+		uint32_t len;
+		uint8_t *copy;
+
+		if (left < sizeof(len))
+			return complain("the input is cut short");
+		memcpy(&len, bytes, sizeof(len));
+		bytes += sizeof(len);
+		left -= sizeof(len);
+		if (left < len)
+			return complain("the input is cut short");
+		copy = aligned_alloc(64, (len + 63) / 64 * 64 + 64);
+		if (copy == NULL)
+			return complain("no memory for a packet");
+		memcpy(copy, bytes, len);
+		bytes += len;
+		left -= len;
+		packets[at].bytes = copy;
+		packets[at].len = len;
+	}
+	return 0;
 }

@@ -20,9 +20,15 @@ struct peer {
 };
 
 /* The peers of each file; the last has no name. */
+extern const struct peer checksum_peers[];
+extern const struct peer hash_peers[];
+extern const struct peer lpm_peers[];
+extern const struct peer lpm6_peers[];
+extern const struct peer ptype_peers[];
 extern const struct peer ring_peers[];
 extern const struct peer pool_peers[];
 extern const struct peer route_peers[];
+extern const struct peer udp_peers[];
 
 /* Whether the memory is on huge pages. */
 extern bool on_huge_pages;

@@ -108,7 +108,7 @@ static int prepare(const char *file)
 		return -1;
 	if (len != sizeof(*input) + input->routes * sizeof(*routes) + 256 * sizeof(*hops) +
 			   SEATS * sizeof(struct frame))
-		return complain("%s: not as long as it says", file);
+		return complain("the input is not as long as it says");
 	routes = (const struct route4 *)(input + 1);
 	lpm = make_lpm(routes, input->routes);
 	fib = make_fib(routes, input->routes);

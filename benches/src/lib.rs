@@ -9,10 +9,12 @@
 //! - [`document`]: the machine-readable file; [`page`]: the same to read; [`svg`]: its pictures;
 //!   [`machine`]: on what;
 //! - [`scenarios`], [`reports`]: the lists, as data;
-//! - [`rings`], [`pools`], [`headers`], [`routing`], [`caches`]: what the scenarios run;
+//! - [`rings`], [`pools`], [`headers`], [`routing`], [`udp`], [`hashes`],
+//!   [`caches`]: what the scenarios run;
 //! - [`floor`]: what the machine allows, by hand;
 //! - [`carousel`]: a port that hands out the same packets again and again;
-//! - [`peers`]: peers in C over libdpdk, where there is one; [`peer_router`], those of the router;
+//! - [`peers`]: peers in C over libdpdk, where there is one; [`peer_router`], those of the router,
+//!   [`peer_packets`], those over bytes, [`peer_lookups`], route tables;
 //! - [`vhost`], [`vhost_server`]: packets to and fro between two processes, and [`testpmd`], which is
 //!   one of them;
 //!   [`quiet`] keeps others out of it.
@@ -26,10 +28,13 @@ pub mod counts;
 pub mod document;
 pub mod floor;
 pub mod harness;
+pub mod hashes;
 pub mod headers;
 pub mod machine;
 pub mod outcome;
 pub mod page;
+pub mod peer_lookups;
+pub mod peer_packets;
 pub mod peer_router;
 pub mod peers;
 pub mod pools;
@@ -41,5 +46,6 @@ pub mod routing;
 pub mod scenarios;
 pub mod svg;
 pub mod testpmd;
+pub mod udp;
 pub mod vhost;
 pub mod vhost_server;

@@ -269,7 +269,8 @@ fn checked(
     })
 }
 
-fn in_hand<S: Stage<'static> + 'static>(
+/// From packets already in hand, in the order of the pool or shuffled, through a stage and back.
+pub(crate) fn in_hand<S: Stage<'static> + 'static>(
     name: &'static str,
     shuffled: bool,
     stage: S,
@@ -337,4 +338,4 @@ pub(crate) fn forwarded<S: Stage<'static> + 'static>(stage: S) -> Result<Vec<Vec
 }
 
 /// The UDP port of the discard service (RFC 863).
-const DISCARD: u16 = 9;
+pub(crate) const DISCARD: u16 = 9;

@@ -4,7 +4,7 @@
 
 use crate::bar::Bar;
 use crate::harness::Scenario;
-use crate::{caches, headers, pools, rings, routing, vhost, vhost_server};
+use crate::{caches, hashes, headers, pools, rings, routing, udp, vhost, vhost_server};
 
 /// The scenarios, in the order in which they are run.
 pub const SCENARIOS: &[Scenario] = &[
@@ -40,6 +40,14 @@ pub const SCENARIOS: &[Scenario] = &[
             1.25,
         ),
     ]),
+    Scenario::new("udp/in-memory", "packet", udp::udp).bars(&[
+        Bar::beside("linecard UDP, packets in hand", &["DPDK", "in hand"], 0.5),
+        Bar::beside(
+            "linecard UDP, in hand, shuffled",
+            &["DPDK", "shuffled"],
+            0.5,
+        ),
+    ]),
     Scenario::new("ring/spsc/single", "item", rings::single).bars(BEST),
     Scenario::new("ring/spsc/bulk-32", "item", rings::bulk).bars(BEST),
     Scenario::new("ring/mpmc/single", "item", rings::mpmc_single).bars(BEST),
@@ -55,6 +63,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("checksum/64", "checksum", headers::checksum_64),
     Scenario::new("checksum/1500", "checksum", headers::checksum_1500).bars(LONG_SUM),
     Scenario::new("checksum/9000", "checksum", headers::checksum_9000).bars(LONG_SUM),
+    Scenario::new("toeplitz/12", "hash", hashes::toeplitz_12).bars(BEST),
+    Scenario::new("toeplitz/36", "hash", hashes::toeplitz_36).bars(BEST),
     Scenario::new("dma/header-for-device", "line", caches::header_for_device),
     Scenario::new("dma/packet-for-device", "line", caches::packet_for_device),
     Scenario::new("dma/packet-for-cpu", "line", caches::packet_for_cpu),
