@@ -24,6 +24,7 @@
 //! block devices alone).
 
 mod config;
+mod cursor;
 mod handler;
 mod header;
 mod listen;

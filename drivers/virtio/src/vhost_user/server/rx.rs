@@ -8,6 +8,7 @@ use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::prefetch_read;
 
 use super::Opened;
+use super::cursor::Cursor;
 use super::header::{GSO_NONE, HEADER_MAX, NEEDS_CSUM, header_len};
 use super::ring::{Queue, Ring, signal};
 use super::shared::Shared;
@@ -245,7 +246,8 @@ impl Receive<'_> {
             self.stats.oversize = self.stats.oversize.wrapping_add(1);
             return Some(Err(frame));
         }
-        let mut reader = Reader::new(self.segments.of(chain));
+        // SAFETY: the queue that gave the segments is locked by `rx_burst`, and lives.
+        let mut reader = unsafe { Cursor::new(self.segments.of(chain)) };
         let mut head = [0; HEADER_MAX];
         reader.read(head.get_mut(..header).unwrap_or(&mut []));
         let room = left.min(frame.tailroom());
@@ -321,46 +323,11 @@ fn leave<'p, Q: DeviceQueue>(
     }
 }
 
-/// Reads one piece after the other from segments.
-struct Reader<'s> {
-    segments: core::slice::Iter<'s, Segment>,
-    now: Option<&'s Segment>,
-    offset: usize,
-}
-
-impl<'s> Reader<'s> {
-    fn new(segments: &'s [Segment]) -> Self {
-        let mut segments = segments.iter();
-        Self {
-            now: segments.next(),
-            segments,
-            offset: 0,
-        }
-    }
-
-    /// Fills `out`, as far as there are bytes.
-    fn read(&mut self, mut out: &mut [u8]) {
-        while !out.is_empty() {
-            let Some(segment) = self.now else { return };
-            // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
-            let read = unsafe { segment.read(self.offset, out) };
-            if read == 0 {
-                self.now = self.segments.next();
-                self.offset = 0;
-                continue;
-            }
-            self.offset = self.offset.wrapping_add(read);
-            out = out
-                .split_at_mut_checked(read)
-                .map_or(&mut [], |(_, rest)| rest);
-        }
-    }
-}
-
 /// Copies from several segments, first into one place and then into another.
 #[cold]
 fn gather(segments: &[Segment], head: &mut [u8], data: &mut [u8]) {
-    let mut reader = Reader::new(segments);
+    // SAFETY: the queue that gave the segments is locked by `rx_burst`, and lives.
+    let mut reader = unsafe { Cursor::new(segments) };
     reader.read(head);
     reader.read(data);
 }

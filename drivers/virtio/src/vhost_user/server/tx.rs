@@ -8,6 +8,7 @@ use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::prefetch_write;
 
 use super::Opened;
+use super::cursor::Cursor;
 use super::header::{HEADER_MAX, for_guest, header_len};
 use super::ring::{Queue, Ring, signal};
 use crate::Features;
@@ -235,7 +236,8 @@ impl Send<'_> {
                     unsafe { one.write(header, packet.data()) };
                 }
                 (several, _) => {
-                    let mut writer = Writer::new(several);
+                    // SAFETY: the queue that gave the segments is locked by `tx_burst`, and lives.
+                    let mut writer = unsafe { Cursor::new(several) };
                     writer.write(head);
                     packet
                         .frame()
@@ -336,7 +338,8 @@ impl Send<'_> {
             // There is room: they are all in a list of this length.
             let _ = all.extend_from_slice(self.segments.of(chain));
         }
-        let mut writer = Writer::new(&all);
+        // SAFETY: the queue that gave the segments is locked by `tx_burst`, and lives.
+        let mut writer = unsafe { Cursor::new(&all) };
         writer.write(head.get(..header).unwrap_or(&[]));
         packet
             .frame()
@@ -350,39 +353,6 @@ impl Send<'_> {
         self.stats.packets = self.stats.packets.wrapping_add(1);
         self.stats.bytes = self.stats.bytes.wrapping_add(len as u64);
         Some(true)
-    }
-}
-
-/// Writes one piece after the other over segments.
-struct Writer<'s> {
-    segments: core::slice::Iter<'s, Segment>,
-    now: Option<&'s Segment>,
-    offset: usize,
-}
-
-impl<'s> Writer<'s> {
-    fn new(segments: &'s [Segment]) -> Self {
-        let mut segments = segments.iter();
-        Self {
-            now: segments.next(),
-            segments,
-            offset: 0,
-        }
-    }
-
-    fn write(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let Some(segment) = self.now else { return };
-            // SAFETY: the queue that gave the segment is locked by `tx_burst`, and lives.
-            let written = unsafe { segment.write(self.offset, bytes) };
-            if written == 0 {
-                self.now = self.segments.next();
-                self.offset = 0;
-                continue;
-            }
-            self.offset = self.offset.wrapping_add(written);
-            bytes = bytes.get(written..).unwrap_or(&[]);
-        }
     }
 }
 
