@@ -2,7 +2,10 @@
 
 use core::ptr::NonNull;
 
+use linecard::platform::{prefetch_read, prefetch_write};
+
 use super::GuestFault;
+use super::copy::copy;
 
 /// One buffer of a chain, found in this program's memory.
 ///
@@ -43,6 +46,32 @@ impl Segment {
         self.at
     }
 
+    /// Asks the processor for the lines of the first bytes, up to 128, to be read.
+    #[inline(always)]
+    pub fn prefetch(&self) {
+        prefetch_read(self.at);
+        prefetch_read(self.near(self.len().wrapping_sub(1)));
+    }
+
+    /// Asks the processor for the lines of a packet of `len` bytes that is going to be
+    /// [written](Self::write) behind a header of `header` bytes, up to 128: the header's own to be
+    /// [compared](Self::update), the others to be written.
+    #[inline(always)]
+    pub fn prefetch_write(&self, header: usize, len: usize) {
+        prefetch_read(self.at);
+        prefetch_write(self.near(header));
+        prefetch_write(self.near(header.saturating_add(len).wrapping_sub(1)));
+    }
+
+    /// The byte at `offset`, or the last one of those that a prefetch asks for.
+    #[inline(always)]
+    fn near(&self, offset: usize) -> NonNull<u8> {
+        let last = self.len().wrapping_sub(1).min(PREFETCHED - 1);
+        // SAFETY: `len` bytes from `at` are in one allocation (`GuestMemory`'s contract), and this is
+        // one of them: segments are not empty.
+        unsafe { self.at.add(offset.min(last)) }
+    }
+
     /// Bytes in it.
     #[inline]
     pub const fn len(&self) -> usize {
@@ -81,7 +110,7 @@ impl Segment {
         // which holds while the queue lives: the caller's promise), and `out` has as many. They do
         // not overlap: no reference to guest memory exists. That the guest may write meanwhile is
         // outside of what the compiler can see, as with a device.
-        unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), out.as_mut_ptr(), count) };
+        unsafe { copy(from.as_ptr(), out.as_mut_ptr(), count) };
         count
     }
 
@@ -100,10 +129,57 @@ impl Segment {
         // SAFETY: as in `read`.
         let to = unsafe { self.at.add(offset) };
         // SAFETY: as in `read`, the other way round.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), count) };
+        unsafe { copy(bytes.as_ptr(), to.as_ptr(), count) };
         count
     }
+
+    /// The first `N` bytes, if there are as many.
+    ///
+    /// # Safety
+    ///
+    /// The queue that gave this segment has not been dropped.
+    #[inline(always)]
+    pub unsafe fn first<const N: usize>(&self) -> Option<[u8; N]> {
+        if self.len() < N {
+            return None;
+        }
+        // SAFETY: `N` bytes are mapped and initialised at `at`, as in `read`.
+        Some(unsafe { self.at.cast::<[u8; N]>().read_unaligned() })
+    }
+
+    /// Writes a header of twelve bytes, in two numbers, to the beginning, but only if something else
+    /// is there: a line that nobody writes is not carried from one processor to the other. Nothing
+    /// happens if there is no room for it, or the segment is not writable.
+    ///
+    /// Numbers, because a processor that reads at once what was just written in pieces waits until
+    /// every store before that is done, those to the guest's memory too.
+    ///
+    /// # Safety
+    ///
+    /// The queue that gave this segment has not been dropped.
+    #[inline(always)]
+    pub(crate) unsafe fn update(&self, first: u64, last: u32) {
+        if self.len() < 12 || !self.writable {
+            return;
+        }
+        let low = self.at.cast::<u64>();
+        // SAFETY: twelve bytes are in the segment, which is in one allocation.
+        let high = unsafe { self.at.add(8) }.cast::<u32>();
+        // SAFETY: eight bytes are mapped and initialised there, as in `read`.
+        let there = unsafe { low.read_unaligned() };
+        // SAFETY: four bytes are mapped and initialised there, as in `read`.
+        let behind = unsafe { high.read_unaligned() };
+        if (there, behind) != (first.to_le(), last.to_le()) {
+            // SAFETY: as of the reads, the other way round.
+            unsafe { low.write_unaligned(first.to_le()) };
+            // SAFETY: as above.
+            unsafe { high.write_unaligned(last.to_le()) };
+        }
+    }
 }
+
+/// Bytes that are asked for ahead at most: of longer packets the processor sees where they go on.
+const PREFETCHED: usize = 128;
 
 /// A chain of buffers that was taken from a queue, and is owed to it: it goes back by
 /// [`put`](super::DeviceQueue::put) or [`unpop`](super::DeviceQueue::unpop).

@@ -52,6 +52,7 @@
 //! ```
 
 mod chain;
+mod copy;
 mod fault;
 #[cfg(any(test, feature = "test-utils"))]
 mod heap;

@@ -4,7 +4,7 @@ use core::sync::atomic::{Ordering, fence};
 
 use super::chain::Builder;
 use super::ring::{DeviceQueue, Position, RingAddresses, RingConfig};
-use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, NEXT, Table, WRITE};
+use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, LINE, NEXT, Table, WRITE};
 use super::window::Window;
 use super::{Chain, GuestFault, GuestMemory, Segments, resume};
 use crate::queue::layout::{
@@ -363,7 +363,20 @@ impl<M: GuestMemory> PackedQueue<M> {
 }
 
 impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
-    #[inline]
+    #[inline(always)]
+    fn prefetch(&mut self, most: usize) {
+        if self.fault.is_some() || !self.next.available(self.look()) {
+            return;
+        }
+        // To be written: a used descriptor goes where the available one was.
+        let most = most.min(usize::from(self.size));
+        for ahead in (LINE / DESCRIPTOR..most).step_by(LINE / DESCRIPTOR) {
+            let at = self.next.forward(ahead as u16, self.size).offset();
+            self.ring.prefetch_write(at);
+        }
+    }
+
+    #[inline(always)]
     fn pop<const N: usize>(
         &mut self,
         segments: &mut Segments<N>,

@@ -97,6 +97,14 @@ impl Position {
 ///
 /// Chains go back in the order in which they were popped; see the [module](super) for an example.
 pub trait DeviceQueue {
+    /// Asks the processor for what [`pop`](Self::pop) and [`put`](Self::put) of the next `most` chains
+    /// are going to touch of the rings, as far as they are available.
+    ///
+    /// A hint: nothing else changes by it, and what the guest does meanwhile does not matter.
+    fn prefetch(&mut self, most: usize) {
+        let _ = most;
+    }
+
     /// Takes the next chain that the guest has made available, its segments behind those that
     /// `segments` has already; none if there is nothing.
     ///

@@ -26,6 +26,9 @@ pub(super) const INDIRECT: u16 = DescFlags::INDIRECT.bits();
 /// Bytes of a descriptor, in both formats.
 pub(super) const DESCRIPTOR: usize = size_of::<Desc>();
 
+/// Bytes of a cache line.
+pub(super) const LINE: usize = 64;
+
 /// Whether an indirect table's entries say where the chain goes on (split), or just follow each
 /// other (packed: VIRTIO 1.2, 2.8.19).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

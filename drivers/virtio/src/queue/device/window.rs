@@ -4,6 +4,8 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use linecard::platform::{prefetch_read, prefetch_write};
+
 use super::{GuestFault, GuestMemory};
 
 /// A stretch of a guest's memory, of known length and alignment.
@@ -37,6 +39,22 @@ impl Window {
             return Err(GuestFault::Ring);
         }
         Ok(Self { base, len })
+    }
+
+    /// Asks the processor for the line of the field at `offset`, to be read.
+    #[inline(always)]
+    pub(super) fn prefetch_read(&self, offset: usize) {
+        if let Some(at) = self.field::<u8>(offset) {
+            prefetch_read(at);
+        }
+    }
+
+    /// Asks the processor for the line of the field at `offset`, to be written.
+    #[inline(always)]
+    pub(super) fn prefetch_write(&self, offset: usize) {
+        if let Some(at) = self.field::<u8>(offset) {
+            prefetch_write(at);
+        }
     }
 
     #[inline(always)]

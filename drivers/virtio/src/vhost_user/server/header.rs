@@ -22,6 +22,36 @@ pub(super) const HEADER_MAX: usize = 12;
 /// Bytes of the header without: of a legacy guest without `MRG_RXBUF`.
 const HEADER_LEGACY: usize = 10;
 
+/// A header as two little-endian numbers: its first eight bytes, and its last four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head(pub(super) u64, pub(super) u32);
+
+impl Head {
+    /// Of a packet in one buffer, of which nothing is to be said.
+    pub(super) const PLAIN: Self = Self::new(0, 0, 0);
+
+    #[inline(always)]
+    const fn new(flags: u8, start: u16, offset: u16) -> Self {
+        let (low, high) = (flags as u64, offset as u32);
+        Self(low | (start as u64) << 48, high | 1 << 16)
+    }
+
+    /// Says over how many buffers the packet goes.
+    pub(super) const fn over(self, buffers: u16) -> Self {
+        Self(self.0, self.1 & 0xffff | (buffers as u32) << 16)
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub(super) fn bytes(self) -> [u8; HEADER_MAX] {
+        let mut bytes = [0; HEADER_MAX];
+        let (first, last) = bytes.split_at_mut(8);
+        first.copy_from_slice(&self.0.to_le_bytes());
+        last.copy_from_slice(&self.1.to_le_bytes());
+        bytes
+    }
+}
+
 /// Bytes of the header with these features.
 #[inline(always)]
 pub(super) const fn header_len(features: Features) -> usize {
@@ -35,23 +65,20 @@ pub(super) const fn header_len(features: Features) -> usize {
 /// The header of a packet for a guest, in one buffer, whose checksum is left to it where it takes
 /// that; `None` if it must be finished first.
 #[inline(always)]
-pub(super) fn for_guest(packet: &Packet<'_>, features: Features) -> Option<[u8; HEADER_MAX]> {
-    let mut header = [0; HEADER_MAX];
-    header[10] = 1;
+pub(super) fn for_guest(packet: &Packet<'_>, features: Features) -> Option<Head> {
     if packet.offloads.is_empty() {
-        return Some(header);
+        return Some(Head::PLAIN);
     }
     let takes = features.contains(Features::GUEST_CSUM);
     if packet.offloads.intersects(Offloads::L4_UNFINISHED) {
         let unfinished = takes && !packet.offloads.contains(Offloads::L4_DOUBTFUL);
         let (start, offset) = unfinished.then(|| place(packet)).flatten()?;
-        header[0] = NEEDS_CSUM;
-        let ([s0, s1], [o0, o1]) = (start.to_le_bytes(), offset.to_le_bytes());
-        (header[6], header[7], header[8], header[9]) = (s0, s1, o0, o1);
-    } else if takes && packet.offloads.contains(Offloads::L4_GOOD) {
-        header[0] = DATA_VALID;
+        return Some(Head::new(NEEDS_CSUM, start, offset));
     }
-    Some(header)
+    if takes && packet.offloads.contains(Offloads::L4_GOOD) {
+        return Some(Head::new(DATA_VALID, 0, 0));
+    }
+    Some(Head::PLAIN)
 }
 
 /// Where a packet's layer-4 header begins, and in it the checksum; `None` if nobody has parsed it.
@@ -77,5 +104,14 @@ mod tests {
         assert_eq!(header_len(Features::empty()), 10);
         assert_eq!(header_len(Features::MRG_RXBUF), 12);
         assert_eq!(header_len(Features::VERSION_1), 12);
+    }
+
+    #[test]
+    fn the_fields_are_where_the_specification_has_them() {
+        let head = Head::new(NEEDS_CSUM, 0x2234, 0x0610);
+        let bytes = [1, 0, 0, 0, 0, 0, 0x34, 0x22, 0x10, 0x06, 1, 0];
+        assert_eq!(head.bytes(), bytes);
+        assert_eq!(head.over(0x0203).bytes()[10..], [3, 2]);
+        assert_eq!(Head::PLAIN.bytes(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
     }
 }

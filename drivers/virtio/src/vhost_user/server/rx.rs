@@ -5,7 +5,6 @@ use std::sync::Arc;
 use linecard::device::{RxQueue, RxStats};
 use linecard::mempool::{Cache, Frame};
 use linecard::packet::{BurstView, Offloads, Packet};
-use linecard::platform::prefetch_read;
 
 use super::Opened;
 use super::cursor::Cursor;
@@ -133,13 +132,14 @@ impl Receive<'_> {
         self.segments.clear();
         let room = out.room().min(BURST);
         let mut chains = heapless::Vec::<Chain, BURST>::new();
+        queue.prefetch(room);
         while chains.len() < room && self.segments.room() >= CHAIN {
             // A fault is sticky: it is looked for after the burst.
             let Ok(Some(chain)) = queue.pop(self.segments) else {
                 break;
             };
             if let Some(first) = self.segments.of(&chain).first() {
-                prefetch_read(first.as_ptr());
+                first.prefetch();
             }
             // There is room: `room` is at most `BURST`.
             let _ = chains.push(chain);
@@ -158,7 +158,7 @@ impl Receive<'_> {
         }
         let header = header_len(self.features);
         let (mut packets, mut bytes) = (0_u64, 0_u64);
-        let mut pairs = chains.into_iter().zip(frames);
+        let mut pairs = chains.drain(..).zip(frames.drain(..));
         while let Some((chain, frame)) = pairs.next() {
             let packet = if chain.readable() <= header.wrapping_add(frame.tailroom()) {
                 self.copy(&chain, header, frame)
@@ -209,21 +209,18 @@ impl Receive<'_> {
             self.stats.truncated = self.stats.truncated.wrapping_add(1);
             return Err(frame);
         }
-        let mut head = [0; HEADER_MAX];
         let Ok(data) = frame.append(len) else {
             return Err(frame);
         };
-        match segments {
+        let head = match segments {
             [one] => {
-                if let Some(head) = head.get_mut(..header) {
-                    // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
-                    unsafe { one.read(0, head) };
-                }
-                // SAFETY: as above.
+                // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
                 unsafe { one.read(header, data) };
+                // SAFETY: as above.
+                unsafe { one.first() }.unwrap_or_default()
             }
-            several => gather(several, head.get_mut(..header).unwrap_or(&mut []), data),
-        }
+            several => gather(several, header, data),
+        };
         self.packet(head, frame)
     }
 
@@ -250,6 +247,7 @@ impl Receive<'_> {
         let mut reader = unsafe { Cursor::new(self.segments.of(chain)) };
         let mut head = [0; HEADER_MAX];
         reader.read(head.get_mut(..header).unwrap_or(&mut []));
+        let [flags, gso, ..] = head;
         let room = left.min(frame.tailroom());
         if let Ok(data) = frame.append(room) {
             reader.read(data);
@@ -278,7 +276,7 @@ impl Receive<'_> {
                 return Some(Err(frame));
             }
         }
-        Some(self.packet(head, frame))
+        Some(self.packet([flags, gso], frame))
     }
 
     /// A packet of what was copied, as its header says; gives the frame back if that makes none,
@@ -286,10 +284,9 @@ impl Receive<'_> {
     #[inline(always)]
     fn packet<'p>(
         &mut self,
-        head: [u8; HEADER_MAX],
+        [flags, gso]: [u8; 2],
         frame: Frame<'p>,
     ) -> Result<Packet<'p>, Frame<'p>> {
-        let [flags, gso, ..] = head;
         let mut packet = Packet::new(frame);
         // Of a packet that was to be segmented, which was not offered.
         if gso != GSO_NONE {
@@ -323,13 +320,16 @@ fn leave<'p, Q: DeviceQueue>(
     }
 }
 
-/// Copies from several segments, first into one place and then into another.
+/// Copies from several segments what is behind the header; gives the header's first two fields.
 #[cold]
-fn gather(segments: &[Segment], head: &mut [u8], data: &mut [u8]) {
+fn gather(segments: &[Segment], header: usize, data: &mut [u8]) -> [u8; 2] {
     // SAFETY: the queue that gave the segments is locked by `rx_burst`, and lives.
     let mut reader = unsafe { Cursor::new(segments) };
-    reader.read(head);
+    let mut head = [0; HEADER_MAX];
+    reader.read(head.get_mut(..header).unwrap_or(&mut []));
     reader.read(data);
+    let [flags, gso, ..] = head;
+    [flags, gso]
 }
 
 /// Packets of one burst.

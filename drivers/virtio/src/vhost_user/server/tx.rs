@@ -5,11 +5,10 @@ use std::sync::Arc;
 use linecard::device::{TxQueue, TxStats};
 use linecard::mempool::Cache;
 use linecard::packet::{BurstView, Offloads, Packet};
-use linecard::platform::prefetch_write;
 
 use super::Opened;
 use super::cursor::Cursor;
-use super::header::{HEADER_MAX, for_guest, header_len};
+use super::header::{HEADER_MAX, Head, for_guest, header_len};
 use super::ring::{Queue, Ring, signal};
 use crate::Features;
 use crate::queue::device::{Chain, DeviceQueue, Segment, Segments};
@@ -197,14 +196,15 @@ impl Send<'_> {
     ) -> (usize, End) {
         let header = header_len(self.features);
         self.segments.clear();
-        let mut chains = heapless::Vec::<(Chain, [u8; HEADER_MAX], usize), BURST>::new();
+        let mut chains = heapless::Vec::<Chain, BURST>::new();
         let mut end = End::Here;
+        queue.prefetch(packets.len().min(BURST));
         for packet in packets.as_mut_slice().iter_mut().take(BURST) {
             let len = packet.total_len();
-            let Some(head) = self.prepare(packet, len) else {
+            if self.prepare(packet, len).is_none() {
                 end = End::Refuse;
                 break;
-            };
+            }
             if self.segments.room() < CHAIN {
                 break;
             }
@@ -221,24 +221,26 @@ impl Send<'_> {
                 break;
             }
             if let Some(first) = self.segments.of(&chain).first() {
-                prefetch_write(first.as_ptr());
+                first.prefetch_write(header, len);
             }
-            let _ = chains.push((chain, head, len));
+            let _ = chains.push(chain);
         }
         let (sent, mut bytes) = (chains.len(), 0_u64);
-        for ((chain, head, len), packet) in chains.into_iter().zip(packets.iter()) {
-            let head = head.get(..header).unwrap_or(&[]);
+        for (chain, packet) in chains.drain(..).zip(packets.iter()) {
+            let len = packet.total_len();
+            // Made once more, which costs less than to keep it: it is prepared.
+            let head = for_guest(packet, self.features).unwrap_or(Head::PLAIN);
             match (self.segments.of(&chain), packet.is_chained()) {
-                ([one], false) => {
+                ([one], false) if header == HEADER_MAX => {
                     // SAFETY: the queue that gave the segment is locked by `tx_burst`, and lives.
-                    unsafe { one.write(0, head) };
+                    unsafe { one.update(head.0, head.1) };
                     // SAFETY: as above.
                     unsafe { one.write(header, packet.data()) };
                 }
                 (several, _) => {
                     // SAFETY: the queue that gave the segments is locked by `tx_burst`, and lives.
                     let mut writer = unsafe { Cursor::new(several) };
-                    writer.write(head);
+                    writer.write(head.bytes().get(..header).unwrap_or(&[]));
                     packet
                         .frame()
                         .segments()
@@ -255,7 +257,7 @@ impl Send<'_> {
 
     /// The header of a packet that can be sent; `None` of one that cannot.
     #[inline(always)]
-    fn prepare(&self, packet: &mut Packet<'_>, len: usize) -> Option<[u8; HEADER_MAX]> {
+    fn prepare(&self, packet: &mut Packet<'_>, len: usize) -> Option<Head> {
         if !(ETHERNET_HEADER..=self.max_frame).contains(&len)
             || packet.offloads.contains(Offloads::VLAN_WANTED)
         {
@@ -293,7 +295,7 @@ impl Send<'_> {
         let header = header_len(self.features);
         let packet = packets.as_mut_slice().first_mut()?;
         let len = packet.total_len();
-        let Some(mut head) = self.prepare(packet, len) else {
+        let Some(head) = self.prepare(packet, len) else {
             return Some(false);
         };
         self.segments.clear();
@@ -329,9 +331,7 @@ impl Send<'_> {
             }
             return fits;
         }
-        if let Some(count) = head.get_mut(10..) {
-            count.copy_from_slice(&(chains.len() as u16).to_le_bytes());
-        }
+        let head = head.over(chains.len() as u16).bytes();
         let mut left = wanted;
         let mut all = heapless::Vec::<Segment, SEGMENTS>::new();
         for chain in &chains {
