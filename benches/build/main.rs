@@ -82,9 +82,9 @@ fn one_line(text: &[u8]) -> String {
 }
 
 /// The program's sources.
-const SOURCES: [&str; 13] = [
-    "belt", "checksum", "hash", "lpm", "lpm6", "main", "packets", "pool", "ptype", "ring", "route",
-    "tables", "udp",
+const SOURCES: [&str; 14] = [
+    "belt", "checksum", "hash", "lpm", "lpm6", "main", "packets", "pool", "ptype", "ring", "rings",
+    "route", "tables", "udp",
 ];
 
 const REQUIRE: &str = "LINECARD_REQUIRE_DPDK";

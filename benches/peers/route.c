@@ -6,6 +6,7 @@
 
 #include "belt.h"
 #include "head.h"
+#include "rings.h"
 #include "tables.h"
 
 #include <rte_fib.h>
@@ -39,11 +40,11 @@ static inline bool is_good(const struct head *head, uint32_t len, enum checks ch
 
 /* One burst; gives how many of it are not to be forwarded, which is none in the bench. In passes, so that
  * the misses of 32 packets overlap. */
-static __rte_always_inline uint32_t route(struct rte_mbuf **burst, enum checks checks,
-					  enum table table)
+static __rte_always_inline uint32_t route(struct rte_mbuf **burst, uint32_t *ports,
+					  enum checks checks, enum table table)
 {
 	struct head *heads[BURST];
-	uint32_t addresses[BURST], ports[BURST], at, bad = 0;
+	uint32_t addresses[BURST], at, bad = 0;
 
 	for (at = 0; at < BURST; at++) {
 		heads[at] = rte_pktmbuf_mtod(burst[at], struct head *);
@@ -75,14 +76,13 @@ static __rte_always_inline uint32_t route(struct rte_mbuf **burst, enum checks c
 			ports[at] = hop->port;
 		}
 	}
-	KEEP(&ports);
 	return bad;
 }
 
 static __rte_always_inline int run(uint64_t units, enum order order, enum checks checks,
 				   enum table table, bool prefetch)
 {
-	uint32_t bad = 0;
+	uint32_t ports[BURST], bad = 0;
 	uint64_t unit;
 
 	for (unit = 0; unit < units; unit += BURST) {
@@ -90,7 +90,34 @@ static __rte_always_inline int run(uint64_t units, enum order order, enum checks
 
 		if (prefetch)
 			belt_prefetch(burst);
-		bad += route(burst, checks, table);
+		bad += route(burst, ports, checks, table);
+		KEEP(ports);
+	}
+	return bad == 0 ? 0 : complain("%u packets were not forwarded", bad);
+}
+
+/* From ring to ring. Two bursts are received ahead: the headers of the one are asked for when its mbufs,
+ * asked for a burst before, are there. */
+static __rte_always_inline int run_rings(uint64_t units, enum order order, enum checks checks,
+					 enum table table)
+{
+	const uint64_t bursts = (units + BURST - 1) / BURST;
+	struct rte_mbuf *packets[3][BURST];
+	struct outbox boxes[PORTS] = {0};
+	uint32_t ports[BURST], bad = 0, at;
+	uint64_t burst;
+
+	receive(order, packets[0]);
+	if (bursts > 1)
+		receive(order, packets[1]);
+	for (burst = 0; burst < bursts; burst++) {
+		if (burst + 2 < bursts)
+			receive(order, packets[(burst + 2) % 3]);
+		if (burst + 1 < bursts)
+			for (at = 0; at < BURST; at++)
+				rte_prefetch0(rte_pktmbuf_mtod(packets[(burst + 1) % 3][at], void *));
+		bad += route(packets[burst % 3], ports, checks, table);
+		send(order, boxes, packets[burst % 3], ports);
 	}
 	return bad == 0 ? 0 : complain("%u packets were not forwarded", bad);
 }
@@ -115,7 +142,9 @@ static int prepare(const char *file)
 	hops = (const struct hop *)(routes + input->routes);
 	if (lpm == NULL || fib == NULL)
 		return -1;
-	return belt_load((const struct frame *)(hops + 256));
+	if (belt_load((const struct frame *)(hops + 256)) != 0)
+		return -1;
+	return rings_load();
 }
 
 /* Every packet one hop further. */
@@ -152,6 +181,21 @@ PEER(strict_fib_prefetch_shuffled, SHUFFLED, STRICT, FIB, true)
 PEER(light_lpm_shuffled, SHUFFLED, LIGHT, LPM, false)
 PEER(light_lpm_prefetch_shuffled, SHUFFLED, LIGHT, LPM, true)
 
+#define RINGS_PEER(name, order, checks, table)                                                 \
+	static int name(uint64_t units)                                                        \
+	{                                                                                      \
+		return run_rings(units, order, checks, table);                                 \
+	}                                                                                      \
+	static int name##_answer(FILE *out)                                                    \
+	{                                                                                      \
+		return answer(out, name);                                                      \
+	}
+
+RINGS_PEER(strict_fib_rings, IN_ORDER, STRICT, FIB)
+RINGS_PEER(light_lpm_rings, IN_ORDER, LIGHT, LPM)
+RINGS_PEER(strict_fib_rings_shuffled, SHUFFLED, STRICT, FIB)
+RINGS_PEER(light_lpm_rings_shuffled, SHUFFLED, LIGHT, LPM)
+
 #define ROW(name) {"route_" #name, prepare, name, name##_answer}
 
 const struct peer route_peers[] = {
@@ -167,5 +211,9 @@ const struct peer route_peers[] = {
 	ROW(strict_fib_prefetch_shuffled),
 	ROW(light_lpm_shuffled),
 	ROW(light_lpm_prefetch_shuffled),
+	ROW(strict_fib_rings),
+	ROW(light_lpm_rings),
+	ROW(strict_fib_rings_shuffled),
+	ROW(light_lpm_rings_shuffled),
 	{NULL, NULL, NULL, NULL},
 };

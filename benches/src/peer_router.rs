@@ -7,8 +7,10 @@ use crate::harness::Contender;
 use crate::peers::{PeerError, Peers, add_with};
 use crate::routing::{self, GATEWAYS, ROUTES};
 
-/// How a routing loop looks at packets, its table, and whether it asks for the next burst's headers.
-const LOOPS: [(&str, [&str; 2]); 6] = [
+/// How a routing loop looks at packets, its table, and whether it asks for the next burst's headers. Those from
+/// ring to ring receive and send as our contenders do; the others have all packets before them, and
+/// sending is no part of their work.
+const LOOPS: [(&str, [&str; 2]); 8] = [
     (
         "DPDK strict, rte_lpm",
         ["route_strict_lpm", "route_strict_lpm_shuffled"],
@@ -41,6 +43,14 @@ const LOOPS: [(&str, [&str; 2]); 6] = [
             "route_light_lpm_prefetch",
             "route_light_lpm_prefetch_shuffled",
         ],
+    ),
+    (
+        "DPDK strict, rte_fib, from ring to ring",
+        ["route_strict_fib_rings", "route_strict_fib_rings_shuffled"],
+    ),
+    (
+        "DPDK lighter, rte_lpm, from ring to ring",
+        ["route_light_lpm_rings", "route_light_lpm_rings_shuffled"],
     ),
 ];
 
