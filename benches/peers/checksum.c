@@ -5,11 +5,13 @@
 
 #include <rte_ip.h>
 
-static struct bytes packets[PACKETS];
+static struct bytes *packets;
+static uint32_t count;
 
 static int prepare(const char *file)
 {
-	return read_packets(file, packets);
+	count = read_packets(file, &packets);
+	return count == 0 ? -1 : 0;
 }
 
 static uint16_t raw(const struct bytes *packet)
@@ -27,8 +29,8 @@ static __rte_always_inline int run(uint64_t units, uint16_t (*checksum)(const st
 	uint32_t sum = 0, at;
 	uint64_t unit;
 
-	for (unit = 0; unit < units; unit += PACKETS)
-		for (at = 0; at < PACKETS; at++) {
+	for (unit = 0; unit < units; unit += count)
+		for (at = 0; at < count; at++) {
 			const struct bytes *packet = &packets[at];
 
 			/* It may have changed since it was last summed. */
@@ -43,7 +45,7 @@ static int answer(FILE *out, uint16_t (*checksum)(const struct bytes *))
 {
 	uint32_t at;
 
-	for (at = 0; at < PACKETS; at++) {
+	for (at = 0; at < count; at++) {
 		const uint16_t sum = checksum(&packets[at]);
 
 		if (fwrite(&sum, sizeof(sum), 1, out) != 1)

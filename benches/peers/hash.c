@@ -1,6 +1,5 @@
 /* The Toeplitz hash: rte_softrss_be() bit by bit, rte_thash_gfni() where the processor has GFNI. */
 
-#include "packets.h"
 #include "peers.h"
 
 #include <string.h>
@@ -12,14 +11,17 @@
 #define KEY 40
 #define LONGEST 36
 
+/* As many as the bench goes through in turn. */
+#define TUPLES 64
+
 /* The bench's input: the key, then tuples of one length. */
 static uint8_t key[KEY], key_be[KEY];
 static uint64_t matrices[KEY];
-static const uint8_t *tuples[PACKETS];
+static const uint8_t *tuples[TUPLES];
 static uint32_t len;
 /* The same in host order, in which rte_softrss_be() takes them: turned round in advance, as the conversion is
  * not what is measured. */
-static uint32_t words[PACKETS][LONGEST / 4];
+static uint32_t words[TUPLES][LONGEST / 4];
 
 static int prepare(const char *file)
 {
@@ -29,12 +31,12 @@ static int prepare(const char *file)
 
 	if (bytes == NULL)
 		return -1;
-	len = (uint32_t)(all - KEY) / PACKETS;
-	if (all < KEY || len > LONGEST || len % 4 != 0 || all != KEY + PACKETS * len)
-		return complain("the input is not %u tuples behind a key", PACKETS);
+	len = (uint32_t)(all - KEY) / TUPLES;
+	if (all < KEY || len > LONGEST || len % 4 != 0 || all != KEY + TUPLES * len)
+		return complain("the input is not %u tuples behind a key", TUPLES);
 	memcpy(key, bytes, KEY);
 	rte_convert_rss_key((const uint32_t *)(uintptr_t)key, (uint32_t *)(uintptr_t)key_be, KEY);
-	for (at = 0; at < PACKETS; at++) {
+	for (at = 0; at < TUPLES; at++) {
 		tuples[at] = bytes + KEY + at * len;
 		for (word = 0; word < len / 4; word++) {
 			memcpy(&words[at][word], tuples[at] + 4 * word, 4);
@@ -60,7 +62,7 @@ static __rte_always_inline void soft(uint32_t *hashes, uint32_t len)
 {
 	uint32_t at;
 
-	for (at = 0; at < PACKETS; at++)
+	for (at = 0; at < TUPLES; at++)
 		hashes[at] = rte_softrss_be(words[at], len / 4, key_be);
 }
 
@@ -68,13 +70,13 @@ static __rte_always_inline void gfni(uint32_t *hashes, uint32_t len)
 {
 	uint32_t at;
 
-	for (at = 0; at < PACKETS; at++)
+	for (at = 0; at < TUPLES; at++)
 		hashes[at] = rte_thash_gfni(matrices, tuples[at], (int)len);
 }
 
 static __rte_always_inline void gfni_bulk(uint32_t *hashes, uint32_t len)
 {
-	rte_thash_gfni_bulk(matrices, (int)len, (uint8_t **)(uintptr_t)tuples, hashes, PACKETS);
+	rte_thash_gfni_bulk(matrices, (int)len, (uint8_t **)(uintptr_t)tuples, hashes, TUPLES);
 }
 
 /* With the length a constant, as a program that knows what it hashes has it. */
@@ -90,10 +92,10 @@ static __rte_always_inline void all(uint32_t *hashes, void (*hash)(uint32_t *, u
 
 static __rte_always_inline int run(uint64_t units, void (*hash)(uint32_t *, uint32_t))
 {
-	uint32_t hashes[PACKETS];
+	uint32_t hashes[TUPLES];
 	uint64_t unit;
 
-	for (unit = 0; unit < units; unit += PACKETS) {
+	for (unit = 0; unit < units; unit += TUPLES) {
 		all(hashes, hash);
 		KEEP(&hashes);
 	}
@@ -102,7 +104,7 @@ static __rte_always_inline int run(uint64_t units, void (*hash)(uint32_t *, uint
 
 static __rte_always_inline int answer(FILE *out, void (*hash)(uint32_t *, uint32_t))
 {
-	uint32_t hashes[PACKETS];
+	uint32_t hashes[TUPLES];
 
 	all(hashes, hash);
 	if (fwrite(hashes, sizeof(hashes), 1, out) != 1)

@@ -40,32 +40,36 @@ struct rte_mempool *packet_pool(const char *name, unsigned int count, unsigned i
 	return pool;
 }
 
-int read_packets(const char *file, struct bytes packets[PACKETS])
+uint32_t read_packets(const char *file, struct bytes **packets)
 {
-	size_t left, at;
-	uint8_t *bytes = read_file(file, &left);
+	const uint8_t *bytes;
+	uint32_t count = 0, len;
+	size_t left;
 
+	bytes = read_file(file, &left);
 	if (bytes == NULL)
-		return -1;
-	for (at = 0; at < PACKETS; at++) {
-		uint32_t len;
+		return 0;
+	/* Each is at least as long as its length is. */
+	*packets = calloc(left / sizeof(len) + 1, sizeof(**packets));
+	while (*packets != NULL && left >= sizeof(len)) {
 		uint8_t *copy;
 
-		if (left < sizeof(len))
-			return complain("the input is cut short");
 		memcpy(&len, bytes, sizeof(len));
 		bytes += sizeof(len);
 		left -= sizeof(len);
-		if (left < len)
-			return complain("the input is cut short");
-		copy = aligned_alloc(64, (len + 63) / 64 * 64 + 64);
+		copy = left < len ? NULL : aligned_alloc(64, (len + 63) / 64 * 64 + 64);
 		if (copy == NULL)
-			return complain("no memory for a packet");
+			break;
 		memcpy(copy, bytes, len);
 		bytes += len;
 		left -= len;
-		packets[at].bytes = copy;
-		packets[at].len = len;
+		(*packets)[count].bytes = copy;
+		(*packets)[count].len = len;
+		count++;
 	}
-	return 0;
+	if (left != 0 || count == 0) {
+		complain("the input is cut short, or there is no memory for it");
+		return 0;
+	}
+	return count;
 }

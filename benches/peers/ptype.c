@@ -8,25 +8,29 @@
 #include <rte_mbuf.h>
 #include <rte_net.h>
 
-static struct rte_mbuf *packets[PACKETS];
+#define MOST 16384
+
+static struct rte_mbuf *packets[MOST];
+static uint32_t count;
 
 static int prepare(const char *file)
 {
 	static struct rte_mempool *pool;
-	struct bytes bytes[PACKETS];
+	struct bytes *bytes;
 	uint32_t at;
 
-	if (read_packets(file, bytes) != 0)
-		return -1;
 	if (pool == NULL)
-		pool = packet_pool("peers_ptype", 2 * PACKETS - 1, 0);
+		pool = packet_pool("peers_ptype", MOST - 1, 0);
 	else
-		rte_pktmbuf_free_bulk(packets, PACKETS);
+		rte_pktmbuf_free_bulk(packets, count);
+	count = 0;
 	if (pool == NULL)
 		return -1;
-	if (rte_pktmbuf_alloc_bulk(pool, packets, PACKETS) != 0)
-		return complain("rte_pktmbuf_alloc_bulk: too few");
-	for (at = 0; at < PACKETS; at++) {
+	at = read_packets(file, &bytes);
+	if (at == 0 || at >= MOST || rte_pktmbuf_alloc_bulk(pool, packets, at) != 0)
+		return at == 0 ? -1 : complain("%u packets", at);
+	count = at;
+	for (at = 0; at < count; at++) {
 		char *data = rte_pktmbuf_append(packets[at], (uint16_t)bytes[at].len);
 
 		if (data == NULL)
@@ -50,8 +54,8 @@ static int run(uint64_t units)
 	uint32_t sum = 0, at;
 	uint64_t unit;
 
-	for (unit = 0; unit < units; unit += PACKETS)
-		for (at = 0; at < PACKETS; at++)
+	for (unit = 0; unit < units; unit += count)
+		for (at = 0; at < count; at++)
 			sum += l4_offset(packets[at]);
 	KEEP(sum);
 	return 0;
@@ -61,7 +65,7 @@ static int answer(FILE *out)
 {
 	uint32_t at;
 
-	for (at = 0; at < PACKETS; at++) {
+	for (at = 0; at < count; at++) {
 		const uint32_t offset = l4_offset(packets[at]);
 
 		if (fwrite(&offset, sizeof(offset), 1, out) != 1)
