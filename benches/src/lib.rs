@@ -11,6 +11,8 @@
 //! - [`scenarios`], [`reports`]: the lists, as data;
 //! - [`rings`], [`pools`], [`headers`], [`routing`], [`udp`], [`hashes`],
 //!   [`caches`]: what the scenarios run;
+//! - [`traffic`], [`copying`], [`growth`], [`stages`], [`alignment`], [`cores`]: the questions beside
+//!   the peers, the last two by [`hands`], threads that work together;
 //! - [`floor`]: what the machine allows, by hand;
 //! - [`carousel`]: a port that hands out the same packets again and again;
 //! - [`peers`]: peers in C over libdpdk, where there is one; [`peer_router`], those of the router,
@@ -21,12 +23,17 @@
 
 #![allow(missing_debug_implementations)]
 
+pub mod alignment;
 pub mod bar;
 pub mod caches;
 pub mod carousel;
+pub mod copying;
+pub mod cores;
 pub mod counts;
 pub mod document;
 pub mod floor;
+pub mod growth;
+pub mod hands;
 pub mod harness;
 pub mod hashes;
 pub mod headers;
@@ -44,8 +51,10 @@ pub mod reports;
 pub mod rings;
 pub mod routing;
 pub mod scenarios;
+pub mod stages;
 pub mod svg;
 pub mod testpmd;
+pub mod traffic;
 pub mod udp;
 pub mod vhost;
 pub mod vhost_server;

@@ -13,8 +13,9 @@ use linecard::lookup::{CacheLine, Lpm4, Lpm4Config, Lpm4Reader, NextHop, Routes4
 use linecard::mempool::{Cache, Pool, PoolConfig};
 use linecard::packet::{BurstView, Packet, PortId};
 use linecard::pipeline::{Stage, Worker, WorkerStats};
-use linecard::platform::NoClock;
+use linecard::platform::{Clock, NoClock};
 use linecard::ring::{Inline, spsc};
+use linecard::trace::Observe;
 use linecard::wire::{Header, Ipv4Header, MacAddr};
 use linecard_linux::memory::{PagePolicy, PoolMemory, Table};
 use linecard_linux::port::{Flow, Generator, flows};
@@ -71,20 +72,20 @@ pub fn router() -> Result<Vec<Contender>, String> {
     Ok(contenders)
 }
 
-fn text(error: impl core::fmt::Display) -> String {
+pub(crate) fn text(error: impl core::fmt::Display) -> String {
     error.to_string()
 }
 
-fn leak<T>(value: T) -> &'static mut T {
+pub(crate) fn leak<T>(value: T) -> &'static mut T {
     Box::leak(Box::new(value))
 }
 
-/// Destinations of the flows: addresses inside the routes, spread over all of them.
-fn bench_flows() -> Vec<Flow> {
-    let routes: Vec<_> = Routes4::new(1, GATEWAYS).take(ROUTES).collect();
-    let stride = ROUTES / FLOWS as usize;
-    flows(FLOWS, |number| {
-        let (prefix, _) = routes[number as usize * stride];
+/// So many flows, to addresses inside the first so many routes, spread over all of them.
+pub(crate) fn bench_flows(count: u32, routes: usize) -> Vec<Flow> {
+    let routes: Vec<_> = Routes4::new(1, GATEWAYS).take(routes).collect();
+    let stride = (routes.len() / count as usize).max(1);
+    flows(count, |number| {
+        let (prefix, _) = routes[number as usize * stride % routes.len()];
         let behind = u32::MAX.checked_shr(prefix.len().into()).unwrap_or(0);
         let host = number.wrapping_mul(2_654_435_761) & behind;
         let address = core::net::Ipv4Addr::from_bits(prefix.first() | host);
@@ -94,17 +95,18 @@ fn bench_flows() -> Vec<Flow> {
 
 /// A frame a flow, with the TTL of the first ride.
 pub(crate) fn frames() -> Result<Vec<Vec<u8>>, String> {
-    let mut frames = Vec::new();
-    for flow in bench_flows() {
-        let mut frame = flow
-            .frame(FRAME, MAC, MacAddr([2, 0, 0, 0, 0, 2]))
-            .ok_or("no frame")?;
-        let (header, _) = Ipv4Header::split_mut(&mut frame[14..]).map_err(text)?;
-        header.set_ttl(TTL);
-        header.fill_checksum();
-        frames.push(frame);
-    }
-    Ok(frames)
+    let flows = bench_flows(FLOWS, ROUTES);
+    flows.iter().map(|flow| frame(flow, FRAME)).collect()
+}
+
+/// A frame of so many bytes for the router, with the TTL of the first ride.
+pub(crate) fn frame(flow: &Flow, size: usize) -> Result<Vec<u8>, String> {
+    let from = MacAddr([2, 0, 0, 0, 0, 2]);
+    let mut frame = flow.frame(size, MAC, from).ok_or("no frame")?;
+    let (header, _) = Ipv4Header::split_mut(&mut frame[14..]).map_err(text)?;
+    header.set_ttl(TTL);
+    header.fill_checksum();
+    Ok(frame)
 }
 
 /// Changes the order of things, the same way every time.
@@ -112,7 +114,7 @@ pub(crate) fn shuffle<T>(things: &mut [T]) {
     Random::default().shuffle(things);
 }
 
-fn cross_connect() -> Result<CrossConnect<16>, String> {
+pub(crate) fn cross_connect() -> Result<CrossConnect<16>, String> {
     let mut stage = CrossConnect::new();
     stage.pair(PortId(0), PortId(1)).map_err(text)?;
     Ok(stage)
@@ -120,9 +122,17 @@ fn cross_connect() -> Result<CrossConnect<16>, String> {
 
 /// A router with the bench's routes and gateways; these have the Ethernet addresses that `mac_of` says.
 pub(crate) fn router_stage(mac_of: fn(u8) -> MacAddr) -> Result<Forwarder<'static>, String> {
+    router_with(ROUTES, mac_of)
+}
+
+/// Likewise with so many routes.
+pub(crate) fn router_with(
+    routes: usize,
+    mac_of: fn(u8) -> MacAddr,
+) -> Result<Forwarder<'static>, String> {
     let config = Lpm4Config {
-        routes: ROUTES + 16,
-        nodes: 8192,
+        routes: routes + 16,
+        nodes: 8192 * routes.div_ceil(ROUTES),
     };
     let lines = Table::new("routes", config.lines(), PagePolicy::Prefer, |_| {
         CacheLine::ZERO
@@ -154,7 +164,7 @@ pub(crate) fn router_stage(mac_of: fn(u8) -> MacAddr) -> Result<Forwarder<'stati
                 .map_err(text)?,
         );
     }
-    for (prefix, hop) in Routes4::new(1, GATEWAYS).take(ROUTES) {
+    for (prefix, hop) in Routes4::new(1, GATEWAYS).take(routes) {
         table
             .insert(prefix, hops[usize::from(hop.index())])
             .map_err(text)?;
@@ -162,7 +172,7 @@ pub(crate) fn router_stage(mac_of: fn(u8) -> MacAddr) -> Result<Forwarder<'stati
     Ok(router)
 }
 
-fn pool(frames: usize) -> Result<&'static Pool<'static>, String> {
+pub(crate) fn pool(frames: usize) -> Result<&'static Pool<'static>, String> {
     let memory = PoolMemory::new(frames, PoolConfig::default(), PagePolicy::Prefer, false);
     Ok(leak(leak(memory.map_err(text)?).pool()))
 }
@@ -189,9 +199,19 @@ fn generated<S: Stage<'static> + 'static>(
     name: &'static str,
     stage: S,
 ) -> Result<Contender, String> {
+    generated_flows(name, stage, FLOWS, ROUTES)
+}
+
+/// Packets of so many flows to so many routes, made in the moment in which they are received.
+pub(crate) fn generated_flows<S: Stage<'static> + 'static>(
+    name: &'static str,
+    stage: S,
+    flows: u32,
+    routes: usize,
+) -> Result<Contender, String> {
     let pool = pool(8192)?;
     let mut cache = Cache::new(pool, "bench", 512).map_err(text)?;
-    let flows = bench_flows();
+    let flows = bench_flows(flows, routes);
     let mut source =
         Generator::with_mac("in", &flows, FRAME, PagePolicy::Prefer, MAC).map_err(text)?;
     let (rx, _) = source.open(0, &mut cache).map_err(text)?;
@@ -233,7 +253,7 @@ impl<'p, Q: TxQueue<'p>> TxQueue<'p> for Half<Q> {
 }
 
 /// From port 0, which only receives, through a stage, out by port 1, which only sends.
-fn through<R, T, S>(
+pub(crate) fn through<R, T, S>(
     name: &'static str,
     stage: S,
     cache: Cache<'static>,
@@ -245,10 +265,32 @@ where
     T: TxQueue<'static> + 'static,
     S: Stage<'static> + 'static,
 {
+    through_by::<R, T, S, _, 32>(name, stage, cache, (rx, tx), NoClock, None)
+}
+
+/// Likewise in bursts of so many packets at most, by a clock, and under an observer of one burst in
+/// so many.
+pub(crate) fn through_by<R, T, S, C, const BURST: usize>(
+    name: &'static str,
+    stage: S,
+    cache: Cache<'static>,
+    (rx, tx): (R, T),
+    clock: C,
+    observer: Option<(&'static mut dyn Observe, u32)>,
+) -> Result<Contender, String>
+where
+    R: RxQueue<'static> + 'static,
+    T: TxQueue<'static> + 'static,
+    S: Stage<'static> + 'static,
+    C: Clock + 'static,
+{
     let stats: &WorkerStats = leak(WorkerStats::new());
-    let mut worker: Worker<'_, _, _, _, _> = Worker::new(stage, NoClock, cache, stats);
+    let mut worker: Worker<'_, _, _, _, _, 16, BURST> = Worker::new(stage, clock, cache, stats);
     worker.add_port(Half(Some(rx)), Half(None)).map_err(text)?;
     worker.add_port(Half(None), Half(Some(tx))).map_err(text)?;
+    if let Some((observer, every)) = observer {
+        worker.observe(observer, every);
+    }
     Ok(checked(name, stats, move || worker.poll()))
 }
 
@@ -275,6 +317,19 @@ pub(crate) fn in_hand<S: Stage<'static> + 'static>(
     shuffled: bool,
     stage: S,
 ) -> Result<Contender, String> {
+    let (cache, rx, tx) = belt(shuffled, frames()?)?;
+    through(name, stage, cache, rx, tx)
+}
+
+/// A port that only receives, and one that only sends.
+pub(crate) type Ends = (
+    Cache<'static>,
+    Boarding<'static, 'static>,
+    Alighting<'static, 'static>,
+);
+
+/// A belt with these frames, [`SEATS`] of them.
+pub(crate) fn belt(shuffled: bool, frames: Vec<Vec<u8>>) -> Result<Ends, String> {
     let pool = pool(2 * SEATS)?;
     let mut cache = Cache::new(pool, "bench", 512).map_err(text)?;
     let mut packets: Vec<Packet<'static>> = Vec::new();
@@ -288,8 +343,11 @@ pub(crate) fn in_hand<S: Stage<'static> + 'static>(
     let belt: &'static mut Belt<'static> =
         leak(spsc::Ring::<Inline<Packet<'static>, SEATS>>::new());
     let (mut producer, consumer) = belt.split();
-    for (mut packet, frame) in packets.into_iter().zip(frames()?) {
-        packet.append(FRAME).map_err(text)?.copy_from_slice(&frame);
+    for (mut packet, frame) in packets.into_iter().zip(frames) {
+        packet
+            .append(frame.len())
+            .map_err(text)?
+            .copy_from_slice(&frame);
         producer.enqueue(packet).map_err(|_| "the belt is full")?;
     }
     let rx = Boarding {
@@ -300,7 +358,7 @@ pub(crate) fn in_hand<S: Stage<'static> + 'static>(
         belt: producer,
         stats: TxStats::default(),
     };
-    through(name, stage, cache, rx, tx)
+    Ok((cache, rx, tx))
 }
 
 /// What a stage makes of the bench's frames, in their order.

@@ -4,7 +4,10 @@
 
 use crate::bar::Bar;
 use crate::harness::Scenario;
-use crate::{caches, hashes, headers, pools, rings, routing, udp, vhost, vhost_server};
+use crate::{
+    alignment, caches, copying, cores, growth, hashes, headers, pools, rings, routing, stages,
+    traffic, udp, vhost, vhost_server,
+};
 
 /// The scenarios, in the order in which they are run.
 pub const SCENARIOS: &[Scenario] = &[
@@ -48,6 +51,10 @@ pub const SCENARIOS: &[Scenario] = &[
             0.5,
         ),
     ]),
+    Scenario::new("router/traffic", "packet", traffic::routed),
+    Scenario::new("udp/ports", "packet", traffic::udp_by_port).note(
+        "16 rules, by destination port. By Zipf two ports have 62 % of the packets, the others share the rest.",
+    ),
     Scenario::new("ring/spsc/single", "item", rings::single).bars(BEST),
     Scenario::new("ring/spsc/bulk-32", "item", rings::bulk).bars(BEST),
     Scenario::new("ring/mpmc/single", "item", rings::mpmc_single).bars(BEST),
@@ -68,6 +75,43 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("dma/header-for-device", "line", caches::header_for_device),
     Scenario::new("dma/packet-for-device", "line", caches::packet_for_device),
     Scenario::new("dma/packet-for-cpu", "line", caches::packet_for_cpu),
+    Scenario::new("alignment/ring", "item", alignment::ring).uncounted().note(
+        "Two threads pinned to two cores, time on the clock. The textbook's ring has no copy of the other side's index, so \
+        each item moves the index's line; on one line both sides' writes do. A descriptor across two lines moves both.",
+    ),
+    Scenario::new("affinity/generator-and-worker", "packet", cores::affinity).uncounted().note(
+        "A generator hands packets to a router by a ring; time on the clock. On one core the two take turns.",
+    ),
+    Scenario::new("timers/router", "packet", stages::timers).bars(&[Bar::beside(
+        "linecard router, timers on, one burst in 16",
+        &["off"],
+        1.01,
+    )]),
+    Scenario::new("copying/64", "packet", copying::short).note(copying::NOTE),
+    Scenario::new("copying/1518", "packet", copying::long).note(copying::NOTE),
+    Scenario::new("growth/flows", "packet", growth::flows).along("flows").note(
+        "Packets are made when they are received, and routed by 500,000 routes. It bends where the frames to copy from and \
+        the lines of the routing table, two for each flow, leave the second-level cache, and again where they leave the third.",
+    ),
+    Scenario::new("growth/routes", "packet", growth::routes).along("routes").note(
+        "8,192 flows over all routes, packets in hand. A flow needs one line of the table, whatever its size: it bends only \
+        while several flows still share lines.",
+    ),
+    Scenario::new("growth/burst", "packet", growth::burst).along("packets a burst at most").note(
+        "A burst holds 32 packets (MAX_BURST), so the curve ends there. What is done once a burst, the round over the ports and \
+        the calls of the driver, is divided by its packets; from 8 up a burst is also long enough to hide the fetching of the next \
+        one's headers.",
+    ),
+    Scenario::new("growth/size", "packet", growth::size).along("bytes of a frame, with its FCS").note(
+        "Packets in hand: nothing but the headers is touched, so nothing bends it. A port that copies adds the copy (copying/*).",
+    ),
+    Scenario::new("cores/split", "packet", cores::split).uncounted().note(
+        "Time on the clock. Split, each packet's descriptor and header line move from core to core once, and its frame's number \
+        comes back by the pool's shared list: that is dearer than what the second core takes over.",
+    ),
+    Scenario::new("cores/scaling", "packet", cores::scaling).uncounted().note(
+        "Time on the clock for a packet of all workers; they share nothing but the third-level cache and the memory.",
+    ),
     Scenario::new("vhost-user/split", "packet", vhost::split).uncounted(),
     Scenario::new("vhost-user/packed", "packet", vhost::packed).uncounted(),
     Scenario::new("vhost-user-server/split", "packet", vhost_server::split).uncounted(),
