@@ -7,7 +7,9 @@
 use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Instant;
 
 use linecard_benches::counts;
 use linecard_benches::document::{Document, Entry, Measured};
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
 struct Options {
     plan: Plan,
     words: Vec<String>,
+    /// The one to run, of a process that was started for it.
+    alone: Option<String>,
     help: bool,
     list: bool,
     instructions: bool,
@@ -81,6 +85,7 @@ impl Options {
                 "--turns" => options.plan.turns = number(next()?)? as usize,
                 "--slice-ms" => options.plan.slice = Duration::from_millis(number(next()?)?),
                 "--only" => options.plan.only = Some(next()?),
+                "--alone" => options.alone = Some(next()?),
                 "--exact" => options.plan.exact = true,
                 "--units" => options.plan.units = Some(number(next()?)?),
                 "--instructions" => options.instructions = true,
@@ -99,6 +104,9 @@ impl Options {
     }
 
     fn chooses(&self, name: &str) -> bool {
+        if let Some(alone) = &self.alone {
+            return name == alone;
+        }
         let is_it = |word: &String| match self.plan.exact {
             true => name == word,
             false => name.contains(word.as_str()),
@@ -169,23 +177,15 @@ fn measure(options: &Options, document: &mut Document) -> Result<(), String> {
         ));
     }
     let plan = &options.plan;
+    if scenarios.len() + reports.len() > 1 {
+        let scenarios = scenarios.iter().map(|scenario| scenario.name);
+        let names = scenarios.chain(reports.iter().map(|report| report.name));
+        return each_alone(options, names, document);
+    }
     println!(
         "{} turns of about {:?} each, in random order",
         plan.turns, plan.slice
     );
-    let mut keep = |name: &str, result: Measured| {
-        document.put(Entry {
-            command: format!("cargo bench -p linecard-benches -- --exact {name}"),
-            date: machine::today(),
-            machine: Machine::here(),
-            result,
-        });
-    };
-    let left_out = |name: &str, why: String| {
-        println!("\n{name}: left out: {why}");
-        let name = name.to_owned();
-        Measured::LeftOut { name, why }
-    };
     for scenario in scenarios {
         let name = scenario.name;
         let result = match scenario.run(plan) {
@@ -198,7 +198,7 @@ fn measure(options: &Options, document: &mut Document) -> Result<(), String> {
             }
             Err(why) => left_out(name, why),
         };
-        keep(name, result);
+        document.put(entry(name, result));
     }
     for report in reports {
         let result = match (report.run)(plan) {
@@ -208,7 +208,83 @@ fn measure(options: &Options, document: &mut Document) -> Result<(), String> {
             }
             Err(why) => left_out(report.name, why),
         };
-        keep(report.name, result);
+        document.put(entry(report.name, result));
+    }
+    Ok(())
+}
+
+fn entry(name: &str, result: Measured) -> Entry {
+    Entry {
+        command: format!("cargo bench -p linecard-benches -- --exact {name}"),
+        date: machine::today(),
+        machine: Machine::here(),
+        result,
+    }
+}
+
+fn left_out(name: &str, why: String) -> Measured {
+    println!("\n{name}: left out: {why}");
+    let name = name.to_owned();
+    Measured::LeftOut { name, why }
+}
+
+/// Runs each in a process of its own, so that it has all huge pages, ends in time, and takes nobody
+/// with it.
+fn each_alone<'a>(
+    options: &Options,
+    names: impl Iterator<Item = &'a str>,
+    document: &mut Document,
+) -> Result<(), String> {
+    let told = |error: std::io::Error| error.to_string();
+    let program = std::env::current_exe().map_err(told)?;
+    let file = std::env::temp_dir().join(format!("linecard-bench-{}.json", std::process::id()));
+    for name in names {
+        let mut command = Command::new(&program);
+        command.args(["--alone", name, "--json"]).arg(&file);
+        command.args(["--turns", &options.plan.turns.to_string()]);
+        command.args(["--slice-ms", &options.plan.slice.as_millis().to_string()]);
+        if let Some(units) = options.plan.units {
+            command.args(["--units", &units.to_string()]);
+        }
+        if let Some(word) = &options.plan.only {
+            command.args(["--only", word]);
+        }
+        if options.plan.exact {
+            command.arg("--exact");
+        }
+        if options.instructions {
+            command.arg("--instructions");
+        }
+        let mut child = command.spawn().map_err(told)?;
+        let end = Instant::now()
+            + ALONE
+            + if options.instructions {
+                COUNTING
+            } else {
+                Duration::ZERO
+            };
+        let why = loop {
+            match child.try_wait().map_err(told)? {
+                Some(status) if status.success() => break None,
+                Some(status) => break Some(format!("it ended with {status}")),
+                None if Instant::now() > end => {
+                    // It may have ended just now.
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    break Some(format!("it did not end in {ALONE:?}"));
+                }
+                None => thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        match why {
+            None => Document::load(&file)?
+                .entries
+                .into_iter()
+                .for_each(|entry| document.put(entry)),
+            Some(why) => document.put(entry(name, left_out(name, why))),
+        }
+        // Not there if it failed.
+        let _ = fs::remove_file(&file);
     }
     Ok(())
 }
@@ -217,5 +293,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// How long one scenario or report takes at most, without counting.
+const ALONE: Duration = Duration::from_secs(120);
 /// How long a scenario's contenders are simulated in all.
 const COUNTING: Duration = Duration::from_secs(60);

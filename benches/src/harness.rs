@@ -260,7 +260,11 @@ fn calibrate(run: &mut Run, slice: Duration) -> u64 {
     let mut units = 64;
     // It doubles at least, so this ends: 2^40 units of nothing at all.
     while units < 1 << 40 {
-        let took = run(units);
+        // Twice, where once is enough: the first time something else may have been in the way.
+        let took = match run(units) {
+            took if took >= slice / 4 => run(units).min(took),
+            took => took,
+        };
         if took >= slice / 4 {
             let scale = slice.as_secs_f64() / took.as_secs_f64();
             return ((units as f64 * scale) as u64).max(1);

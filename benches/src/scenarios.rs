@@ -90,25 +90,25 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("copying/64", "packet", copying::short).note(copying::NOTE),
     Scenario::new("copying/1518", "packet", copying::long).note(copying::NOTE),
     Scenario::new("growth/flows", "packet", growth::flows).along("flows").note(
-        "Packets are made when they are received, and routed by 500,000 routes. It bends where the frames to copy from and \
-        the lines of the routing table, two for each flow, leave the second-level cache, and again where they leave the third.",
-    ),
+            "Packets are made when they are received, and routed by 500,000 routes. The cross-connect, which looks nothing up, \
+             does not bend; the router does where the lines of the routing table that its flows need leave the second-level \
+             cache, and is flat again where none of them is found there.",
+        ),
     Scenario::new("growth/routes", "packet", growth::routes).along("routes").note(
-        "8,192 flows over all routes, packets in hand. A flow needs one line of the table, whatever its size: it bends only \
-        while several flows still share lines.",
-    ),
+            "8,192 flows over all routes, packets in hand. A flow needs a line of the table, however many routes there are: it \
+             hardly bends, and only while several flows still share lines.",
+        ),
     Scenario::new("growth/burst", "packet", growth::burst).along("packets a burst at most").note(
-        "A burst holds 32 packets (MAX_BURST), so the curve ends there. What is done once a burst, the round over the ports and \
-        the calls of the driver, is divided by its packets; from 8 up a burst is also long enough to hide the fetching of the next \
-        one's headers.",
-    ),
+            "A burst holds 32 packets (MAX_BURST), so the curve ends there. What is done once a burst, the round over the ports, \
+             the calls of the driver and the router's room for 32 packets, is divided by its packets.",
+        ),
     Scenario::new("growth/size", "packet", growth::size).along("bytes of a frame, with its FCS").note(
-        "Packets in hand: nothing but the headers is touched, so nothing bends it. A port that copies adds the copy (copying/*).",
-    ),
+            "Packets in hand: nothing but the headers is touched, so nothing bends it. A port that copies adds the copy (copying/*).",
+        ),
     Scenario::new("cores/split", "packet", cores::split).uncounted().note(
-        "Time on the clock. Split, each packet's descriptor and header line move from core to core once, and its frame's number \
-        comes back by the pool's shared list: that is dearer than what the second core takes over.",
-    ),
+            "Time on the clock. Split, each packet's descriptor and header move from core to core, and its frame comes back by the \
+             pool's shared list.",
+        ),
     Scenario::new("cores/scaling", "packet", cores::scaling).uncounted().note(
         "Time on the clock for a packet of all workers; they share nothing but the third-level cache and the memory.",
     ),
