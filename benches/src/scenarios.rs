@@ -76,9 +76,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("dma/packet-for-device", "line", caches::packet_for_device),
     Scenario::new("dma/packet-for-cpu", "line", caches::packet_for_cpu),
     Scenario::new("alignment/ring", "item", alignment::ring).uncounted().note(
-        "Two threads pinned to two cores, time on the clock. The textbook's ring has no copy of the other side's index, so \
-        each item moves the index's line; on one line both sides' writes do. A descriptor across two lines moves both.",
-    ),
+            "Two threads pinned to two cores, time on the clock. The textbook's ring has no copy of the other side's index, so \
+             each item moves both indices, be it with one line or two: sharing a line costs it nothing more. A descriptor across \
+             two lines moves both.",
+        ),
     Scenario::new("affinity/generator-and-worker", "packet", cores::affinity).uncounted().note(
         "A generator hands packets to a router by a ring; time on the clock. On one core the two take turns.",
     ),
@@ -91,8 +92,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("copying/1518", "packet", copying::long).note(copying::NOTE),
     Scenario::new("growth/flows", "packet", growth::flows).along("flows").note(
             "Packets are made when they are received, and routed by 500,000 routes. The cross-connect, which looks nothing up, \
-             does not bend; the router does where the lines of the routing table that its flows need leave the second-level \
-             cache, and is flat again where none of them is found there.",
+             does not bend; the router does a little where the lines of the routing table that its flows need, 64 bytes each, \
+             leave the second-level cache, and much between 2^16 and 2^18 flows, where they leave its share of the third.",
         ),
     Scenario::new("growth/routes", "packet", growth::routes).along("routes").note(
             "8,192 flows over all routes, packets in hand. A flow needs a line of the table, however many routes there are: it \
@@ -107,7 +108,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ),
     Scenario::new("cores/split", "packet", cores::split).uncounted().note(
             "Time on the clock. Split, each packet's descriptor and header move from core to core, and its frame comes back by the \
-             pool's shared list.",
+             pool's shared list: what the second core takes over is lost again.",
         ),
     Scenario::new("cores/scaling", "packet", cores::scaling).uncounted().note(
         "Time on the clock for a packet of all workers; they share nothing but the third-level cache and the memory.",
