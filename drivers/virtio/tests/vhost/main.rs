@@ -13,9 +13,10 @@ mod traffic;
 
 use std::path::PathBuf;
 
-/// Packets each way.
-fn packets() -> u64 {
-    std::env::var("LINECARD_VHOST").map_or(1_000_000, |count| count.parse().unwrap())
+/// Packets each way by each of so many queue pairs.
+fn count(pairs: usize) -> u64 {
+    let count = std::env::var("LINECARD_VHOST").map_or(1_000_000, |count| count.parse().unwrap());
+    if pairs > 1 { count.min(300_000) } else { count }
 }
 
 /// A socket of this test's own.

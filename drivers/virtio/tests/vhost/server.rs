@@ -10,8 +10,8 @@ use linecard_virtio::vhost_user::{Server, ServerConfig};
 
 use super::rig::Pinned;
 use super::testpmd::{self, Testpmd};
-use super::traffic::Traffic;
-use super::{packets, socket};
+use super::traffic::{Traffic, there_and_back};
+use super::{count, socket};
 
 /// Waits until so many of the guest's queues run, each way counted.
 fn plugged(server: &mut Server, queues: usize) {
@@ -27,46 +27,8 @@ fn plugged(server: &mut Server, queues: usize) {
     }
 }
 
-fn exchange(name: &str, options: &str, expected: Features) {
-    if !testpmd::is_there() {
-        return;
-    }
-    let path = socket(name);
-    let mut memory = vec![0; 4096 * 2048 + 63];
-    let slots: Vec<Slot> = (0..4096).map(|_| Slot::new()).collect();
-    let region = Region::from_slice(&mut memory);
-    let pool = Pool::new(region, &slots, PoolConfig::default()).unwrap();
-    let mut cache = Cache::new(&pool, "test", 256).unwrap();
-    let mut server = Server::new(ServerConfig::new(&path)).unwrap();
-    let (mut rx, mut tx) = server.open(0, &mut cache).unwrap();
-    let vdev = format!("net_virtio_user0,path={},queues=1{options}", path.display());
-    let mut guest = Testpmd::start(&vdev, &[]);
-    plugged(&mut server, 2);
-    let features = server.status().features;
-    assert!(features.contains(expected), "{features:?}");
-
-    let _pinned = Pinned::new();
-    let mut traffic = Traffic::default();
-    let began = Instant::now();
-    traffic.run(&mut rx, &mut tx, &mut cache, packets(), 192);
-    let took = began.elapsed();
-    println!(
-        "{name}: {} packets there and back in {took:.2?}: {:.2} Mpps each way, {features:?}",
-        traffic.received,
-        traffic.received as f64 / took.as_secs_f64() / 1e6
-    );
-    let dropped = guest.stop();
-    println!("{traffic:?} {dropped} {:?} {:?}", rx.stats(), tx.stats());
-    assert_eq!((traffic.disorder, traffic.corrupt), (0, 0));
-    assert_eq!(traffic.sent, packets());
-    assert_eq!(tx.stats().packets, packets());
-    assert_eq!(traffic.received + dropped, packets(), "lost unaccounted");
-    drop((rx, tx, server, cache));
-    pool.audit().unwrap();
-}
-
-/// Two queue pairs at once: what is sent by one comes back by it.
-fn pairs(name: &str, options: &str) {
+/// Packets there and back by each of so many queue pairs.
+fn exchange(name: &str, pairs: u16, options: &str, expected: Features) {
     if !testpmd::is_there() {
         return;
     }
@@ -77,45 +39,40 @@ fn pairs(name: &str, options: &str) {
     let pool = Pool::new(region, &slots, PoolConfig::default()).unwrap();
     let mut cache = Cache::new(&pool, "test", 256).unwrap();
     let config = ServerConfig {
-        queues: 2,
+        queues: pairs,
         ..ServerConfig::new(&path)
     };
     let mut server = Server::new(config).unwrap();
-    let mut queues = [0, 1].map(|pair| server.open(pair, &mut cache).unwrap());
-    let vdev = format!("net_virtio_user0,path={},queues=2{options}", path.display());
-    let mut guest = Testpmd::start(&vdev, &["--rxq=2", "--txq=2"]);
-    plugged(&mut server, 4);
-    assert!(server.status().features.contains(Features::MQ));
+    let mut queues: Vec<_> = (0..pairs)
+        .map(|pair| server.open(pair, &mut cache).unwrap())
+        .collect();
+    let vdev = format!(
+        "net_virtio_user0,path={},queues={pairs}{options}",
+        path.display()
+    );
+    let counts = [format!("--rxq={pairs}"), format!("--txq={pairs}")];
+    let mut guest = Testpmd::start(&vdev, &counts.each_ref().map(String::as_str));
+    let pairs = usize::from(pairs);
+    plugged(&mut server, 2 * pairs);
+    let features = server.status().features;
+    println!("{name}: {features:?}");
+    assert!(features.contains(expected), "{features:?}");
 
     let _pinned = Pinned::new();
-    let mut traffic = [Traffic::default(), Traffic::default()];
-    let count = packets().min(300_000);
-    // By turns, so that neither is ever empty for long.
-    for limit in (1..=20).map(|part| count * part / 20) {
-        for (traffic, (rx, tx)) in traffic.iter_mut().zip(&mut queues) {
-            traffic.run(rx, tx, &mut cache, limit, 96);
-        }
-    }
-    let dropped = guest.stop();
-    println!("{name}: {traffic:?} {dropped}");
-    for (traffic, (_, tx)) in traffic.iter().zip(&queues) {
-        assert_eq!((traffic.disorder, traffic.corrupt), (0, 0));
-        assert_eq!((traffic.sent, tx.stats().packets), (count, count));
-    }
-    let received: u64 = traffic.iter().map(|traffic| traffic.received).sum();
-    assert_eq!(received + dropped, 2 * count, "lost unaccounted");
+    there_and_back(name, &mut queues, &mut cache, count(pairs), || guest.stop());
     drop((queues, server, cache));
     pool.audit().unwrap();
 }
 
 #[test]
 fn split_pairs_there_and_back() {
-    pairs("split-pairs", ",packed_vq=0");
+    exchange("split-pairs", 2, ",packed_vq=0", Features::MQ);
 }
 
 #[test]
 fn packed_pairs_there_and_back() {
-    pairs("packed-pairs", ",packed_vq=1");
+    let expected = Features::MQ | Features::RING_PACKED;
+    exchange("packed-pairs", 2, ",packed_vq=1", expected);
 }
 
 /// A guest that dies in full traffic, and another that takes its place.
@@ -187,23 +144,29 @@ fn packed_guest_is_replaced() {
 
 #[test]
 fn split_there_and_back() {
-    exchange("split", ",packed_vq=0,in_order=0", Features::VERSION_1);
+    exchange("split", 1, ",packed_vq=0,in_order=0", Features::VERSION_1);
 }
 
 #[test]
 fn packed_there_and_back() {
-    exchange("packed", ",packed_vq=1,in_order=0", Features::RING_PACKED);
+    exchange(
+        "packed",
+        1,
+        ",packed_vq=1,in_order=0",
+        Features::RING_PACKED,
+    );
 }
 
 #[test]
 fn split_in_order_there_and_back() {
-    exchange("splitio", ",packed_vq=0,in_order=1", Features::IN_ORDER);
+    exchange("splitio", 1, ",packed_vq=0,in_order=1", Features::IN_ORDER);
 }
 
 #[test]
 fn packed_in_order_there_and_back() {
     exchange(
         "packedio",
+        1,
         ",packed_vq=1,in_order=1",
         Features::IN_ORDER | Features::RING_PACKED,
     );
