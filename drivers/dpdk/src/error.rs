@@ -171,3 +171,24 @@ impl From<Error> for DeviceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn messages_say_what_to_do() {
+        let version = Error::Version {
+            compiled: 2211,
+            found: 2303,
+        };
+        assert_eq!(
+            version.to_string(),
+            "libdpdk is 23.03, and this was compiled for 22.11"
+        );
+        let scattered = Error::Scattered { frame_size: 16_384 }.to_string();
+        assert!(scattered.contains("16384") && scattered.contains("--iova-mode=va"));
+    }
+}
