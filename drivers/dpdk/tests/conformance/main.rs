@@ -5,6 +5,7 @@
 mod eal;
 mod null;
 mod packet;
+mod queues;
 mod ring;
 
 /// So that the suite sees whether a burst allocates.
