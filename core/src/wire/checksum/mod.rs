@@ -35,6 +35,7 @@ mod delta;
 mod finish;
 mod pseudo;
 mod sum;
+mod words;
 
 pub use chained::finish_chained;
 pub use delta::Delta;

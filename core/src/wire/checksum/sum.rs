@@ -2,6 +2,8 @@
 
 use core::ops::{Add, AddAssign};
 
+use super::words;
+
 /// A one's complement sum of 16-bit words, not yet complemented.
 ///
 /// Sums of pieces add up to the sum of the whole, in any order; a piece that starts at an odd offset
@@ -30,14 +32,14 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(fold_64(exact(bytes)))
+        Self(fold_64(words::sum(bytes)))
     }
 
     /// The sum of a header of exactly 20 bytes, such as IPv4's without options.
     #[inline]
     #[must_use]
     pub const fn of_20(header: &[u8; 20]) -> Self {
-        Self(fold_64(exact_20(header)))
+        Self(fold_64(words::sum_20(header, [!0; 3])))
     }
 
     /// Whether a header of exactly 20 bytes includes its own, right checksum; what
@@ -81,15 +83,13 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn of_except(bytes: &[u8], field: usize) -> Self {
-        let left_out = match bytes.get(field..).and_then(<[u8]>::first_chunk) {
-            // The sum is one of 32-bit words, so a field in a word's second half weighs 2^16.
-            Some(word) if field.is_multiple_of(2) => {
-                u64::from(u16::from_le_bytes(*word)) << (field % 4 * 8)
+        // What is behind the field is at an even offset as well.
+        match (bytes.get(..field), bytes.get(field.saturating_add(2)..)) {
+            (Some(before), Some(behind)) if field.is_multiple_of(2) => {
+                Self::of(before).plus(Self::of(behind))
             }
-            _ => 0,
-        };
-        // Exact, so that what remains is zero only when every other byte is.
-        Self(fold_64(exact(bytes).wrapping_sub(left_out)))
+            _ => Self::of(bytes),
+        }
     }
 
     /// The sum of a header of exactly 20 bytes with the two at `FIELD` taken as zero.
@@ -109,9 +109,9 @@ impl Sum {
                 "a 16-bit word of the header"
             )
         };
-        let field = u16::from_le_bytes([header[FIELD], header[FIELD + 1]]);
-        let left_out = (field as u64) << (FIELD % 4 * 8);
-        Self(fold_64(exact_20(header) - left_out))
+        let mut keep = [!0u64; 3];
+        keep[FIELD / 8] = !(0xffff << (FIELD % 8 * 8));
+        Self(fold_64(words::sum_20(header, keep)))
     }
 
     /// The sum of one 16-bit number.
@@ -224,71 +224,6 @@ impl core::iter::Sum for Sum {
     fn sum<I: Iterator<Item = Self>>(sums: I) -> Self {
         sums.fold(Self::ZERO, Self::plus)
     }
-}
-
-/// The exact sum of `bytes` as little-endian 32-bit words.
-///
-/// Two sums run along, of whole 64-bit words without regard to carries and of their upper halves; from
-/// them the sum of the lower halves follows. That is one shift and two additions per word, which the
-/// compiler turns into vector code on every target that has any, where adding with carry would leave
-/// it no choice.
-#[inline]
-fn exact(bytes: &[u8]) -> u64 {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let (mut all, mut upper) = (0u64, 0u64);
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        all = all.wrapping_add(word);
-        upper = upper.wrapping_add(word >> 32);
-    }
-    let lower = all.wrapping_sub(upper << 32);
-    let last = last_word(bytes, tail);
-    lower
-        .wrapping_add(upper)
-        .wrapping_add(last & 0xffff_ffff)
-        .wrapping_add(last >> 32)
-}
-
-/// The fewer than 8 bytes of `tail`, which ends `bytes`, padded with zeros.
-#[inline]
-fn last_word(bytes: &[u8], tail: &[u8]) -> u64 {
-    match bytes.last_chunk::<8>() {
-        // One load that overlaps what is summed already; two shifts because there may be nothing left.
-        Some(last) => {
-            let counted = (8 - (tail.len() as u32 & 7)) * 8;
-            (u64::from_le_bytes(*last) >> 1) >> (counted - 1)
-        }
-        None => short_word(tail),
-    }
-}
-
-/// Fewer than 8 bytes, padded with zeros.
-#[inline]
-fn short_word(bytes: &[u8]) -> u64 {
-    let (mut word, mut at, mut rest) = (0, 0, bytes);
-    if let Some((four, after)) = rest.split_first_chunk() {
-        word = u64::from(u32::from_le_bytes(*four));
-        (at, rest) = (32, after);
-    }
-    if let Some((two, after)) = rest.split_first_chunk() {
-        word |= u64::from(u16::from_le_bytes(*two)) << at;
-        (at, rest) = (at + 16, after);
-    }
-    if let [one, ..] = rest {
-        word |= u64::from(*one) << at;
-    }
-    word
-}
-
-/// The exact sum of 20 bytes as little-endian 32-bit words, with no loop left in it.
-#[inline]
-const fn exact_20(header: &[u8; 20]) -> u64 {
-    let (words, _) = header.as_chunks::<4>();
-    u32::from_le_bytes(words[0]) as u64
-        + u32::from_le_bytes(words[1]) as u64
-        + u32::from_le_bytes(words[2]) as u64
-        + u32::from_le_bytes(words[3]) as u64
-        + u32::from_le_bytes(words[4]) as u64
 }
 
 /// Folds a sum to 32 bits. Adding a number to itself with its halves swapped leaves the folded sum,

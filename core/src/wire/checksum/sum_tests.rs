@@ -34,14 +34,15 @@ fn header_of_a_real_packet() {
 
 #[test]
 fn zero_only_when_every_byte_is() {
-    for len in 0..200 {
+    for len in 0..400 {
         let zeros = std::vec![0; len];
         assert_eq!(Sum::of(&zeros).value(), 0, "{len} zeros");
     }
-    for at in 0..200 {
-        let mut bytes = [0; 200];
+    for at in 0..400 {
+        let mut bytes = [0; 400];
         bytes[at] = 1;
         assert_ne!(Sum::of(&bytes).value(), 0, "a one at {at}");
+        assert_ne!(Sum::of(&bytes[at..]).value(), 0, "a one before zeros");
     }
     assert_eq!(Sum::of(&[0xff; 200]).value(), 0xffff);
 }
@@ -56,7 +57,7 @@ fn the_largest_sums_do_not_overflow() {
 
 #[test]
 fn every_short_length_at_every_alignment() {
-    let bytes: Vec<u8> = (0..160u32)
+    let bytes: Vec<u8> = (0..400u32)
         .map(|i| (i.wrapping_mul(0x9e37_79b9) >> 24) as u8)
         .collect();
     for start in 0..16 {
@@ -78,6 +79,10 @@ fn a_field_out_of_reach_leaves_nothing_out() {
 #[test]
 fn leaving_out_the_only_content_leaves_zero() {
     assert_eq!(Sum::of_except(&[0, 0, 0, 0, 0x12, 0x34], 4).value(), 0);
+    // What remains is a multiple of 0xffff, which is not zero.
+    let mut ones = [0xff; 26];
+    ones[8..10].copy_from_slice(&[0x12, 0x34]);
+    assert_eq!(Sum::of_except(&ones, 8).value(), 0xffff);
     let mut header = [0; 20];
     header[10] = 0x12;
     assert_eq!(Sum::of_20_except::<10>(&header).value(), 0);
