@@ -1,57 +1,84 @@
-//! Headers: parsing to offsets, and checksums.
+//! Headers: from bytes to the offsets of layers 3 and 4.
+//!
+//! Every contender gives a [`Found`], so that none is let off a part of the answer: Linecard as its
+//! own [`Layers`](linecard::wire::Layers) say it, which is what it gives a program.
 
 use core::hint::black_box;
 
-use linecard::wire::{checksum, parse};
+use linecard::wire::{Kinds, parse};
+use pnet_packet::ip::IpNextHeaderProtocols as Next;
+use pnet_packet::{ethernet, ipv4, ipv6, tcp, udp, vlan};
 use smoltcp::wire as smol;
 
+use crate::by_hand;
 use crate::harness::Contender;
+use crate::{packets, peer_packets};
 
-/// Packets that a contender goes through in turn: as many as stay in L1.
-const PACKETS: usize = 64;
+/// What a parser says of a packet: the offsets of layers 3 and 4, the protocol of layer 4, the version
+/// of IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Found(u32);
 
-/// Ethernet, IPv4, UDP; 64 bytes with the FCS, so 60 here.
-pub fn udp_packets() -> Vec<Vec<u8>> {
-    (0..PACKETS)
-        .map(|number| {
-            let number = number as u8;
-            let builder =
-                etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
-                    .ipv4([192, 0, 2, number], [198, 51, 100, number], 64)
-                    .udp(1024 + u16::from(number), 53);
-            let mut packet = Vec::new();
-            builder
-                .write(&mut packet, &[number; 18])
-                .expect("a vector takes it");
-            packet
-        })
-        .collect()
+impl Found {
+    /// From the parts; those of packets here are all below 256.
+    #[inline]
+    #[must_use]
+    pub const fn new(l3: usize, l4: usize, protocol: u8, version: u8) -> Self {
+        Self(l3 as u32 | (l4 as u32) << 8 | (protocol as u32) << 16 | (version as u32) << 24)
+    }
 }
 
-/// Ethernet, 802.1Q, IPv4, TCP with timestamps.
-pub fn vlan_tcp_packets() -> Vec<Vec<u8>> {
-    (0..PACKETS)
-        .map(|number| {
-            let number = number as u8;
-            let vlan = etherparse::VlanId::try_new(100).expect("below 4096");
-            let builder =
-                etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
-                    .single_vlan(vlan)
-                    .ipv4([192, 0, 2, number], [198, 51, 100, number], 64)
-                    .tcp(1024 + u16::from(number), 443, 7, 1000)
-                    .options_raw(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2])
-                    .expect("twelve bytes of options");
-            let mut packet = Vec::new();
-            builder
-                .write(&mut packet, &[number; 18])
-                .expect("a vector takes it");
-            packet
-        })
-        .collect()
+/// Parsing the packets of a [kind](packets::KINDS), or the mix, with the header checksum of IPv4
+/// verified or trusted.
+///
+/// # Errors
+/// Never.
+pub fn parse<const SET: usize, const VERIFY: bool>() -> Result<Vec<Contender>, String> {
+    let packets = packets::set(packets::KINDS.get(SET).unwrap_or(&"mix"));
+    let mut contenders = vec![
+        over("linecard", &packets, layers::<VERIFY>),
+        right(
+            "floor: a parser by hand",
+            &packets,
+            by_hand::parse::<VERIFY>,
+        ),
+        right("smoltcp", &packets, smoltcp::<VERIFY>),
+        right("etherparse", &packets, etherparse::<VERIFY>),
+        right("pnet_packet, lengths by hand", &packets, pnet::<VERIFY>),
+    ];
+    // It verifies nothing, and takes as many packets as there are of one kind.
+    if !VERIFY && SET != MIX {
+        peer_packets::add_parser(&mut contenders, &packets, |packet| {
+            let layers = parse::parse::<{ parse::TRUST }>(packet).layers;
+            layers.l4_offset().unwrap_or(0) as u32
+        });
+    }
+    Ok(contenders)
+}
+
+/// The set of all kinds.
+pub const MIX: usize = packets::KINDS.len();
+
+/// A contender that finds the headers of all `packets`: one that gives up is fast.
+fn right(
+    name: &'static str,
+    packets: &[Vec<u8>],
+    each: impl Fn(&[u8]) -> Option<Found> + 'static,
+) -> Contender {
+    for packet in packets {
+        let found = ours::<true>(packet);
+        assert!(
+            found.is_some() && each(packet) == found,
+            "{name}: {packet:x?}"
+        );
+    }
+    over(name, packets, move |packet| {
+        each(packet).unwrap_or_default().0
+    })
 }
 
 /// Runs `each` over the packets in turn, once a unit.
-fn over(
+pub(crate) fn over(
     name: &'static str,
     packets: &[Vec<u8>],
     mut each: impl FnMut(&[u8]) -> u32 + 'static,
@@ -59,7 +86,7 @@ fn over(
     let packets = packets.to_vec();
     Contender::timed(name, move |units| {
         let mut sum = 0u32;
-        for _ in 0..units.div_ceil(PACKETS as u64) {
+        for _ in 0..units.div_ceil(packets.len() as u64) {
             for packet in &packets {
                 sum = sum.wrapping_add(each(black_box(packet)));
             }
@@ -68,138 +95,141 @@ fn over(
     })
 }
 
-/// Parsing to offsets, the header checksum trusted.
-pub fn parse_udp() -> Result<Vec<Contender>, String> {
-    Ok(parsers(&udp_packets()))
+/// The kinds of headers, and the offsets of layers 3 and 4.
+fn layers<const VERIFY: bool>(packet: &[u8]) -> u32 {
+    let layers = parse::parse::<VERIFY>(packet).layers;
+    let offsets = layers.l3_offset() | layers.l4_offset().unwrap_or(0) << 8;
+    offsets as u32 | u32::from(layers.kinds().bits()) << 16
 }
 
-/// Likewise, of tagged TCP.
-pub fn parse_vlan_tcp() -> Result<Vec<Contender>, String> {
-    Ok(parsers(&vlan_tcp_packets()))
+/// The same as the others say it.
+fn ours<const VERIFY: bool>(packet: &[u8]) -> Option<Found> {
+    let layers = parse::parse::<VERIFY>(packet).layers;
+    let l4 = layers.l4_offset()?;
+    let protocol = if layers.contains(Kinds::UDP) { 17 } else { 6 };
+    let version = if layers.contains(Kinds::IPV4) { 4 } else { 6 };
+    Some(Found::new(layers.l3_offset(), l4, protocol, version))
 }
 
-/// Parsing to offsets, the header checksum verified.
-pub fn parse_udp_verified() -> Result<Vec<Contender>, String> {
-    let packets = udp_packets();
-    let ours = over("linecard parse", &packets, |packet| {
-        let parsed = parse::parse::<{ parse::VERIFY }>(packet);
-        parsed.layers.l4_offset().unwrap_or(0) as u32
-    });
-    let smoltcp = over("smoltcp wire", &packets, |packet| {
-        smoltcp_offset(packet, true)
-    });
-    let etherparse = over("etherparse, sliced", &packets, |packet| {
-        let Ok(sliced) = etherparse::SlicedPacket::from_ethernet(packet) else {
-            return 0;
-        };
-        let Some(etherparse::NetSlice::Ipv4(ip)) = &sliced.net else {
-            return 0;
-        };
-        let header = ip.header();
-        if header.header_checksum() != header.to_header().calc_header_checksum() {
-            return 0;
+fn etherparse<const VERIFY: bool>(packet: &[u8]) -> Option<Found> {
+    let sliced = etherparse::SlicedPacket::from_ethernet(packet).ok()?;
+    let at = |part: &[u8]| part.as_ptr().addr().wrapping_sub(packet.as_ptr().addr());
+    let (l3, version) = match &sliced.net {
+        Some(etherparse::NetSlice::Ipv4(ip)) => {
+            let header = ip.header();
+            if VERIFY && header.header_checksum() != header.to_header().calc_header_checksum() {
+                return None;
+            }
+            (at(header.slice()), 4)
         }
-        etherparse_offset(packet, &sliced)
-    });
-    Ok(vec![ours, smoltcp, etherparse])
+        Some(etherparse::NetSlice::Ipv6(ip)) => (at(ip.header().slice()), 6),
+        _ => return None,
+    };
+    let (l4, protocol) = match &sliced.transport {
+        Some(etherparse::TransportSlice::Udp(udp)) => (at(udp.slice()), 17),
+        Some(etherparse::TransportSlice::Tcp(tcp)) => (at(tcp.slice()), 6),
+        _ => return None,
+    };
+    Some(Found::new(l3, l4, protocol, version))
 }
 
-fn parsers(packets: &[Vec<u8>]) -> Vec<Contender> {
-    let ours = over("linecard parse", packets, |packet| {
-        let parsed = parse::parse::<{ parse::TRUST }>(packet);
-        parsed.layers.l4_offset().unwrap_or(0) as u32
-    });
-    let smoltcp = over("smoltcp wire", packets, |packet| {
-        smoltcp_offset(packet, false)
-    });
-    let etherparse = over("etherparse, sliced", packets, |packet| {
-        etherparse::SlicedPacket::from_ethernet(packet)
-            .map_or(0, |sliced| etherparse_offset(packet, &sliced))
-    });
-    vec![ours, smoltcp, etherparse]
-}
-
-/// Where layer 4 begins: what a program wants of a parser.
-fn etherparse_offset(packet: &[u8], sliced: &etherparse::SlicedPacket<'_>) -> u32 {
-    let l4 = match &sliced.transport {
-        Some(etherparse::TransportSlice::Udp(udp)) => udp.slice().as_ptr(),
-        Some(etherparse::TransportSlice::Tcp(tcp)) => tcp.slice().as_ptr(),
-        _ => return 0,
-    };
-    (l4.addr() - packet.as_ptr().addr()) as u32
-}
-
-/// The same by smoltcp's checked views; it knows no 802.1Q, so a tag is skipped by hand.
-fn smoltcp_offset(packet: &[u8], verify: bool) -> u32 {
-    let Ok(ethernet) = smol::EthernetFrame::new_checked(packet) else {
-        return 0;
-    };
-    let (skip, payload) = match u16::from(ethernet.ethertype()) {
-        0x0800 => (14, ethernet.payload()),
-        0x8100 => match ethernet.payload() {
-            [_, _, 8, 0, rest @ ..] => (18, rest),
-            _ => return 0,
-        },
-        _ => return 0,
-    };
-    let Ok(ip) = smol::Ipv4Packet::new_checked(payload) else {
-        return 0;
-    };
-    if verify && !ip.verify_checksum() {
-        return 0;
+/// By smoltcp's checked views; it knows no 802.1Q, so tags are skipped by hand.
+fn smoltcp<const VERIFY: bool>(packet: &[u8]) -> Option<Found> {
+    let frame = smol::EthernetFrame::new_checked(packet).ok()?;
+    let (mut l3, mut rest) = (14, frame.payload());
+    let mut ethertype = u16::from(frame.ethertype());
+    while let (0x8100 | 0x88a8, [_, _, high, low, behind @ ..]) = (ethertype, rest) {
+        (l3, rest) = (l3 + 4, behind);
+        ethertype = u16::from_be_bytes([*high, *low]);
     }
-    let whole = match ip.next_header() {
-        smol::IpProtocol::Udp => smol::UdpPacket::new_checked(ip.payload()).is_ok(),
-        smol::IpProtocol::Tcp => smol::TcpPacket::new_checked(ip.payload()).is_ok(),
-        _ => false,
+    let (len, protocol, payload, version) = match ethertype {
+        0x0800 => {
+            let ip = smol::Ipv4Packet::new_checked(rest).ok()?;
+            if VERIFY && !ip.verify_checksum() {
+                return None;
+            }
+            let len = usize::from(ip.header_len());
+            (len, ip.next_header(), ip.payload(), 4)
+        }
+        0x86dd => {
+            let ip = smol::Ipv6Packet::new_checked(rest).ok()?;
+            let (mut len, mut next, mut payload) = (40, ip.next_header(), ip.payload());
+            while let smol::IpProtocol::HopByHop
+            | smol::IpProtocol::Ipv6Route
+            | smol::IpProtocol::Ipv6Opts = next
+            {
+                let header = smol::Ipv6ExtHeader::new_checked(payload).ok()?;
+                let behind = usize::from(header.header_len()) * 8 + 8;
+                next = header.next_header();
+                len += behind;
+                payload = payload.get(behind..)?;
+            }
+            (len, next, payload, 6)
+        }
+        _ => return None,
     };
-    if whole {
-        skip + u32::from(ip.header_len())
-    } else {
-        0
+    let protocol = match protocol {
+        smol::IpProtocol::Udp => smol::UdpPacket::new_checked(payload).ok().map(|_| 17)?,
+        smol::IpProtocol::Tcp => smol::TcpPacket::new_checked(payload).ok().map(|_| 6)?,
+        _ => return None,
+    };
+    Some(Found::new(l3, l3 + len, protocol, version))
+}
+
+/// pnet's views check that the fixed part of a header is there; lengths are checked here, as all others do.
+fn pnet<const VERIFY: bool>(packet: &[u8]) -> Option<Found> {
+    let frame = ethernet::EthernetPacket::new(packet)?;
+    let mut l3 = 14;
+    let mut ethertype = frame.get_ethertype();
+    while let ethernet::EtherTypes::Vlan | ethernet::EtherTypes::PBridge = ethertype {
+        ethertype = vlan::VlanPacket::new(packet.get(l3..)?)?.get_ethertype();
+        l3 += 4;
     }
-}
-
-/// Its checksum functions are private: an ICMPv4 packet's is that of all its bytes, and verifying
-/// it is summing them.
-fn smoltcp_checksum(bytes: &[u8]) -> bool {
-    smol::Icmpv4Packet::new_unchecked(bytes).verify_checksum()
-}
-
-/// The Internet checksum of so many bytes, a unit being one checksum.
-fn checksums(len: usize) -> Vec<Contender> {
-    let packets: Vec<Vec<u8>> = (0..PACKETS)
-        .map(|number| (0..len).map(|at| (at * 7 + number) as u8).collect())
-        .collect();
-    let ours = over("linecard checksum", &packets, |bytes| {
-        u32::from(checksum::checksum(bytes))
-    });
-    let smoltcp = over("smoltcp", &packets, |bytes| {
-        u32::from(smoltcp_checksum(bytes))
-    });
-    let etherparse = over("etherparse", &packets, |bytes| {
-        let sum = etherparse::checksum::Sum16BitWords::new().add_slice(bytes);
-        u32::from(sum.ones_complement())
-    });
-    vec![ours, smoltcp, etherparse]
-}
-
-/// 20 bytes.
-pub fn checksum_20() -> Result<Vec<Contender>, String> {
-    Ok(checksums(20))
-}
-
-/// 64 bytes.
-pub fn checksum_64() -> Result<Vec<Contender>, String> {
-    Ok(checksums(64))
-}
-
-/// 1,500 bytes.
-pub fn checksum_1500() -> Result<Vec<Contender>, String> {
-    Ok(checksums(1500))
-}
-
-/// 9,000 bytes.
-pub fn checksum_9000() -> Result<Vec<Contender>, String> {
-    Ok(checksums(9000))
+    let rest = packet.get(l3..)?;
+    let (rest, len, protocol, version) = match ethertype {
+        ethernet::EtherTypes::Ipv4 => {
+            let ip = ipv4::Ipv4Packet::new(rest)?;
+            if VERIFY && ipv4::checksum(&ip) != ip.get_checksum() {
+                return None;
+            }
+            let len = usize::from(ip.get_header_length()) * 4;
+            let whole = usize::from(ip.get_total_length());
+            if ip.get_version() != 4 || len < 20 || whole < len {
+                return None;
+            }
+            (rest.get(..whole)?, len, ip.get_next_level_protocol(), 4)
+        }
+        ethernet::EtherTypes::Ipv6 => {
+            let ip = ipv6::Ipv6Packet::new(rest)?;
+            let whole = 40 + usize::from(ip.get_payload_length());
+            if ip.get_version() != 6 {
+                return None;
+            }
+            let rest = rest.get(..whole)?;
+            let (mut len, mut next) = (40, ip.get_next_header());
+            while let Next::Hopopt | Next::Ipv6Route | Next::Ipv6Opts = next {
+                let header = ipv6::ExtensionPacket::new(rest.get(len..)?)?;
+                next = header.get_next_header();
+                len += usize::from(header.get_hdr_ext_len()) * 8 + 8;
+            }
+            (rest, len, next, 6)
+        }
+        _ => return None,
+    };
+    let segment = rest.get(len..)?;
+    let (header_len, protocol) = match protocol {
+        Next::Udp => {
+            let len = udp::UdpPacket::new(segment)?.get_length();
+            (usize::from(len).max(8), 17)
+        }
+        Next::Tcp => {
+            let words = tcp::TcpPacket::new(segment)?.get_data_offset();
+            (usize::from(words.max(5)) * 4, 6)
+        }
+        _ => return None,
+    };
+    if segment.len() < header_len {
+        return None;
+    }
+    Some(Found::new(l3, l3 + len, protocol, version))
 }

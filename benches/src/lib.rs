@@ -9,8 +9,9 @@
 //! - [`document`]: the machine-readable file; [`page`]: the same to read; [`svg`]: its pictures;
 //!   [`machine`]: on what;
 //! - [`scenarios`], [`reports`]: the lists, as data;
-//! - [`rings`], [`pools`], [`headers`], [`routing`], [`udp`], [`hashes`],
-//!   [`caches`]: what the scenarios run;
+//! - [`rings`], [`threads`] (on [`two`] processors), [`pools`], [`headers`], [`checksums`], [`lpm`],
+//!   [`routing`], [`udp`], [`hashes`], [`caches`]: what the scenarios run; [`packets`]: what parsers are
+//!   given;
 //! - [`traffic`], [`copying`], [`growth`], [`stages`], [`alignment`], [`cores`]: the questions beside
 //!   the peers, the last two by [`hands`], threads that work together;
 //! - [`floor`]: what the machine allows, by hand;
@@ -25,8 +26,10 @@
 
 pub mod alignment;
 pub mod bar;
+mod by_hand;
 pub mod caches;
 pub mod carousel;
+pub mod checksums;
 pub mod copying;
 pub mod cores;
 pub mod counts;
@@ -37,8 +40,10 @@ pub mod hands;
 pub mod harness;
 pub mod hashes;
 pub mod headers;
+pub mod lpm;
 pub mod machine;
 pub mod outcome;
+pub mod packets;
 pub mod page;
 pub mod peer_lookups;
 pub mod peer_packets;
@@ -54,7 +59,9 @@ pub mod scenarios;
 pub mod stages;
 pub mod svg;
 pub mod testpmd;
+pub mod threads;
 pub mod traffic;
+pub mod two;
 pub mod udp;
 pub mod vhost;
 pub mod vhost_server;

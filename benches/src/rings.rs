@@ -2,7 +2,10 @@
 
 use core::hint::black_box;
 
+use crossbeam_queue::ArrayQueue;
 use linecard::ring::{Inline, mpmc, spsc};
+use ringbuf::HeapRb;
+use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
 
 use crate::harness::Contender;
 use crate::peers;
@@ -35,7 +38,14 @@ pub fn single() -> Result<Vec<Contender>, String> {
             black_box(consumer.dequeue());
         }
     });
-    let mut contenders = vec![ours, rtrb, heapless];
+    let (mut producer, mut consumer) = HeapRb::<u64>::new(SLOTS).split();
+    let ringbuf = Contender::timed("ringbuf", move |units| {
+        for item in 0..units {
+            let _ = producer.try_push(item);
+            black_box(consumer.try_pop());
+        }
+    });
+    let mut contenders = vec![ours, rtrb, ringbuf, heapless];
     let peer = [("rte_ring SP/SC", "ring_spsc_single")];
     peers::add(&mut contenders, "rte_ring", &peer);
     Ok(contenders)
@@ -90,7 +100,16 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
             black_box(&out);
         }
     });
-    let mut contenders = vec![ours, rtrb, heapless];
+    let (mut producer, mut consumer) = HeapRb::<u64>::new(SLOTS).split();
+    let ringbuf = Contender::timed("ringbuf", move |units| {
+        let mut out = [0; BULK];
+        for _ in 0..units / BULK as u64 {
+            producer.push_slice(black_box(&items));
+            consumer.pop_slice(&mut out);
+            black_box(&out);
+        }
+    });
+    let mut contenders = vec![ours, rtrb, ringbuf, heapless];
     let peer = [("rte_ring SP/SC", "ring_spsc_bulk")];
     peers::add(&mut contenders, "rte_ring", &peer);
     Ok(contenders)
@@ -106,7 +125,14 @@ pub fn mpmc_single() -> Result<Vec<Contender>, String> {
             black_box(consumer.dequeue());
         }
     });
-    let mut contenders = vec![ours];
+    let queue: &ArrayQueue<u64> = Box::leak(Box::new(ArrayQueue::new(SLOTS)));
+    let crossbeam = Contender::timed("crossbeam ArrayQueue", move |units| {
+        for item in 0..units {
+            let _ = queue.push(item);
+            black_box(queue.pop());
+        }
+    });
+    let mut contenders = vec![ours, crossbeam];
     let peers = [
         ("rte_ring MP/MC", "ring_mpmc_single"),
         ("rte_ring HTS", "ring_hts_single"),
@@ -130,7 +156,20 @@ pub fn mpmc_bulk() -> Result<Vec<Contender>, String> {
             black_box(&out);
         }
     });
-    let mut contenders = vec![ours];
+    let queue: &ArrayQueue<u64> = Box::leak(Box::new(ArrayQueue::new(SLOTS)));
+    let crossbeam = Contender::timed("crossbeam ArrayQueue, one by one", move |units| {
+        let mut out = [0; BULK];
+        for _ in 0..units / BULK as u64 {
+            for &item in black_box(&items) {
+                let _ = queue.push(item);
+            }
+            for cell in &mut out {
+                *cell = queue.pop().unwrap_or(0);
+            }
+            black_box(&out);
+        }
+    });
+    let mut contenders = vec![ours, crossbeam];
     let peers = [
         ("rte_ring MP/MC", "ring_mpmc_bulk"),
         ("rte_ring HTS", "ring_hts_bulk"),

@@ -5,8 +5,8 @@
 use crate::bar::Bar;
 use crate::harness::Scenario;
 use crate::{
-    alignment, caches, copying, cores, growth, hashes, headers, pools, rings, routing, stages,
-    traffic, udp, vhost, vhost_server,
+    alignment, caches, checksums, copying, cores, growth, hashes, headers, lpm, pools, rings,
+    routing, stages, threads, traffic, udp, vhost, vhost_server,
 };
 
 /// The scenarios, in the order in which they are run.
@@ -59,17 +59,89 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("ring/spsc/bulk-32", "item", rings::bulk).bars(BEST),
     Scenario::new("ring/mpmc/single", "item", rings::mpmc_single).bars(BEST),
     Scenario::new("ring/mpmc/bulk-32", "item", rings::mpmc_bulk).bars(BEST),
+    Scenario::new("ring/spsc/threads/single", "item", threads::spsc_single)
+        .bars(BEST)
+        .uncounted(),
+    Scenario::new(
+        "ring/spsc/threads/single-32-bytes",
+        "item",
+        threads::spsc_single_32,
+    )
+    .bars(BEST)
+    .uncounted(),
+    Scenario::new("ring/spsc/threads/bulk-32", "item", threads::spsc_bulk)
+        .bars(ACROSS)
+        .uncounted(),
+    Scenario::new(
+        "ring/spsc/threads/bulk-32-32-bytes",
+        "item",
+        threads::spsc_bulk_32,
+    )
+    .bars(ACROSS)
+    .uncounted(),
+    Scenario::new(
+        "ring/spsc/threads/round-trip",
+        "round trip",
+        threads::spsc_round_trip,
+    )
+    .bars(BEST)
+    .uncounted(),
+    Scenario::new("ring/mpmc/threads/single", "item", threads::mpmc_single)
+        .bars(BEST)
+        .uncounted(),
+    Scenario::new("ring/mpmc/threads/bulk-32", "item", threads::mpmc_bulk)
+        .bars(BEST)
+        .uncounted(),
     Scenario::new("mempool/bulk-32", "frame", pools::bulk).bars(&[
         Bar::beside("linecard", &["rte_pktmbuf"], 0.25),
         Bar::beside("linecard", &["rte_mempool"], 1.5),
     ]),
-    Scenario::new("parse/udp", "packet", headers::parse_udp).bars(PARSE),
-    Scenario::new("parse/udp/verified", "packet", headers::parse_udp_verified).bars(PARSE),
-    Scenario::new("parse/vlan-tcp", "packet", headers::parse_vlan_tcp).bars(PARSE),
-    Scenario::new("checksum/20", "checksum", headers::checksum_20).bars(SHORT_SUM),
-    Scenario::new("checksum/64", "checksum", headers::checksum_64),
-    Scenario::new("checksum/1500", "checksum", headers::checksum_1500).bars(LONG_SUM),
-    Scenario::new("checksum/9000", "checksum", headers::checksum_9000).bars(LONG_SUM),
+    Scenario::new("mempool/threads/bulk-32", "frame", threads::frames)
+        .bars(BEST)
+        .uncounted(),
+    Scenario::new("parse/udp", "packet", headers::parse::<0, false>).bars(PARSE),
+    Scenario::new("parse/udp/verified", "packet", headers::parse::<0, true>).bars(PARSE),
+    Scenario::new("parse/vlan-tcp", "packet", headers::parse::<1, false>).bars(PARSE),
+    Scenario::new("parse/qinq-udp", "packet", headers::parse::<2, false>).bars(PARSE),
+    Scenario::new("parse/ipv4-options", "packet", headers::parse::<3, false>).bars(PARSE),
+    Scenario::new(
+        "parse/ipv4-options/verified",
+        "packet",
+        headers::parse::<3, true>,
+    )
+    .bars(PARSE),
+    Scenario::new("parse/ipv6-udp", "packet", headers::parse::<4, false>).bars(PARSE),
+    Scenario::new(
+        "parse/ipv6-extensions",
+        "packet",
+        headers::parse::<5, false>,
+    )
+    .bars(PARSE),
+    Scenario::new("parse/tcp-timestamps", "packet", headers::parse::<6, false>).bars(PARSE),
+    Scenario::new(
+        "parse/mix",
+        "packet",
+        headers::parse::<{ headers::MIX }, false>,
+    )
+    .bars(PARSE),
+    Scenario::new(
+        "parse/mix/verified",
+        "packet",
+        headers::parse::<{ headers::MIX }, true>,
+    )
+    .bars(PARSE),
+    Scenario::new("checksum/20", "checksum", checksums::of::<20>).bars(SHORT_SUM),
+    Scenario::new("checksum/64", "checksum", checksums::of::<64>),
+    Scenario::new("checksum/576", "checksum", checksums::of::<576>).bars(LONG_SUM),
+    Scenario::new("checksum/1500", "checksum", checksums::of::<1500>).bars(LONG_SUM),
+    Scenario::new("checksum/9000", "checksum", checksums::of::<9000>).bars(LONG_SUM),
+    Scenario::new("checksum/incremental", "change", checksums::incremental).bars(BEST),
+    Scenario::new("lpm4/uniform", "look-up", lpm::ipv4_uniform).bars(LPM_4),
+    Scenario::new("lpm4/routed", "look-up", lpm::ipv4_routed).bars(LPM_4),
+    Scenario::new("lpm4/zipf", "look-up", lpm::ipv4_zipf).bars(LPM_4),
+    Scenario::new("lpm4/update", "update", lpm::ipv4_update),
+    Scenario::new("lpm6/routed", "look-up", lpm::ipv6_routed).bars(LPM_6),
+    Scenario::new("lpm6/zipf", "look-up", lpm::ipv6_zipf).bars(LPM_6),
     Scenario::new("toeplitz/12", "hash", hashes::toeplitz_12).bars(BEST),
     Scenario::new("toeplitz/36", "hash", hashes::toeplitz_36).bars(BEST),
     Scenario::new("dma/header-for-device", "line", caches::header_for_device),
@@ -120,9 +192,15 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 const BEST: &[Bar] = &[Bar::best("linecard", 1.0)];
-const PARSE: &[Bar] = &[Bar::best("linecard", 0.8)];
+const ACROSS: &[Bar] = &[Bar::best("linecard", 0.8)];
+const PARSE: &[Bar] = &[
+    Bar::best("linecard", 0.8),
+    Bar::beside("linecard", &["floor"], 1.1),
+];
 const SHORT_SUM: &[Bar] = &[Bar::best("linecard", 0.8)];
 const LONG_SUM: &[Bar] = &[Bar::best("linecard", 0.7)];
+const LPM_4: &[Bar] = &[Bar::best("linecard", 0.9)];
+const LPM_6: &[Bar] = &[Bar::best("linecard", 0.5)];
 
 #[cfg(test)]
 mod tests {
