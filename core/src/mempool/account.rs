@@ -142,13 +142,12 @@ impl<'p> Account<'p> {
         if !cache.pool().owns(self.pool) {
             return 0;
         }
-        let mut taken = 0;
-        for cell in out.iter_mut() {
-            let Some(index) = cache.pop() else { break };
-            self.pool
-                .moved(index, Place::Cached(cache.id()), Place::Posted(self.id));
-            *cell = FrameIndex(index);
-            taken += 1;
+        let taken = cache.get(out);
+        if self.pool.tracks() {
+            for index in out.iter().take(taken) {
+                self.pool
+                    .moved(index.0, Place::Cached(cache.id()), Place::Posted(self.id));
+            }
         }
         cache.publish();
         self.cell.posted.add(taken as u32);
@@ -294,15 +293,17 @@ impl<'p> Account<'p> {
         if !cache.pool().owns(self.pool) {
             return self.give_back_shared(frames, from);
         }
+        let (pool, to) = (self.pool, Place::Cached(cache.id()));
         let mut freed = 0;
-        for index in frames
-            .iter()
-            .filter(|index| (index.0 as usize) < self.pool.frames())
-        {
-            self.pool.moved(index.0, from, Place::Cached(cache.id()));
-            cache.push(index.0);
-            freed += 1;
-        }
+        let known = frames.iter().map(|index| index.0);
+        cache.put(known.filter(|&index| {
+            let known = (index as usize) < pool.frames();
+            if known {
+                pool.moved(index, from, to);
+                freed += 1;
+            }
+            known
+        }));
         cache.publish();
         freed
     }

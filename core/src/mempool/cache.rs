@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 
 use super::account::{Account, AccountId};
 use super::free_list::BATCH;
-use super::{Frame, Place, Pool, PoolError};
+use super::{Frame, FrameIndex, Place, Pool, PoolError};
 
 /// Free frames that belong to one core: allocating and freeing touch no memory that another core
 /// writes.
@@ -112,8 +112,7 @@ impl<'p> Cache<'p> {
     /// Frees all of `frames`.
     #[inline]
     pub fn free_burst(&mut self, frames: impl IntoIterator<Item = Frame<'p>>) {
-        // The length is kept out of memory: a store and a load of it would be the longest chain
-        // from one frame to the next.
+        // The length is kept out of memory, as in `put`.
         let pool = self.pool();
         let mut len = self.len;
         for frame in frames {
@@ -171,6 +170,50 @@ impl<'p> Cache<'p> {
             *cell = index;
             self.len += 1;
         }
+    }
+
+    /// Puts numbers of frames on the stack; [`publish`](Self::publish) is the caller's.
+    #[inline]
+    pub(super) fn put(&mut self, indices: impl Iterator<Item = u32>) {
+        // The length is kept out of memory: a store and a load of it would be the longest chain
+        // from one frame to the next.
+        let mut len = self.len;
+        for index in indices {
+            if len >= self.limit {
+                self.len = len;
+                self.spill(len - self.limit / 2);
+                len = self.len;
+            }
+            if let Some(cell) = self.stack.get_mut(len) {
+                *cell = index;
+                len += 1;
+            }
+        }
+        self.len = len;
+    }
+
+    /// Takes as many numbers of frames off the stack as there are, up to `out.len()`, and gives how
+    /// many; [`publish`](Self::publish) is the caller's.
+    #[inline]
+    pub(super) fn get(&mut self, out: &mut [FrameIndex]) -> usize {
+        let mut taken = 0;
+        while let Some(rest) = out.get_mut(taken..).filter(|rest| !rest.is_empty()) {
+            if self.len == 0 {
+                self.refill();
+            }
+            let count = self.len.min(rest.len());
+            if count == 0 {
+                break;
+            }
+            let keep = self.len - count;
+            let top = self.stack.get(keep..self.len).unwrap_or(&[]);
+            for (cell, &index) in rest.iter_mut().zip(top.iter().rev()) {
+                *cell = FrameIndex(index);
+            }
+            self.len = keep;
+            taken += count;
+        }
+        taken
     }
 
     /// Tells the ledger how many frames are here.

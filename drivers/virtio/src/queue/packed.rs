@@ -147,12 +147,6 @@ impl<const N: usize> PackedQueue<N> {
         self.free = self.free.wrapping_sub(1);
     }
 
-    /// The next used descriptor, if there is one: id and length.
-    #[inline(always)]
-    fn entry(&self) -> Option<(u16, u32)> {
-        self.entry_at(self.used, self.used_turn)
-    }
-
     /// The descriptor at `place`, if it is a used one of the lap whose flags are `turn`; `place` is below
     /// the size.
     #[inline(always)]
@@ -203,9 +197,20 @@ impl<const N: usize> PackedQueue<N> {
         }
     }
 
-    /// Counts buffers in one descriptor each that were taken, up to `place`.
+    /// Nothing taken yet.
     #[inline(always)]
-    fn count(&mut self, taken: u16, place: u16, turn: u16) {
+    fn ahead(&self) -> Ahead {
+        Ahead {
+            taken: 0,
+            place: self.used,
+            turn: self.used_turn,
+        }
+    }
+
+    /// Counts buffers in one descriptor each that were taken.
+    #[inline(always)]
+    fn count(&mut self, ahead: Ahead) {
+        let Ahead { taken, place, turn } = ahead;
         self.ids.advance(taken);
         self.free = self.free.wrapping_add(taken);
         self.in_flight = self.in_flight.wrapping_sub(taken);
@@ -213,71 +218,120 @@ impl<const N: usize> PackedQueue<N> {
         (self.used, self.used_turn) = (place, turn);
     }
 
-    /// Takes with `VIRTIO_F_IN_ORDER`: a descriptor may stand for a batch, of which it has the last id;
-    /// the next is behind as many as the batch has (section 2.8.7). Of those between no line
-    /// is looked at.
+    /// Takes back the buffer `id`, whose token this is, behind those that are not counted yet.
     #[inline(always)]
-    fn pop_in_order(&mut self, out: &mut [Used]) -> usize {
-        let (mut place, mut turn) = (self.used, self.used_turn);
-        let mut count = 0;
-        // Taken and not counted yet, as in `pop_burst`.
-        let mut ahead = 0;
-        let mut fault = None;
-        for slot in out {
-            let (last, written) = match self.batch {
-                Some(batch) => batch,
-                None => match self.entry_at(place, turn) {
-                    Some(entry) => entry,
-                    None => break,
-                },
+    fn retire(&mut self, id: u16, token: u32, ahead: &mut Ahead) {
+        if token & CHAINED == 0 {
+            self.tokens.write(id, NONE);
+            self.ids.give_ahead(ahead.taken, id);
+            ahead.taken = ahead.taken.wrapping_add(1);
+            ahead.place = ahead.place.wrapping_add(1);
+            if ahead.place >= self.memory.size() {
+                ahead.place = 0;
+                ahead.turn ^= AVAIL | USED;
+            }
+        } else {
+            self.count(*ahead);
+            self.finish(id, token);
+            *ahead = self.ahead();
+        }
+    }
+
+    /// Takes what was used, as `make` has it from token and length.
+    #[inline(always)]
+    fn pop_each<T>(&mut self, out: &mut [T], make: impl Fn(u32, u32) -> T) -> usize {
+        // Where the device has nothing, what it writes means nothing.
+        let out = match out.get_mut(..usize::from(self.published)) {
+            Some(first) => first,
+            None => out,
+        };
+        let (in_order, in_flight) = (self.in_order, self.in_flight);
+        let mut ahead = self.ahead();
+        let (mut count, mut fault) = (0, None);
+        // In order, most devices name each buffer that they filled: batches are taken by other
+        // means. So are chains, behind which `in_flight` is another.
+        let mut batches = self.batch.is_some();
+        for slot in out.iter_mut() {
+            if batches {
+                break;
+            }
+            let Some((id, written)) = self.entry_at(ahead.place, ahead.turn) else {
+                break;
             };
-            let id = self.ids.taken(self.in_flight.wrapping_sub(ahead));
-            let token = match self.check(last).and_then(|_| self.check(id)) {
+            let token = match self.check(id) {
                 Ok(token) => token,
                 Err(named) => {
                     fault = Some(named);
                     break;
                 }
             };
-            let whole = id == last;
-            if !whole && self.published == ahead.wrapping_add(1) {
-                fault = Some(Fault::Order(last));
+            batches = in_order
+                && (token & CHAINED != 0
+                    || self.ids.taken(in_flight.wrapping_sub(ahead.taken)) != id);
+            if batches {
                 break;
             }
-            self.batch = (!whole).then_some((last, written));
-            if token & CHAINED == 0 {
-                self.tokens.write(id, NONE);
-                self.ids.give_ahead(ahead, id);
-                ahead = ahead.wrapping_add(1);
-                place = place.wrapping_add(1);
-                if place >= self.memory.size() {
-                    place = 0;
-                    turn ^= AVAIL | USED;
-                }
-            } else {
-                self.count(ahead, place, turn);
-                ahead = 0;
-                self.finish(id, token);
-                (place, turn) = (self.used, self.used_turn);
-            }
-            *slot = used(token, if whole { written } else { Used::ALL });
+            self.retire(id, token, &mut ahead);
+            *slot = make(token, written);
             count += 1;
         }
-        self.count(ahead, place, turn);
+        self.count(ahead);
         if let Some(fault) = fault {
             self.fail(fault);
+        } else if batches {
+            count += self.pop_in_order(out.get_mut(count..).unwrap_or(&mut []), make);
         }
         count
     }
 
-    #[inline(always)]
-    fn take(&mut self) -> Result<Option<Used>, Fault> {
-        let Some((id, written)) = self.entry() else {
-            return Ok(None);
-        };
-        let token = self.check(id)?;
-        self.finish(id, token);
-        Ok(Some(used(token, written)))
+    /// Takes with `VIRTIO_F_IN_ORDER`: a descriptor may stand for a batch, of which it has the last id;
+    /// the next is behind as many as the batch has (section 2.8.7). Of those between no line
+    /// is looked at.
+    #[inline(never)]
+    fn pop_in_order<T>(&mut self, out: &mut [T], make: impl Fn(u32, u32) -> T) -> usize {
+        let mut ahead = self.ahead();
+        let mut batch = self.batch.take();
+        let (mut count, mut fault) = (0, None);
+        'batches: while count < out.len() {
+            let entry = batch
+                .take()
+                .or_else(|| self.entry_at(ahead.place, ahead.turn));
+            let Some((last, written)) = entry else {
+                break;
+            };
+            if let Err(named) = self.check(last) {
+                fault = Some(named);
+                break;
+            }
+            for slot in out.get_mut(count..).unwrap_or(&mut []) {
+                let id = self.ids.taken(self.in_flight.wrapping_sub(ahead.taken));
+                let token = match self.check(id) {
+                    Ok(token) => token,
+                    Err(named) => {
+                        fault = Some(named);
+                        break 'batches;
+                    }
+                };
+                let whole = id == last;
+                if !whole && self.published == ahead.taken.wrapping_add(1) {
+                    fault = Some(Fault::Order(last));
+                    break 'batches;
+                }
+                self.retire(id, token, &mut ahead);
+                *slot = make(token, if whole { written } else { Used::ALL });
+                count += 1;
+                if whole {
+                    continue 'batches;
+                }
+            }
+            batch = Some((last, written));
+        }
+        self.batch = batch;
+        self.count(ahead);
+        if let Some(fault) = fault {
+            self.fail(fault);
+        }
+        count
     }
 }
 
@@ -434,95 +488,23 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
 
     #[inline(always)]
     fn pop(&mut self) -> Result<Option<Used>, Fault> {
-        // Where the device has nothing, what it writes means nothing.
-        if self.published == 0 {
-            return Ok(None);
+        let sound = self.fault.is_none();
+        let mut first = [None];
+        self.pop_each(&mut first, |token, written| Some(used(token, written)));
+        match (first, self.fault) {
+            ([None], Some(fault)) if sound => Err(fault),
+            ([first], _) => Ok(first),
         }
-        if self.in_order {
-            let mut first = [Used {
-                token: 0,
-                written: 0,
-            }];
-            let count = self.pop_in_order(&mut first);
-            return match (count, self.fault) {
-                (0, Some(fault)) => Err(fault),
-                (0, None) => Ok(None),
-                _ => Ok(first.first().copied()),
-            };
-        }
-        let taken = self.take();
-        if let Err(fault) = taken {
-            self.fail(fault);
-        }
-        taken
     }
 
     #[inline(always)]
     fn pop_burst(&mut self, out: &mut [Used]) -> usize {
-        let out = match out.get_mut(..usize::from(self.published)) {
-            Some(first) => first,
-            None => out,
-        };
-        if self.in_order {
-            return self.pop_in_order(out);
-        }
-        let (mut place, mut turn) = (self.used, self.used_turn);
-        let mut count = 0;
-        // Taken and not counted yet: the counters are written once.
-        let mut ahead = 0;
-        for slot in out {
-            let Some((id, written)) = self.entry_at(place, turn) else {
-                break;
-            };
-            let token = match self.check(id) {
-                Ok(token) => token,
-                Err(fault) => {
-                    self.count(ahead, place, turn);
-                    self.fail(fault);
-                    return count;
-                }
-            };
-            if token & CHAINED == 0 {
-                self.tokens.write(id, NONE);
-                self.ids.give_ahead(ahead, id);
-                ahead = ahead.wrapping_add(1);
-                place = place.wrapping_add(1);
-                if place >= self.memory.size() {
-                    place = 0;
-                    turn ^= AVAIL | USED;
-                }
-            } else {
-                self.count(ahead, place, turn);
-                ahead = 0;
-                self.finish(id, token);
-                (place, turn) = (self.used, self.used_turn);
-            }
-            *slot = used(token, written);
-            count += 1;
-        }
-        self.count(ahead, place, turn);
-        count
+        self.pop_each(out, used)
     }
 
     #[inline(always)]
     fn pop_tokens(&mut self, out: &mut [u32]) -> usize {
-        let mut taken = 0;
-        for out in out.chunks_mut(PORTION) {
-            let mut used = [Used {
-                token: 0,
-                written: 0,
-            }; PORTION];
-            let want = out.len();
-            let count = self.pop_burst(used.get_mut(..want).unwrap_or(&mut []));
-            for (slot, used) in out.iter_mut().zip(used.iter().take(count)) {
-                *slot = used.token;
-            }
-            taken += count;
-            if count < want {
-                break;
-            }
-        }
-        taken
+        self.pop_each(out, |token, _| token & MAX_TOKEN)
     }
 
     #[cold]
@@ -550,6 +532,15 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
             }
         }
     }
+}
+
+/// Buffers taken and not counted yet, since the counters are written once a burst; and where the next
+/// used descriptor is, with the flags of its lap.
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    taken: u16,
+    place: u16,
+    turn: u16,
 }
 
 #[inline(always)]
@@ -582,9 +573,6 @@ const WRAP: u16 = 1 << 15;
 
 /// Descriptors of a cache line.
 const LINE: u16 = 4;
-
-/// Buffers taken at a time whose tokens alone are asked for.
-const PORTION: usize = 32;
 
 /// Where in a descriptor's second half its flags begin.
 const FLAGS: u32 = 48;

@@ -169,6 +169,21 @@ impl<const N: usize> SplitQueue<N> {
         self.used = self.used.wrapping_add(taken);
     }
 
+    /// Takes back the buffer that begins with `id`, whose token this is, behind `ahead` others that
+    /// are not counted yet.
+    #[inline(always)]
+    fn retire(&mut self, id: u16, token: u32, ahead: &mut u16) {
+        if token & CHAINED == 0 {
+            self.tokens.write(id, NONE);
+            self.ids.give_ahead(*ahead, id);
+            *ahead = ahead.wrapping_add(1);
+        } else {
+            self.count(*ahead);
+            *ahead = 0;
+            self.finish(id, token);
+        }
+    }
+
     /// The id of the buffer that the device has for longest, `ahead` passed over.
     #[inline(always)]
     fn oldest(&self, ahead: u16) -> u32 {
@@ -440,15 +455,7 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
                     return count;
                 }
             };
-            if token & CHAINED == 0 {
-                self.tokens.write(id, NONE);
-                self.ids.give_ahead(ahead, id);
-                ahead = ahead.wrapping_add(1);
-            } else {
-                self.count(ahead);
-                ahead = 0;
-                self.finish(id, token);
-            }
+            self.retire(id, token, &mut ahead);
             *slot = used(token, written);
             count += 1;
         }
@@ -492,15 +499,7 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
                     return taken;
                 }
             };
-            if token & CHAINED == 0 {
-                self.tokens.write(id, NONE);
-                self.ids.give_ahead(ahead, id);
-                ahead = ahead.wrapping_add(1);
-            } else {
-                self.count(ahead);
-                ahead = 0;
-                self.finish(id, token);
-            }
+            self.retire(id, token, &mut ahead);
             *slot = token & MAX_TOKEN;
             taken += 1;
         }
