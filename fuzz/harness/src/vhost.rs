@@ -59,6 +59,8 @@ fn run<Q: DeviceQueue>(
             3 | 4 => {
                 segments.clear();
                 let before = queue.fault();
+                queue.prefetch(usize::from(operation >> 3));
+                assert_eq!(queue.fault(), before);
                 match queue.pop(&mut segments) {
                     Ok(Some(chain)) => {
                         assert_eq!(before, None);

@@ -57,6 +57,8 @@ fn model<G: Guest, Q: DeviceQueue>(make: Make<Q>, config: RingConfig, operations
             }
             Operation::Pop => {
                 let mut segments = Segments::<32>::new();
+                // More than there are, or none: it changes nothing.
+                queue.prefetch(usize::from(id) % 70);
                 let chain = queue.pop(&mut segments).unwrap();
                 assert_eq!(chain.is_some(), !posted.is_empty());
                 let Some(chain) = chain else { continue };
