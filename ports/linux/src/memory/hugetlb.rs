@@ -65,6 +65,10 @@ impl HugePages {
 #[must_use = "the pages go back to the kernel when the reservation is dropped"]
 pub struct Reservation {
     added: usize,
+    /// By how many the pages that the kernel keeps, used or not, became more. Pages that somebody
+    /// still used after giving them back are surplus, and go when they are free; a larger pool
+    /// takes those over first, on top of what was added.
+    raised: usize,
 }
 
 impl Reservation {
@@ -80,8 +84,12 @@ impl Reservation {
             .div_ceil(HugePages::SIZE_2M)
             .saturating_sub(before.free);
         if wanted == 0 {
-            return Ok(Self { added: 0 });
+            return Ok(Self {
+                added: 0,
+                raised: 0,
+            });
         }
+        let kept = kept();
         write_total(before.total + wanted).map_err(|source| MemoryError::Reserve {
             wanted,
             added: 0,
@@ -91,14 +99,15 @@ impl Reservation {
         let now = HugePages::of(HugePages::SIZE_2M).total;
         let added = now.saturating_sub(before.total);
         if added < wanted {
-            let _ = write_total(now.saturating_sub(added));
+            let _ = write_total(kept);
             return Err(MemoryError::Reserve {
                 wanted,
                 added,
                 source: None,
             });
         }
-        Ok(Self { added })
+        let raised = self::kept().saturating_sub(kept);
+        Ok(Self { added, raised })
     }
 
     /// Pages of 2 MiB that were added.
@@ -110,13 +119,12 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.added == 0 {
+        if self.raised == 0 {
             return;
         }
         let _turn = Turn::take();
-        let now = HugePages::of(HugePages::SIZE_2M).total;
         // Nothing more can be done about a failure here; the module documentation says how to.
-        let _ = write_total(now.saturating_sub(self.added));
+        let _ = write_total(kept().saturating_sub(self.raised));
     }
 }
 
@@ -148,6 +156,15 @@ fn read_count(size: usize, name: &str) -> Option<usize> {
     text.trim().parse().ok()
 }
 
+/// 2 MiB pages that the kernel keeps: what is written to `nr_hugepages`, which shows the surplus as
+/// well (`set_max_huge_pages` in the kernel's `mm/hugetlb.c`).
+fn kept() -> usize {
+    let surplus = read_count(HugePages::SIZE_2M, "surplus_hugepages").unwrap_or(0);
+    HugePages::of(HugePages::SIZE_2M)
+        .total
+        .saturating_sub(surplus)
+}
+
 fn write_total(pages: usize) -> io::Result<()> {
     fs::write(
         directory(HugePages::SIZE_2M).join("nr_hugepages"),
@@ -162,6 +179,33 @@ mod tests {
     #[test]
     fn unknown_page_size_counts_as_none() {
         assert_eq!(HugePages::of(3 << 20), HugePages::default());
+    }
+
+    /// Pages that are given back while they are in use are not kept by who reserves next.
+    #[test]
+    fn pages_in_use_are_given_back_once() {
+        use crate::memory::{Mapping, PagePolicy};
+
+        let bytes = 2 * HugePages::SIZE_2M;
+        let once = || {
+            let before = kept();
+            let first = Reservation::for_bytes(bytes)?;
+            let used = Mapping::new("test", bytes, PagePolicy::Require)?;
+            drop(first);
+            drop(Reservation::for_bytes(bytes)?);
+            drop(used);
+            Ok::<_, MemoryError>(kept() == before)
+        };
+        // Whoever else reserves just then disturbs it: it has to hold once.
+        for _ in 0..20 {
+            match once() {
+                Ok(false) => std::thread::sleep(core::time::Duration::from_millis(100)),
+                Ok(true) => return,
+                // Not root, or no memory.
+                Err(error) => return println!("not tested: {error}"),
+            }
+        }
+        panic!("pages stayed with the kernel");
     }
 
     #[test]
