@@ -136,6 +136,49 @@ impl<'p> Moves<'_, 'p> {
         self.posting(index, Place::Cached(cache.id()))
     }
 
+    /// Takes up to `count` free frames, each handed to `each`; gives how many there were.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Cache, Pool, PoolConfig, Region, SharedAccount, Slot};
+    /// # let mut memory = vec![0u8; 8 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 8];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// # let mut cache = Cache::new(&pool, "core 0", 4)?;
+    /// let library = SharedAccount::register(&pool, "library")?;
+    /// let mut posted = Vec::new();
+    /// assert_eq!(library.moves().post_burst(&mut cache, 9, |index| posted.push(index)), 8);
+    /// assert_eq!((library.posted(), posted.len()), (8, 8));
+    /// # for index in posted {
+    /// #     // SAFETY: it was posted above, and no device has it.
+    /// #     unsafe { library.moves().unpost(Some(&mut cache), index) };
+    /// # }
+    /// # drop((library, cache));
+    /// # pool.audit().unwrap();
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    #[inline]
+    pub fn post_burst(
+        &mut self,
+        cache: &mut Cache<'p>,
+        count: usize,
+        mut each: impl FnMut(FrameIndex),
+    ) -> usize {
+        if !cache.pool().owns(self.account.pool) {
+            return 0;
+        }
+        let mut taken = 0;
+        while taken < count {
+            let Some(index) = cache.pop() else { break };
+            let (from, to) = (Place::Cached(cache.id()), Place::Posted(self.id()));
+            self.account.pool.moved(index, from, to);
+            each(FrameIndex(index));
+            taken += 1;
+        }
+        cache.publish();
+        self.posted = self.posted.wrapping_add(taken as u32);
+        taken
+    }
+
     /// As [`post`](Self::post), from the shared free list.
     pub fn post_shared(&mut self) -> Option<FrameIndex> {
         let mut one = [0];
@@ -245,6 +288,36 @@ impl<'p> Moves<'_, 'p> {
         if self.account.give_back(cache, from, index) {
             self.completing = self.completing.wrapping_sub(1);
         }
+    }
+
+    /// As [`complete`](Self::complete) with a cache, for a burst.
+    ///
+    /// # Safety
+    ///
+    /// As there, for each.
+    #[inline]
+    pub unsafe fn complete_burst(
+        &mut self,
+        cache: &mut Cache<'p>,
+        frames: impl Iterator<Item = FrameIndex>,
+    ) {
+        let (id, pool) = (self.id(), self.account.pool);
+        let mut freed = 0_u32;
+        if cache.pool().owns(pool) {
+            let to = Place::Cached(cache.id());
+            for index in frames.filter(|index| (index.0 as usize) < pool.frames()) {
+                pool.moved(index.0, Place::Completing(id), to);
+                cache.push(index.0);
+                freed = freed.wrapping_add(1);
+            }
+            cache.publish();
+        } else {
+            for index in frames {
+                let gone = self.account.give_back(None, Place::Completing(id), index);
+                freed = freed.wrapping_add(u32::from(gone));
+            }
+        }
+        self.completing = self.completing.wrapping_sub(freed);
     }
 
     #[inline]

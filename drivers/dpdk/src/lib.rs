@@ -15,6 +15,8 @@ mod error;
 #[allow(unsafe_code)]
 mod ffi;
 #[cfg(feature = "dpdk")]
+mod frames;
+#[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
 mod mbuf;
 #[cfg(feature = "dpdk")]

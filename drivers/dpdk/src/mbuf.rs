@@ -70,18 +70,40 @@ impl Meta {
         unsafe { mbuf.wrapping_byte_add(META).cast::<Self>().write(self) };
     }
 
+    /// [`write`](Self::write)s a [`segment`](Self::segment), in four words: a store for each field
+    /// takes twice as many.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write).
+    #[inline]
+    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data_off: u16, len: u16) {
+        let words: [u64; 4] = [
+            u64::from(data_off) | 1 << 16 | 1 << 32 | 0xffff << 48,
+            0,
+            u64::from(len) << 32,
+            u64::from(len),
+        ];
+        // SAFETY: the 32 bytes are inside the mbuf, which is aligned to a cache line; nobody else
+        // has it is the caller's promise.
+        unsafe { mbuf.wrapping_byte_add(META).cast::<[u64; 4]>().write(words) };
+    }
+
     /// Whether the mbuf's bytes are its own, and nobody else's too.
     #[inline]
     pub(crate) const fn is_own(&self) -> bool {
         self.refcnt == 1 && self.ol_flags & (INDIRECT | EXTERNAL) == 0
     }
 
+    /// Whether the device found out anything.
+    #[inline]
+    pub(crate) const fn tells(&self) -> bool {
+        self.ol_flags & RX_ANY != 0
+    }
+
     /// What the device found out, into a packet.
     #[inline]
     pub(crate) fn tell(&self, packet: &mut Packet<'_>) {
-        if self.ol_flags & RX_ANY == 0 {
-            return;
-        }
         let mut offloads = Offloads::empty();
         match self.ol_flags & (L3_BAD | L3_GOOD) {
             L3_BAD => offloads |= Offloads::L3_BAD,
@@ -103,22 +125,14 @@ impl Meta {
             offloads |= Offloads::VLAN_STRIPPED;
             packet.vlan_tci = self.vlan_tci;
         }
-        packet.offloads = offloads;
+        packet.offloads |= offloads;
     }
 
     /// What the packet asks of the device, into the flags; gives the lengths of its headers in the
     /// form of `tx_offload`. `None` if it asks what the device was not set up for, or what its
     /// headers do not have.
-    #[inline]
-    pub(crate) fn ask(&mut self, packet: &Packet<'_>, features: Features) -> Option<u64> {
-        if !packet.offloads.intersects(ASKED) {
-            return Some(0);
-        }
-        self.ask_now(packet, features)
-    }
-
     #[cold]
-    fn ask_now(&mut self, packet: &Packet<'_>, features: Features) -> Option<u64> {
+    pub(crate) fn ask(&mut self, packet: &Packet<'_>, features: Features) -> Option<u64> {
         if packet.offloads.contains(Offloads::VLAN_WANTED) {
             if !features.contains(Features::TX_VLAN) {
                 return None;
@@ -187,12 +201,17 @@ pub(crate) unsafe fn set_next(mbuf: *mut Mbuf, next: *mut Mbuf) {
     unsafe { mbuf.wrapping_byte_add(NEXT).cast::<*mut Mbuf>().write(next) };
 }
 
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "the order in `write_segment`"
+);
+
 const META: usize = 16;
 const NEXT: usize = 64;
 const TX_OFFLOAD: usize = 72;
 
 /// What a packet may ask of a device.
-const ASKED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
+pub(crate) const ASKED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
 
 const INDIRECT: u64 = 1 << 62;
 const EXTERNAL: u64 = 1 << 61;
@@ -209,3 +228,20 @@ const TX_UDP: u64 = 3 << 52;
 const TX_IPV4: u64 = 1 << 55;
 const TX_IPV6: u64 = 1 << 56;
 const TX_VLAN: u64 = 1 << 57;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_in_words_is_one_in_fields() {
+        let mut mbufs = [[0_u64; MBUF / 8]; 2];
+        let [words, fields] = &mut mbufs;
+        // SAFETY: there is room for an mbuf, aligned to eight bytes as the words are.
+        unsafe { Meta::write_segment(words.as_mut_ptr().cast(), 0x1234, 0x5678) };
+        // SAFETY: as above; `Meta` has no field that is larger.
+        unsafe { Meta::segment(0x1234, 0x5678).write(fields.as_mut_ptr().cast()) };
+        assert_eq!(words, fields);
+        assert_eq!(words[2], 0xffff_0001_0001_1234);
+    }
+}

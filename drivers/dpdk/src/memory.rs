@@ -6,24 +6,25 @@
 use core::ffi::c_void;
 use core::fmt;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::boxed::Box;
 use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::vec::Vec;
 
-use linecard::mempool::{AccountId, FrameIndex, Pool, PoolError, SharedAccount};
+use linecard::mempool::{Pool, PoolError, SharedAccount};
 
 use crate::eal::{self, Eal};
 use crate::error::Error;
-use crate::ffi::{self, Layout, Mbuf, Mempool};
+use crate::ffi::{self, Layout, Mempool};
+use crate::frames::{Frames, HEADER};
 use crate::mbuf::MBUF;
 
 /// The least private area of a pool's frames, in bytes: an mbuf, and a line for its header in
 /// front.
 ///
-/// With 64 bytes more the mbufs are spread over two cache lines, so that those of a burst do not
-/// all fall into the same few sets of the caches.
+/// With 64 bytes more the mbufs are spread over two cache lines, with 192 more over four, so that
+/// those of a burst do not all fall into the same few sets of the caches.
 pub const PRIVATE: usize = HEADER + MBUF;
 
 /// A pool whose frames DPDK may receive into and send from.
@@ -146,27 +147,11 @@ fn pools() -> MutexGuard<'static, Vec<Met>> {
     POOLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// By which way DPDK got a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// It allocated it.
-    Posted,
-    /// It was given it to send.
-    Sent,
-}
-
 /// What the ports on a pool share.
 pub(crate) struct Shared {
     pool: &'static Pool<'static>,
-    base: *mut u8,
-    /// Binary logarithm of the frame size.
-    shift: u32,
-    colours: u32,
+    frames: Frames,
     mempool: AtomicPtr<Mempool>,
-    /// For each frame, whether DPDK has it, by which way, and under which account. An entry
-    /// changes in the hands of whoever owns the frame, and ownership passes between threads with
-    /// an order of its own: relaxed is enough.
-    table: Box<[AtomicU8]>,
     accounts: [OnceLock<SharedAccount<'static>>; ACCOUNTS],
     names: Mutex<Vec<(String, u8)>>,
     /// What DPDK does outside of bursts.
@@ -177,14 +162,14 @@ pub(crate) struct Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("frames", &self.table.len())
+            .field("frames", &self.frames.count())
             .finish_non_exhaustive()
     }
 }
 
-// SAFETY: `base` is the only field that is not `Send`; it is the pool's, which is.
+// SAFETY: the base of `frames` is all that is not `Send`; it is the pool's, which is.
 unsafe impl Send for Shared {}
-// SAFETY: `base` is only computed with; what is at the addresses belongs to whoever owns the frame.
+// SAFETY: that base is only computed with; what is at the addresses belongs to whoever owns the frame.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -207,11 +192,8 @@ impl Shared {
         let outside = SharedAccount::register(pool, "dpdk")?;
         let shared: &'static Self = Box::leak(Box::new(Self {
             pool,
-            base,
-            shift: frame_size.trailing_zeros(),
-            colours,
+            frames: Frames::new(pool, colours),
             mempool: AtomicPtr::new(ptr::null_mut()),
-            table: (0..pool.frames()).map(|_| AtomicU8::new(NOT)).collect(),
             accounts: [const { OnceLock::new() }; ACCOUNTS],
             names: Mutex::default(),
             outside: outside.id().number(),
@@ -226,7 +208,7 @@ impl Shared {
         if !self.mempool().is_null() {
             return Ok(());
         }
-        let (base, len) = (self.base, self.pool.region_len());
+        let (base, len) = (self.frames.base(), self.pool.region_len());
         let _control = eal::control();
         let mut iovas = std::vec![0; len / PAGE];
         // SAFETY: the region is the pool's for ever (`Pool<'static>`), on whole pages (checked in
@@ -259,11 +241,11 @@ impl Shared {
         let name = eal::c_string(std::format!("linecard{number}"))?;
         let mut layout = Layout {
             owner: ptr::from_ref(self).cast::<c_void>(),
-            base: self.base,
+            base: self.frames.base(),
             frames: self.pool.frames() as u32,
             frame_size: self.pool.frame_size() as u32,
             reserved: self.pool.config().private as u32,
-            colours: self.colours,
+            colours: self.frames.colours(),
         };
         let mut errno = 0;
         // SAFETY: the layout says the pool's own region and frames, and its owner lives for ever;
@@ -281,8 +263,7 @@ impl Shared {
 
     /// Takes back what [`register`](Self::register) did, unless a driver has frames.
     fn unregister(&self) {
-        let has = |entry: &AtomicU8| entry.load(Ordering::Relaxed) != NOT;
-        if self.table.iter().any(has) {
+        if self.frames.any_held() {
             return;
         }
         let _control = eal::control();
@@ -293,7 +274,12 @@ impl Shared {
         // SAFETY: made by `register`; no port is left on it, and no object is out.
         unsafe { ffi::lc_dpdk_free_pool(mempool) };
         // SAFETY: registered as it is said here, and no mempool is on it any more.
-        unsafe { ffi::lc_dpdk_unregister_memory(self.base, self.pool.region_len()) };
+        unsafe { ffi::lc_dpdk_unregister_memory(self.frames.base(), self.pool.region_len()) };
+    }
+
+    #[inline]
+    pub(crate) fn frames(&self) -> Frames {
+        self.frames
     }
 
     #[inline]
@@ -316,6 +302,16 @@ impl Shared {
     /// An account by its number.
     pub(crate) fn account_by(&'static self, number: u8) -> Option<&'static SharedAccount<'static>> {
         self.accounts.get(usize::from(number))?.get()
+    }
+
+    /// As [`account_by`](Self::account_by): accounts are registered before a frame can be held under
+    /// them, and never removed, so that there is one.
+    #[inline]
+    pub(crate) fn account_or_outside(&'static self, number: u8) -> &'static SharedAccount<'static> {
+        match self.account_by(number) {
+            Some(account) => account,
+            None => self.account(),
+        }
     }
 
     /// The account of this name, made if there is none: a queue that is opened again has the one
@@ -344,67 +340,6 @@ impl Shared {
             .ok_or(PoolError::TooManyAccounts)
     }
 
-    /// Bytes from the frame's start to its buffer, as DPDK knows it: the rule of `mbuf_offset` in
-    /// `src/shim/mempool.c`, and the mbuf.
-    #[inline]
-    pub(crate) fn buffer_offset(&self, index: FrameIndex) -> usize {
-        self.mbuf_offset(index) + MBUF
-    }
-
-    #[inline]
-    fn mbuf_offset(&self, index: FrameIndex) -> usize {
-        HEADER + 64 * (((index.0 >> 1) ^ (index.0 >> 6)) & (self.colours - 1)) as usize
-    }
-
-    /// The mbuf of a frame.
-    #[inline]
-    pub(crate) fn mbuf(&self, index: FrameIndex) -> *mut Mbuf {
-        let offset = ((index.0 as usize) << self.shift) + self.mbuf_offset(index);
-        self.base.wrapping_add(offset).cast()
-    }
-
-    /// The frame of an mbuf; `None` if it is not one of this pool's.
-    #[inline]
-    pub(crate) fn index_of(&self, mbuf: *mut Mbuf) -> Option<FrameIndex> {
-        let offset = mbuf.addr().wrapping_sub(self.base.addr());
-        let index = FrameIndex(u32::try_from(offset >> self.shift).ok()?);
-        let own = (index.0 as usize) < self.table.len() && self.mbuf(index) == mbuf;
-        own.then_some(index)
-    }
-
-    /// Writes down that DPDK has a frame now.
-    #[inline]
-    pub(crate) fn hold(&self, index: FrameIndex, held: Held, account: AccountId) {
-        let way = match held {
-            Held::Posted => POSTED,
-            Held::Sent => SENT,
-        };
-        if let Some(entry) = self.table.get(index.0 as usize) {
-            entry.store(way | account.number(), Ordering::Relaxed);
-        }
-    }
-
-    /// How DPDK has a frame, and under which account; `None` if it does not.
-    #[inline]
-    pub(crate) fn held(&self, index: FrameIndex) -> Option<(Held, u8)> {
-        let entry = self.table.get(index.0 as usize)?.load(Ordering::Relaxed);
-        match entry & (POSTED | SENT) {
-            POSTED => Some((Held::Posted, entry & NUMBER)),
-            SENT => Some((Held::Sent, entry & NUMBER)),
-            _ => None,
-        }
-    }
-
-    /// As [`held`](Self::held); it does no more.
-    #[inline]
-    pub(crate) fn release(&self, index: FrameIndex) -> Option<(Held, u8)> {
-        let held = self.held(index)?;
-        if let Some(entry) = self.table.get(index.0 as usize) {
-            entry.store(NOT, Ordering::Relaxed);
-        }
-        Some(held)
-    }
-
     pub(crate) fn count_invalid(&self) {
         self.invalid.fetch_add(1, Ordering::Relaxed);
     }
@@ -423,27 +358,18 @@ fn is_whole(iovas: &[u64], frame_size: usize) -> bool {
 /// The pools that were made known to DPDK at some time, by their numbers.
 static POOLS: Mutex<Vec<Met>> = Mutex::new(Vec::new());
 
-/// Bytes in front of an mbuf: the mempool's header of an object, in a line of its own.
-const HEADER: usize = 64;
-
 /// Bytes that drivers leave in front of received data (`RTE_PKTMBUF_HEADROOM`).
 pub(crate) const HEADROOM: usize = 128;
 
-/// Lines over which mbufs are spread at most. A driver puts data [`HEADROOM`] behind the mbuf,
-/// which for the first of them must not be in the private area: with four it would be.
-const MOST_COLOURS: u32 = 2;
-const _: () = assert!(PRIVATE + HEADROOM >= PRIVATE + 64 * (MOST_COLOURS as usize - 1));
+/// Lines over which mbufs are spread at most: with frames of 2 KiB, more would leave no room for what
+/// an MTU of 1,500 bytes receives.
+const MOST_COLOURS: u32 = 4;
 
 /// Bytes of a page, as the region is registered: the smallest there is.
 const PAGE: usize = 4096;
 
 /// Accounts of a pool.
 const ACCOUNTS: usize = 64;
-
-const NOT: u8 = 0;
-const POSTED: u8 = 0x40;
-const SENT: u8 = 0x80;
-const NUMBER: u8 = 0x3f;
 
 #[cfg(test)]
 mod tests {

@@ -1,18 +1,20 @@
 //! The receiving half of a queue.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr;
 use std::sync::Arc;
 
 use linecard::device::{Features, RxQueue, RxStats};
-use linecard::mempool::{Cache, SharedAccount};
+use linecard::mempool::{Cache, Frame, SharedAccount};
 use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
+use crate::frames::{Frames, Held};
 use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
-use crate::scope::Scope;
+use crate::scope::{Scope, Taking};
 use crate::state::{Half, PortState};
 
 /// Receives the packets of one queue.
@@ -41,6 +43,8 @@ pub struct Rx<'p> {
     queue: u16,
     /// What is to be thought of a checksum of which the device says nothing.
     doubt: Offloads,
+    /// How DPDK had the last frame.
+    usual: Held,
     stats: RxStats,
     /// What the device had counted when the queue was opened.
     before: ffi::Stats,
@@ -61,6 +65,7 @@ impl<'p> Rx<'p> {
                 false => Offloads::empty(),
             },
             state,
+            usual: Held::posted(account.id().number()),
             account,
             queue,
             stats: RxStats::default(),
@@ -75,54 +80,76 @@ impl<'p> Rx<'p> {
     /// One call into the driver; gives how many mbufs it handed out.
     #[inline]
     fn burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>, want: usize) -> usize {
-        let mut mbufs = [ptr::null_mut::<Mbuf>(); BURST];
+        let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
         let mut scope = Scope::new(self.shared, self.account, cache);
         let (port, queue) = (self.state.id, self.queue);
+        let room = mbufs.as_mut_ptr().cast();
         // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
         // the only receiving half of the queue (`Port::open`), and there is room for `BURST`.
-        let got = scope.enter(|| unsafe {
-            ffi::lc_dpdk_rx_burst(port, queue, mbufs.as_mut_ptr(), want as u16)
-        });
+        let got = scope.enter(|| unsafe { ffi::lc_dpdk_rx_burst(port, queue, room, want as u16) });
         let got = usize::from(got).min(want);
-        let (mut packets, mut bytes) = (0, 0);
-        for &mbuf in mbufs.iter().take(got) {
-            let Some(packet) = self.accept(&mut scope, mbuf) else {
+        self.stats.no_frames = self.stats.no_frames.wrapping_add(scope.no_frames);
+        if got == 0 {
+            return 0;
+        }
+        let frames = self.shared.frames();
+        let mut taking = scope.taking(self.usual);
+        let mut bytes = 0;
+        let before = out.len();
+        for mbuf in mbufs.iter().take(got) {
+            // SAFETY: the driver has written as many as it says.
+            let mbuf = unsafe { mbuf.assume_init() };
+            let Some((frame, meta)) = accept(frames, &mut taking, mbuf) else {
+                bytes += self.accept_otherwise(&mut scope, mbuf, out);
                 continue;
             };
-            packets += 1;
-            bytes += packet.len() as u64;
-            if packet.is_chained() {
-                bytes += (packet.total_len() - packet.len()) as u64;
-            }
+            bytes += frame.len() as u64;
+            let mut packet = Packet::new(frame);
+            packet.offloads = self.doubt;
             // There is room: no more than that was asked for.
             let _ = out.push(packet);
+            if meta.tells() {
+                out.iter_mut()
+                    .next_back()
+                    .into_iter()
+                    .for_each(|packet| meta.tell(packet));
+            }
         }
+        self.usual = taking.usual();
+        let packets = (out.len() - before) as u64;
         self.stats.packets = self.stats.packets.wrapping_add(packets);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
-        self.stats.no_frames = self.stats.no_frames.wrapping_add(scope.no_frames);
         got
     }
 
-    /// The packet of an mbuf that the driver handed out, or it is counted and freed.
-    #[inline]
-    fn accept(&mut self, scope: &mut Scope, mbuf: *mut Mbuf) -> Option<Packet<'p>> {
-        let index = self.shared.index_of(mbuf);
-        let Some(index) = index.filter(|&index| self.shared.held(index).is_some()) else {
-            return self.refuse_foreign(scope, mbuf);
+    /// The packet of an mbuf that is not like most, or it is counted and freed; gives its bytes.
+    #[cold]
+    #[inline(never)]
+    fn accept_otherwise(
+        &mut self,
+        scope: &mut Scope,
+        mbuf: *mut Mbuf,
+        out: &mut BurstView<'p>,
+    ) -> u64 {
+        let frames = self.shared.frames();
+        let index = frames.index_of(mbuf);
+        let packet = match index.filter(|&index| frames.held(index).is_some()) {
+            None => self.refuse_foreign(scope, mbuf),
+            Some(_) => {
+                // SAFETY: it is an mbuf of the pool that DPDK had, and has just handed out.
+                let meta = unsafe { Meta::read(mbuf) };
+                match meta.is_own() && meta.nb_segs == 1 {
+                    // All else is well, so that it is the window that is not.
+                    true => self.refuse(scope, mbuf, Why::Window),
+                    false => self.accept_chain(scope, mbuf, meta),
+                }
+            }
         };
-        // SAFETY: it is an mbuf of the pool that DPDK had, and has just handed out.
-        let meta = unsafe { Meta::read(mbuf) };
-        if !meta.is_own() || meta.nb_segs != 1 {
-            return self.accept_chain(scope, mbuf, meta);
-        }
-        let offset = self.shared.buffer_offset(index) + usize::from(meta.data_off);
-        let Some(frame) = scope.receive(index, offset, usize::from(meta.data_len)) else {
-            return self.refuse(scope, mbuf, Why::Window);
-        };
-        let mut packet = Packet::new(frame);
-        meta.tell(&mut packet);
+        let Some(mut packet) = packet else { return 0 };
         packet.offloads |= self.doubt;
-        Some(packet)
+        let bytes = packet.total_len() as u64;
+        let _ = out.push(packet);
+        bytes
     }
 
     /// A packet of several mbufs as a chain of frames; refused whole if one is not the pool's.
@@ -133,12 +160,14 @@ impl<'p> Rx<'p> {
         mbuf: *mut Mbuf,
         first: Meta,
     ) -> Option<Packet<'p>> {
+        let frames = self.shared.frames();
+        let mut taking = scope.taking(self.usual);
         let mut head: Option<Packet<'p>> = None;
         let mut next = mbuf;
         for _ in 0..first.nb_segs {
             let mbuf = next;
-            let index = self.shared.index_of(mbuf);
-            let Some(index) = index.filter(|&index| self.shared.held(index).is_some()) else {
+            let index = frames.index_of(mbuf);
+            let Some(index) = index.filter(|&index| frames.held(index).is_some()) else {
                 drop(head);
                 return self.refuse_foreign(scope, mbuf);
             };
@@ -146,10 +175,11 @@ impl<'p> Rx<'p> {
             let meta = unsafe { Meta::read(mbuf) };
             // SAFETY: as above.
             next = unsafe { mbuf::next(mbuf) };
-            let offset = self.shared.buffer_offset(index) + usize::from(meta.data_off);
+            let offset = frames.buffer_offset(index) + usize::from(meta.data_off);
+            let len = usize::from(meta.data_len);
             let frame = meta
                 .is_own()
-                .then(|| scope.receive(index, offset, usize::from(meta.data_len)))
+                .then(|| taking.receive(frames, index, offset, len))
                 .flatten();
             let Some(frame) = frame else {
                 drop(head);
@@ -177,7 +207,7 @@ impl<'p> Rx<'p> {
     /// does not have, belongs to somebody here already.
     #[cold]
     fn refuse_foreign(&mut self, scope: &mut Scope, mbuf: *mut Mbuf) -> Option<Packet<'p>> {
-        if mbuf.is_null() || self.shared.index_of(mbuf).is_some() {
+        if mbuf.is_null() || self.shared.frames().index_of(mbuf).is_some() {
             self.stats.invalid = self.stats.invalid.wrapping_add(1);
             return None;
         }
@@ -195,6 +225,22 @@ impl<'p> Rx<'p> {
         scope.enter(|| unsafe { ffi::lc_dpdk_free_mbuf(mbuf) });
         None
     }
+}
+
+/// The frame of an mbuf of the pool, with what is said of it; `None` if it is anything else, which is
+/// seen to elsewhere.
+#[inline(always)]
+fn accept(frames: Frames, taking: &mut Taking, mbuf: *mut Mbuf) -> Option<(Frame<'static>, Meta)> {
+    let index = frames.index_of(mbuf)?;
+    frames.held(index)?;
+    // SAFETY: it is an mbuf of the pool that DPDK had, and has just handed out.
+    let meta = unsafe { Meta::read(mbuf) };
+    if !meta.is_own() || meta.nb_segs != 1 {
+        return None;
+    }
+    let offset = frames.buffer_offset(index) + usize::from(meta.data_off);
+    let frame = taking.receive(frames, index, offset, usize::from(meta.data_len))?;
+    Some((frame, meta))
 }
 
 /// Why an mbuf is refused.

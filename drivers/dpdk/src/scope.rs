@@ -7,12 +7,14 @@
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use linecard::mempool::{Cache, Frame, FrameIndex, Moves, SharedAccount};
 
 use crate::ffi::Mbuf;
-use crate::memory::{Held, Shared};
+use crate::frames::{Frames, Held};
+use crate::memory::Shared;
 
 /// One burst, or one operation on a port.
 pub(crate) struct Scope {
@@ -23,6 +25,9 @@ pub(crate) struct Scope {
     own: Moves<'static, 'static>,
     /// What is moved under another one: frames that came by another queue.
     other: Option<Moves<'static, 'static>>,
+    /// What DPDK has given back in the call that is under way, to be freed together behind it.
+    freed: [MaybeUninit<*mut Mbuf>; FREED],
+    freed_count: usize,
     /// Times that DPDK was refused a frame because there was none.
     pub(crate) no_frames: u64,
 }
@@ -40,6 +45,8 @@ impl Scope {
             cache: ptr::from_mut(cache).cast(),
             own: account.moves(),
             other: None,
+            freed: [const { MaybeUninit::uninit() }; FREED],
+            freed_count: 0,
             no_frames: 0,
         }
     }
@@ -51,6 +58,8 @@ impl Scope {
             cache: ptr::null_mut(),
             own: shared.account().moves(),
             other: None,
+            freed: [const { MaybeUninit::uninit() }; FREED],
+            freed_count: 0,
             no_frames: 0,
         }
     }
@@ -62,78 +71,134 @@ impl Scope {
         let before = CURRENT.replace(ptr::from_mut(self));
         let answer = call();
         CURRENT.set(before);
+        if self.freed_count > 0 {
+            self.free();
+        }
         answer
     }
 
-    /// Takes a frame for DPDK.
+    /// DPDK gives an mbuf back.
     #[inline]
-    fn post(&mut self) -> Option<FrameIndex> {
+    fn give(&mut self, mbuf: *mut Mbuf) {
+        if self.freed_count == FREED {
+            self.free();
+        }
+        if let Some(place) = self.freed.get_mut(self.freed_count) {
+            place.write(mbuf);
+            self.freed_count += 1;
+        }
+    }
+
+    /// Frees what was given back.
+    fn free(&mut self) {
+        let count = core::mem::take(&mut self.freed_count);
+        let frames = self.shared.frames();
+        let usual = Held::sent(self.own.id().number());
+        let mut others = [const { MaybeUninit::<*mut Mbuf>::uninit() }; FREED];
+        let mut left = others.iter_mut();
+        let sent = self.freed.iter().take(count).filter_map(|mbuf| {
+            // SAFETY: `give` has written as many as it counted.
+            let mbuf = unsafe { mbuf.assume_init() };
+            let index = frames.index_of(mbuf);
+            let Some(index) = index.filter(|&index| frames.held(index) == Some(usual)) else {
+                // There is room for all.
+                left.next()?.write(mbuf);
+                return None;
+            };
+            frames.release(index);
+            Some(index)
+        });
+        // SAFETY: as in `post`.
+        let left = match unsafe { self.cache.as_mut() } {
+            Some(cache) => {
+                // SAFETY: the table said of each that it was lent under this account, and says so no
+                // more; DPDK has freed it.
+                unsafe { self.own.complete_burst(cache, sent) };
+                left.len()
+            }
+            None => {
+                self.freed.clone_into(&mut others);
+                FREED - count
+            }
+        };
+        for mbuf in others.iter().take(FREED - left) {
+            // SAFETY: written above, from the first on.
+            let mbuf = unsafe { mbuf.assume_init() };
+            match frames.index_of(mbuf) {
+                Some(index) => self.give_back(index),
+                None => self.shared.count_invalid(),
+            }
+        }
+    }
+
+    /// Takes up to `count` frames for DPDK, each handed to `each`; gives how many there were.
+    #[inline]
+    fn post(&mut self, count: usize, mut each: impl FnMut(FrameIndex)) -> usize {
+        let frames = self.shared.frames();
+        let held = Held::posted(self.own.id().number());
+        let mut post = |index| {
+            frames.hold(index, held);
+            each(index);
+        };
         // SAFETY: null, or from the exclusive borrow that `new` was called with, whose owner is in
         // the burst of which this is the scope and does not touch it meanwhile. The lifetime was
         // only lengthened: the cache is used for numbers of frames of a pool that lives for ever,
         // and nothing is kept.
-        let index = match unsafe { self.cache.as_mut() } {
-            Some(cache) if ptr::eq(cache.pool(), self.shared.pool()) => self.own.post(cache),
-            _ => self.own.post_shared(),
+        let taken = match unsafe { self.cache.as_mut() } {
+            Some(cache) if ptr::eq(cache.pool(), self.shared.pool()) => {
+                self.own.post_burst(cache, count, post)
+            }
+            _ => (0..count)
+                .map_while(|_| self.own.post_shared().map(&mut post))
+                .count(),
         };
-        match index {
-            Some(index) => self.shared.hold(index, Held::Posted, self.own.id()),
-            None => self.no_frames += 1,
-        }
-        index
+        self.no_frames += (count - taken) as u64;
+        taken
     }
 
     /// Frees a frame that DPDK gives back.
     #[inline]
     fn give_back(&mut self, index: FrameIndex) {
-        let Some((held, account)) = self.shared.release(index) else {
+        let Some(held) = self.shared.frames().release(index) else {
             self.shared.count_invalid();
             return;
         };
         // SAFETY: as in `post`.
         let cache = unsafe { self.cache.as_mut() };
-        let moves = self.moves_of(account);
-        match held {
-            // SAFETY: the table said that it was posted under this account, and says so no more;
+        let moves = self.moves_of(held.account());
+        if held.is_sent() {
+            // SAFETY: the table said that it was lent under this account, and says so no more;
             // DPDK has freed it.
-            Held::Posted => unsafe { moves.unpost(cache, index) },
-            // SAFETY: as above, that it was lent.
-            Held::Sent => unsafe { moves.complete(cache, index) },
+            unsafe { moves.complete(cache, index) };
+        } else {
+            // SAFETY: as above, that it was posted.
+            unsafe { moves.unpost(cache, index) };
         }
     }
 
-    /// Takes over a frame that DPDK hands out as received. `None`, and DPDK still has it, if it
-    /// never had, or the window is not inside the frame.
+    /// What was lent before the call, to be counted with what comes back in it.
     #[inline]
-    pub(crate) fn receive(
-        &mut self,
-        index: FrameIndex,
-        offset: usize,
-        len: usize,
-    ) -> Option<Frame<'static>> {
-        let (held, account) = self.shared.held(index)?;
-        let moves = self.moves_of(account);
-        let frame = match held {
-            // SAFETY: the table says that it was posted under this account, and from here on says
-            // so no more; DPDK has handed it out.
-            Held::Posted => unsafe { moves.receive(index, offset, len) },
-            // SAFETY: as above, that it was lent.
-            Held::Sent => unsafe { moves.receive_sent(index, offset, len) },
-        }?;
-        self.shared.release(index);
-        Some(frame)
+    pub(crate) fn lent(mut self, lent: Moves<'static, 'static>) -> Self {
+        self.own = lent;
+        self
     }
 
-    /// Writes down that a frame goes to DPDK to be sent.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Moves::lend`].
+    /// For the frames that the call has handed out as received, with what it has allocated; those
+    /// that the last call handed out were held like this.
     #[inline]
-    pub(crate) unsafe fn lend(&mut self, index: FrameIndex) {
-        // SAFETY: the caller's promise.
-        unsafe { self.own.lend(index) };
-        self.shared.hold(index, Held::Sent, self.own.id());
+    pub(crate) fn taking(&mut self, usual: Held) -> Taking {
+        let account = self.own.id().number();
+        Taking {
+            shared: self.shared,
+            held: usual,
+            moves: match usual.account() == account {
+                true => {
+                    let fresh = self.shared.account_or_outside(account).moves();
+                    core::mem::replace(&mut self.own, fresh)
+                }
+                false => self.shared.account_or_outside(usual.account()).moves(),
+            },
+        }
     }
 
     /// Takes back what DPDK did not take.
@@ -143,7 +208,7 @@ impl Scope {
     /// As for [`Moves::unlend`].
     #[inline]
     pub(crate) unsafe fn unlend(&mut self, index: FrameIndex) {
-        self.shared.release(index);
+        self.shared.frames().release(index);
         // SAFETY: the caller's promise.
         unsafe { self.own.unlend(index) };
     }
@@ -157,12 +222,57 @@ impl Scope {
         let other = self.other.take();
         let same = other.filter(|moves| moves.id().number() == account);
         let shared = self.shared;
-        self.other.insert(same.unwrap_or_else(|| {
-            // Accounts are registered before a frame can be held under them, and never removed.
-            let account = shared.account_by(account).unwrap_or(shared.account());
-            account.moves()
-        }))
+        self.other
+            .insert(same.unwrap_or_else(|| shared.account_or_outside(account).moves()))
     }
+}
+
+/// Frames that DPDK hands out: mostly all of a burst were held in the same way.
+pub(crate) struct Taking {
+    shared: &'static Shared,
+    held: Held,
+    moves: Moves<'static, 'static>,
+}
+
+impl Taking {
+    /// How the last frame was held.
+    #[inline]
+    pub(crate) fn usual(&self) -> Held {
+        self.held
+    }
+
+    /// Takes over a frame that DPDK hands out as received. `None`, and DPDK still has it, if it
+    /// never had, or the window is not inside the frame.
+    #[inline(always)]
+    pub(crate) fn receive(
+        &mut self,
+        frames: Frames,
+        index: FrameIndex,
+        offset: usize,
+        len: usize,
+    ) -> Option<Frame<'static>> {
+        let held = frames.held(index)?;
+        if held != self.held {
+            self.moves = other_moves(self.shared, held);
+            self.held = held;
+        }
+        let frame = if held.is_sent() {
+            // SAFETY: the table says that it was lent under this account, and from here on says so
+            // no more; DPDK has handed it out.
+            unsafe { self.moves.receive_sent(index, offset, len) }
+        } else {
+            // SAFETY: as above, that it was posted.
+            unsafe { self.moves.receive(index, offset, len) }
+        }?;
+        frames.release(index);
+        Some(frame)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn other_moves(shared: &'static Shared, held: Held) -> Moves<'static, 'static> {
+    shared.account_or_outside(held.account()).moves()
 }
 
 thread_local! {
@@ -178,7 +288,12 @@ fn with<R>(shared: &'static Shared, work: impl FnOnce(&mut Scope) -> R) -> R {
     // do not call each other.
     match unsafe { CURRENT.get().as_mut() } {
         Some(scope) if ptr::eq(scope.shared, shared) => work(scope),
-        _ => work(&mut Scope::uncached(shared)),
+        _ => {
+            let mut scope = Scope::uncached(shared);
+            let answer = work(&mut scope);
+            scope.free();
+            answer
+        }
     }
 }
 
@@ -196,21 +311,24 @@ unsafe extern "C" fn lc_dpdk_take(
     // SAFETY: `Memory::new` puts it there, and it lives for ever.
     let shared: &'static Shared = unsafe { &*owner.cast() };
     with(shared, |scope| {
-        for at in 0..count as usize {
-            let Some(index) = scope.post() else {
-                for at in 0..at {
-                    // SAFETY: written below, in an earlier round.
-                    let mbuf = unsafe { objects.wrapping_add(at).read() };
-                    if let Some(index) = shared.index_of(mbuf) {
-                        scope.give_back(index);
-                    }
-                }
-                return -libc::ENOENT;
-            };
+        let frames = shared.frames();
+        let mut next = objects;
+        let taken = scope.post(count as usize, |index| {
             // SAFETY: there is room for `count`, is the caller's promise.
-            unsafe { objects.wrapping_add(at).write(shared.mbuf(index)) };
+            unsafe { next.write(frames.mbuf(index)) };
+            next = next.wrapping_add(1);
+        });
+        if taken == count as usize {
+            return 0;
         }
-        0
+        for at in 0..taken {
+            // SAFETY: written above.
+            let mbuf = unsafe { objects.wrapping_add(at).read() };
+            if let Some(index) = frames.index_of(mbuf) {
+                scope.give_back(index);
+            }
+        }
+        -libc::ENOENT
     })
 }
 
@@ -230,11 +348,7 @@ unsafe extern "C" fn lc_dpdk_give(
     with(shared, |scope| {
         for at in 0..count as usize {
             // SAFETY: there are `count` is the caller's promise.
-            let mbuf = unsafe { objects.wrapping_add(at).read() };
-            match shared.index_of(mbuf) {
-                Some(index) => scope.give_back(index),
-                None => shared.count_invalid(),
-            }
+            scope.give(unsafe { objects.wrapping_add(at).read() });
         }
         0
     })
@@ -251,3 +365,6 @@ unsafe extern "C" fn lc_dpdk_free(owner: *const c_void) -> c_uint {
     let shared: &'static Shared = unsafe { &*owner.cast() };
     shared.pool().free_frames() as c_uint
 }
+
+/// Mbufs that are freed together: a burst's.
+const FREED: usize = 64;

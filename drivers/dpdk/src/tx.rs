@@ -1,15 +1,17 @@
 //! The sending half of a queue.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr;
 use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
-use linecard::mempool::{Cache, FrameIndex, SharedAccount};
+use linecard::mempool::{Cache, FrameIndex, Moves, SharedAccount};
 use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
+use crate::frames::{Frames, Held};
 use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
@@ -80,36 +82,89 @@ impl<'p> Tx<'p> {
         }
     }
 
-    /// Writes the mbufs of a packet's frames; gives the first and the packet's length.
-    #[inline]
-    fn prepare(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, u32), Fate> {
+    /// Writes the mbuf of a packet's frame, and writes down that it is DPDK's; gives the mbuf and
+    /// the packet's length.
+    ///
+    /// # Safety
+    ///
+    /// The packet is forgotten, or [`unlend`](Self::unlend)ed before anybody touches it.
+    #[inline(always)]
+    unsafe fn prepare(
+        &self,
+        frames: Frames,
+        lent: &mut Moves<'static, 'static>,
+        packet: &Packet<'p>,
+    ) -> Result<(*mut Mbuf, u32), Fate> {
+        let (frame, len) = (packet.frame(), packet.len());
+        let as_most = ptr::eq(frame.pool(), self.shared.pool())
+            && !packet.is_chained()
+            && (ETHERNET_HEADER..=self.max_frame).contains(&len)
+            && !packet.offloads.intersects(mbuf::ASKED);
+        if !as_most {
+            // SAFETY: the caller's promise.
+            return unsafe { self.prepare_otherwise(frames, packet) };
+        }
+        let index = frame.index();
+        let mbuf = frames.mbuf(index);
+        // A window begins behind the private area, and so behind the mbuf.
+        let offset = frame.offset() - frames.buffer_offset(index);
+        // SAFETY: the frame is the program's: the packet is borrowed.
+        unsafe { Meta::write_segment(mbuf, offset as u16, len as u16) };
+        // SAFETY: the frame is held by the packet; the rest is the caller's promise.
+        unsafe { lent.lend(index) };
+        frames.hold(index, Held::sent(lent.id().number()));
+        Ok((mbuf, len as u32))
+    }
+
+    /// As [`prepare`](Self::prepare), for packets that are not like most.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[cold]
+    #[inline(never)]
+    unsafe fn prepare_otherwise(
+        &self,
+        frames: Frames,
+        packet: &Packet<'p>,
+    ) -> Result<(*mut Mbuf, u32), Fate> {
         let frame = packet.frame();
         if !ptr::eq(frame.pool(), self.shared.pool()) {
             return Err(self.fate_of_foreign(packet));
         }
-        if packet.is_chained() {
-            return self.prepare_chain(packet);
+        let prepared = match packet.is_chained() {
+            true => self.prepare_chain(packet)?,
+            false => self.prepare_one(packet)?,
+        };
+        let mut lent = self.account.moves();
+        let held = Held::sent(lent.id().number());
+        for index in self.frames_of(packet) {
+            // SAFETY: the frames are held by the packet; the rest is the caller's promise.
+            unsafe { lent.lend(index) };
+            frames.hold(index, held);
         }
-        let len = packet.len();
+        Ok(prepared)
+    }
+
+    /// Writes the mbuf of a packet of one frame that is longer than most, or asks for something.
+    fn prepare_one(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, u32), Fate> {
+        let (frame, len) = (packet.frame(), packet.len());
         if len < ETHERNET_HEADER {
             return Err(Fate::Undersize);
         }
         if len > self.max_frame && !self.is_tagged(packet, len) {
             return Err(Fate::Oversize);
         }
-        let index = frame.index();
-        let mbuf = self.shared.mbuf(index);
-        // A window begins behind the private area, and so behind the mbuf.
-        let offset = frame.offset() - self.shared.buffer_offset(index);
+        let (frames, index) = (self.shared.frames(), frame.index());
+        let mbuf = frames.mbuf(index);
+        let offset = frame.offset() - frames.buffer_offset(index);
         let mut meta = Meta::segment(offset as u16, len as u16);
         let asked = meta.ask(packet, self.features);
         let lengths = asked.ok_or_else(|| self.fate_of_asking(packet))?;
         // SAFETY: the frame is the program's: the packet is borrowed.
         unsafe { meta.write(mbuf) };
-        if lengths != 0 {
-            // SAFETY: as above.
-            unsafe { mbuf::write_lengths(mbuf, lengths) };
-        }
+        // SAFETY: as above.
+        unsafe { mbuf::write_lengths(mbuf, lengths) };
         Ok((mbuf, len as u32))
     }
 
@@ -154,11 +209,12 @@ impl<'p> Tx<'p> {
         let parts = packet.frame().segments().count();
         let count = u16::try_from(parts).ok().filter(|&count| count <= SEGMENTS);
         let count = count.ok_or(Fate::Unsupported)?;
+        let frames = self.shared.frames();
         let mut head: *mut Mbuf = ptr::null_mut();
         let mut last: *mut Mbuf = ptr::null_mut();
         for (index, offset, len) in self.segments(packet) {
-            let mbuf = self.shared.mbuf(index);
-            let mut meta = Meta::segment((offset - self.shared.buffer_offset(index)) as u16, len);
+            let mbuf = frames.mbuf(index);
+            let mut meta = Meta::segment((offset - frames.buffer_offset(index)) as u16, len);
             if head.is_null() {
                 head = mbuf;
                 meta.nb_segs = count;
@@ -192,22 +248,13 @@ impl<'p> Tx<'p> {
         })
     }
 
-    /// Writes down that a packet's frames are DPDK's.
-    ///
-    /// # Safety
-    ///
-    /// The packet is forgotten, or [`unlend`](Self::unlend)ed before anybody touches it.
+    /// As [`segments`](Self::segments), also of a packet in one frame that has no data.
     #[inline]
-    unsafe fn lend(&self, scope: &mut Scope, packet: &Packet<'p>) {
-        if !packet.is_chained() {
-            // SAFETY: the frame is held by the packet; the rest is the caller's promise.
-            unsafe { scope.lend(packet.frame().index()) };
-            return;
-        }
-        for (index, ..) in self.segments(packet) {
-            // SAFETY: as above.
-            unsafe { scope.lend(index) };
-        }
+    fn frames_of<'a>(&'a self, packet: &'a Packet<'p>) -> impl Iterator<Item = FrameIndex> + 'a {
+        let one = (!packet.is_chained()).then(|| packet.frame().index());
+        let chain = packet.is_chained().then(|| self.segments(packet));
+        let chain = chain.into_iter().flatten().map(|(index, ..)| index);
+        one.into_iter().chain(chain)
     }
 
     /// Takes back a packet that the driver did not take.
@@ -225,8 +272,8 @@ impl<'p> Tx<'p> {
         for (index, offset, len) in self.segments(packet) {
             // SAFETY: the caller's promise.
             unsafe { scope.unlend(index) };
-            let mbuf = self.shared.mbuf(index);
-            let at = offset - self.shared.buffer_offset(index);
+            let mbuf = self.shared.frames().mbuf(index);
+            let at = offset - self.shared.frames().buffer_offset(index);
             // As an mbuf must be when its frame is freed, by whichever way.
             // SAFETY: the frame is the packet's again.
             unsafe { Meta::segment(at as u16, len).write(mbuf) };
@@ -243,13 +290,18 @@ impl<'p> Tx<'p> {
         cache: &mut Cache<'p>,
         packets: &mut BurstView<'p>,
     ) -> (usize, Option<Fate>) {
-        let mut mbufs = [ptr::null_mut::<Mbuf>(); BURST];
-        let mut lens = [0u32; BURST];
-        let mut count = 0;
+        let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
+        let frames = self.shared.frames();
+        let mut lent = self.account.moves();
+        let (mut count, mut bytes) = (0, 0);
         let mut fate = None;
-        for (packet, (mbuf, len)) in packets.iter().zip(mbufs.iter_mut().zip(&mut lens)) {
-            match self.prepare(packet) {
-                Ok(prepared) => (*mbuf, *len) = prepared,
+        for (packet, place) in packets.iter().zip(&mut mbufs) {
+            // SAFETY: it is forgotten, or unlended, below; nobody touches it before.
+            match unsafe { self.prepare(frames, &mut lent, packet) } {
+                Ok((mbuf, len)) => {
+                    place.write(mbuf);
+                    bytes += u64::from(len);
+                }
                 Err(why) => {
                     fate = Some(why);
                     break;
@@ -260,25 +312,21 @@ impl<'p> Tx<'p> {
         if count == 0 {
             return (0, fate);
         }
-        let mut scope = Scope::new(self.shared, self.account, cache);
-        for packet in packets.iter().take(count) {
-            // SAFETY: it is forgotten, or unlended, below; nobody touches it before.
-            unsafe { self.lend(&mut scope, packet) };
-        }
+        let mut scope = Scope::new(self.shared, self.account, cache).lent(lent);
         let (port, queue) = (self.state.id, self.queue);
+        let first = mbufs.as_mut_ptr().cast();
         // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
-        // the only sending half of the queue (`Port::open`), and the mbufs were written above.
-        let sent = scope.enter(|| unsafe {
-            ffi::lc_dpdk_tx_burst(port, queue, mbufs.as_mut_ptr(), count as u16)
-        });
+        // the only sending half of the queue (`Port::open`), and so many mbufs were written above.
+        let sent =
+            scope.enter(|| unsafe { ffi::lc_dpdk_tx_burst(port, queue, first, count as u16) });
         let sent = usize::from(sent).min(count);
         for packet in packets.iter().take(count).skip(sent) {
             // SAFETY: it was lent above, and is behind what the driver says that it took.
             unsafe { self.unlend(&mut scope, packet) };
+            bytes = bytes.wrapping_sub(packet.total_len() as u64);
         }
         // The driver has them.
         packets.drain_front(sent).for_each(core::mem::forget);
-        let bytes: u64 = lens.iter().take(sent).copied().map(u64::from).sum();
         self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
         (sent, fate.filter(|_| sent == count))

@@ -66,6 +66,30 @@ static inline uint32_t mbuf_offset(const struct lc_dpdk_layout *layout, uint32_t
 	return 64 + 64 * (((frame >> 1) ^ (frame >> 6)) & (layout->colours - 1));
 }
 
+/* Bytes from a frame's start to its buffer: behind the mbuf, and so that what is received begins
+ * behind the private area. */
+static inline uint32_t buffer_offset(const struct lc_dpdk_layout *layout, uint32_t frame)
+{
+	uint32_t behind = mbuf_offset(layout, frame) + sizeof(struct rte_mbuf);
+	uint32_t least = layout->reserved - RTE_PKTMBUF_HEADROOM;
+
+	return behind > least ? behind : least;
+}
+
+/* Moves an mbuf's buffer to where it belongs. */
+static void place_buffer(struct rte_mempool *mp, void *arg, void *object, unsigned number)
+{
+	const struct lc_dpdk_layout *layout = arg;
+	struct rte_mbuf *mbuf = object;
+	uint32_t at = (uint32_t)((uint8_t *)object - layout->base) % layout->frame_size;
+	uint32_t frame = (uint32_t)((size_t)((uint8_t *)object - layout->base) / layout->frame_size);
+	uint32_t space = buffer_offset(layout, frame) - at - sizeof(struct rte_mbuf);
+
+	rte_mbuf_iova_set(mbuf, rte_mbuf_iova_get(mbuf) + space);
+	mbuf->buf_addr = (uint8_t *)mbuf->buf_addr + space;
+	mbuf->priv_size = (uint16_t)space;
+}
+
 /* The objects are the mbufs in the frames, wherever in them; all are free in the pool already. */
 static int pool_populate(struct rte_mempool *mp, unsigned most, void *start, rte_iova_t iova, size_t len,
 			 rte_mempool_populate_obj_cb_t *add, void *arg)
@@ -173,6 +197,7 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 	/* The layout is the caller's, and is not asked again. */
 	mp->pool_config = NULL;
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	rte_mempool_obj_iter(mp, place_buffer, layout);
 	return mp;
 }
 
