@@ -18,6 +18,8 @@
 //! - [`carousel`]: a port that hands out the same packets again and again;
 //! - [`peers`]: peers in C over libdpdk, where there is one; [`peer_router`], those of the router,
 //!   [`peer_packets`], those over bytes, [`peer_lookups`], route tables;
+//! - [`ports`]: forwarders between two ports in memory, beside [`testpmd_ports`]; with the feature
+//!   `dpdk`, `dpdk_ports` has the same DPDK devices as testpmd;
 //! - [`vhost`], [`vhost_server`]: packets to and fro between two processes, and [`testpmd`], which is
 //!   one of them;
 //!   [`quiet`] keeps others out of it.
@@ -34,6 +36,8 @@ pub mod copying;
 pub mod cores;
 pub mod counts;
 pub mod document;
+#[cfg(feature = "dpdk")]
+pub mod dpdk_ports;
 pub mod floor;
 pub mod growth;
 pub mod hands;
@@ -50,6 +54,7 @@ pub mod peer_packets;
 pub mod peer_router;
 pub mod peers;
 pub mod pools;
+pub mod ports;
 pub mod quiet;
 pub mod report;
 pub mod reports;
@@ -59,6 +64,7 @@ pub mod scenarios;
 pub mod stages;
 pub mod svg;
 pub mod testpmd;
+pub mod testpmd_ports;
 pub mod threads;
 pub mod traffic;
 pub mod two;

@@ -3,10 +3,12 @@
 //! The bars are what is asked of each row: our time divided by the peer's, at most.
 
 use crate::bar::Bar;
+#[cfg(feature = "dpdk")]
+use crate::dpdk_ports;
 use crate::harness::Scenario;
 use crate::{
-    alignment, caches, checksums, copying, cores, growth, hashes, headers, lpm, pools, rings,
-    routing, stages, threads, traffic, udp, vhost, vhost_server,
+    alignment, caches, checksums, copying, cores, growth, hashes, headers, lpm, pools, ports,
+    rings, routing, stages, threads, traffic, udp, vhost, vhost_server,
 };
 
 /// The scenarios, in the order in which they are run.
@@ -189,6 +191,39 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("vhost-user/packed", "packet", vhost::packed).uncounted(),
     Scenario::new("vhost-user-server/split", "packet", vhost_server::split).uncounted(),
     Scenario::new("vhost-user-server/packed", "packet", vhost_server::packed).uncounted(),
+    Scenario::new("cross-connect/null", "packet", ports::null)
+        .bars(&[Bar::beside("linecard", &["testpmd"], 0.3)])
+        .uncounted(),
+    Scenario::new("cross-connect/loopback", "packet", ports::cross_connect)
+        .bars(&[Bar::beside("linecard", &["testpmd"], 1.5)])
+        .uncounted(),
+    Scenario::new("mac-swap/loopback", "packet", ports::mac_swap)
+        .bars(&[Bar::beside("linecard", &["testpmd"], 0.8)])
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/io/net_null", "packet", dpdk_ports::io_null)
+        .bars(BEST)
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/io/net_ring", "packet", dpdk_ports::io_ring)
+        .bars(BEST)
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/macswap/net_null", "packet", dpdk_ports::mac_swap_null)
+        .bars(BEST)
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/macswap/net_ring", "packet", dpdk_ports::mac_swap_ring)
+        .bars(BEST)
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/5tswap/net_null", "packet", dpdk_ports::udp_null)
+        .bars(BEST)
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/5tswap/net_ring", "packet", dpdk_ports::udp_ring)
+        .bars(BEST)
+        .uncounted(),
 ];
 
 const BEST: &[Bar] = &[Bar::best("linecard", 1.0)];

@@ -28,26 +28,29 @@ impl Testpmd {
     /// # Errors
     /// That it is not there, or does not come up.
     pub fn new(cpu: usize, devices: &[String], more: &[&str]) -> Result<Self, String> {
+        let ordinary = ["--no-huge", "-m", "256"];
+        Self::on(&format!("0@{cpu},1@{cpu}"), &ordinary, devices, more)
+    }
+
+    /// Starts one with these threads, on these pages; otherwise as [`new`](Self::new).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn on(
+        lcores: &str,
+        pages: &[&str],
+        devices: &[String],
+        more: &[&str],
+    ) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("linecard-bench-{}-{count}", std::process::id());
         // `stdbuf` becomes testpmd; line by line, although it is a pipe.
         let mut command = Command::new("stdbuf");
         command
-            .args([
-                "-oL",
-                "dpdk-testpmd",
-                "--lcores",
-                &format!("0@{cpu},1@{cpu}"),
-            ])
-            .args([
-                "--no-huge",
-                "-m",
-                "256",
-                "--no-pci",
-                "--no-shconf",
-                "--no-telemetry",
-            ])
+            .args(["-oL", "dpdk-testpmd", "--lcores", lcores])
+            .args(pages)
+            .args(["--no-pci", "--no-shconf", "--no-telemetry"])
             .args(["--force-max-simd-bitwidth=512", "--file-prefix", &prefix]);
         for device in devices {
             command.args(["--vdev", device]);

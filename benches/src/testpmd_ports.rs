@@ -1,0 +1,179 @@
+//! `dpdk-testpmd` as a forwarder between two ports in its own memory.
+//!
+//! What it takes a packet is the time of its forwarding thread, without what that waited for a
+//! processor, over the packets that its ports count meanwhile. Who is not being measured is held.
+
+use core::time::Duration;
+use std::fs;
+use std::thread;
+use std::time::Instant;
+
+use linecard_linux::memory::Reservation;
+
+use crate::harness::Contender;
+use crate::quiet::POLLERS;
+use crate::testpmd::Testpmd;
+
+/// The pages that DPDK's memory and ours is on: huge ones where the machine gives them.
+#[derive(Debug)]
+pub struct Pages {
+    /// To be dropped when what was asked for is mapped: the pages stay with who has them.
+    reserved: Option<Reservation>,
+}
+
+impl Pages {
+    /// Asks for so many bytes of huge pages.
+    #[must_use]
+    pub fn ask(bytes: usize) -> Self {
+        let reserved = Reservation::for_bytes(bytes).ok();
+        Self { reserved }
+    }
+
+    /// Whether there are.
+    #[must_use]
+    pub fn are_huge(&self) -> bool {
+        self.reserved.is_some()
+    }
+
+    /// What they are.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.are_huge() {
+            true => "huge pages",
+            false => "ordinary pages",
+        }
+    }
+}
+
+/// A forwarding mode of testpmd's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Packets are left as they are, and not looked at.
+    Io,
+    /// The Ethernet addresses change places.
+    MacSwap,
+    /// So do the addresses of IP and the ports of UDP or TCP.
+    FiveTuple,
+}
+
+/// Between which devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `net_null`: packets from nowhere to nowhere.
+    Null,
+    /// `net_ring`: what one sends it receives itself; so many packets go round.
+    Ring,
+}
+
+/// testpmd in a mode, between two devices of a kind; its row says why if it is not there.
+#[must_use]
+pub fn contender(mode: Mode, kind: Kind) -> Contender {
+    let word = Pages::ask(MEGABYTES << 20).word();
+    let name = format!("testpmd {}, {}, {word}", mode.word(), kind.word());
+    let name: &'static str = name.leak();
+    Contender::lazy(name, move || forwards(name, mode, kind))
+}
+
+fn forwards(name: &'static str, mode: Mode, kind: Kind) -> Result<Contender, String> {
+    let pages = Pages::ask(MEGABYTES << 20);
+    let megabytes = MEGABYTES.to_string();
+    let arguments = match pages.are_huge() {
+        true => ["--in-memory", "-m", &megabytes],
+        false => ["--no-huge", "-m", &megabytes],
+    };
+    let last = thread::available_parallelism().map_or(1, usize::from) - 1;
+    let devices = [0, 1].map(|number| format!("{}{number}", kind.word()));
+    let mode = format!("--forward-mode={}", mode.word());
+    let more = ["--port-topology=paired", "--burst=32", &mode];
+    let lcores = format!("0@0,1@{last}");
+    let mut testpmd = Testpmd::on(&lcores, &arguments, &devices, &more)?;
+    drop(pages);
+    let start = match kind {
+        Kind::Null => "start",
+        Kind::Ring => "start tx_first 1",
+    };
+    testpmd.ask(start, "packet forwarding")?;
+    let wait = Wait::of(testpmd.id())?;
+    thread::sleep(Duration::from_millis(20));
+    if testpmd.received()? == 0 {
+        return Err("it forwards nothing".into());
+    }
+    testpmd.hold(true);
+    Ok(Contender::new(name, move |units: u64| {
+        testpmd.hold(false);
+        thread::sleep(WARM);
+        let mut look = || {
+            let received = testpmd.received().expect("testpmd forwards");
+            (received, Instant::now(), wait.read())
+        };
+        let (before, began, waited) = look();
+        thread::sleep(SLICE);
+        let (after, ended, waits) = look();
+        testpmd.hold(true);
+        let took = (ended - began).saturating_sub(waits.saturating_sub(waited));
+        // Port 0's: the other one receives as many, its burst by turns.
+        let packets = 2 * after.saturating_sub(before).max(1);
+        took.mul_f64(units as f64 / packets as f64)
+    }))
+}
+
+impl Mode {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Io => "io",
+            Self::MacSwap => "macswap",
+            Self::FiveTuple => "5tswap",
+        }
+    }
+}
+
+impl Kind {
+    /// The devices' name, without their number.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Null => "net_null",
+            Self::Ring => "net_ring",
+        }
+    }
+}
+
+/// How long a thread has waited for a processor.
+struct Wait {
+    /// `/proc/PID/task/TID/schedstat`: time run, time waited, times run
+    /// (`Documentation/scheduler/sched-stats.rst`).
+    path: String,
+}
+
+impl Wait {
+    /// Of a process's forwarding thread.
+    fn of(process: u32) -> Result<Self, String> {
+        let tasks = format!("/proc/{process}/task");
+        let entries = fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?;
+        for task in entries.flatten() {
+            let path = task.path();
+            let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+            if POLLERS.iter().any(|poller| name.starts_with(poller)) {
+                let path = path.join("schedstat").display().to_string();
+                return Ok(Self { path });
+            }
+        }
+        Err("dpdk-testpmd has no forwarding thread".into())
+    }
+
+    /// None at all where the kernel does not say.
+    fn read(&self) -> Duration {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        let waited = text.split_whitespace().nth(1);
+        Duration::from_nanos(waited.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    }
+}
+
+/// For its mbufs, and what else it keeps.
+const MEGABYTES: usize = 128;
+
+/// Between being let go and the first look at its counters.
+const WARM: Duration = Duration::from_millis(10);
+
+/// Between two looks.
+const SLICE: Duration = Duration::from_millis(60);
