@@ -152,7 +152,7 @@ impl Scope {
                 .map_while(|_| self.own.post_shared().map(&mut post))
                 .count(),
         };
-        self.no_frames += (count - taken) as u64;
+        self.no_frames += u64::from(taken < count);
         taken
     }
 
