@@ -20,7 +20,7 @@ struct route6 {
 	uint16_t hop;
 };
 
-#define TBL8_GROUPS (1 << 16)
+#define TBL8_GROUPS (1 << 17)
 
 static struct rte_lpm6 *lpm;
 static struct rte_fib6 *fib;
