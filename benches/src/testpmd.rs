@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::testpmd_ports::Pages;
+
 /// A running testpmd, ended with this value.
 #[derive(Debug)]
 pub struct Testpmd {
@@ -22,14 +24,18 @@ pub struct Testpmd {
 }
 
 impl Testpmd {
-    /// Starts one whose two threads are on that CPU, of which one forwards what comes in back out
-    /// once it is told to; on ordinary pages.
+    /// Starts one whose two threads are on that CPU, on these pages, of which threads one forwards what
+    /// comes in back out once it is told to.
     ///
     /// # Errors
     /// That it is not there, or does not come up.
-    pub fn new(cpu: usize, devices: &[String], more: &[&str]) -> Result<Self, String> {
-        let ordinary = ["--no-huge", "-m", "256"];
-        Self::on(&format!("0@{cpu},1@{cpu}"), &ordinary, devices, more)
+    pub fn new(
+        cpu: usize,
+        pages: &Pages,
+        devices: &[String],
+        more: &[&str],
+    ) -> Result<Self, String> {
+        Self::on(&format!("0@{cpu},1@{cpu}"), pages.shared(), devices, more)
     }
 
     /// Starts one with these threads, on these pages; otherwise as [`new`](Self::new).

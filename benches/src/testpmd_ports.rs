@@ -29,6 +29,15 @@ impl Pages {
         Self { reserved }
     }
 
+    /// What a testpmd is told of 256 MiB, which a process beside it can map as well.
+    #[must_use]
+    pub fn shared(&self) -> &'static [&'static str] {
+        match self.are_huge() {
+            true => &["--in-memory", "--single-file-segments", "-m", "256"],
+            false => &["--no-huge", "-m", "256"],
+        }
+    }
+
     /// Whether there are.
     #[must_use]
     pub fn are_huge(&self) -> bool {

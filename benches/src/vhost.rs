@@ -1,7 +1,7 @@
 //! Packets to and fro by vhost-user: one core drives the front end, one DPDK's vhost behind it.
 //!
 //! Every contender is a front end of the same back end, a `dpdk-testpmd` with a `net_vhost` port for
-//! each; 128 packets of 64 bytes go round. Whoever is not being measured is held. What is measured
+//! each; 128 packets of 64 bytes go round. All have huge pages where the machine gives them. Whoever is not being measured is held. What is measured
 //! is time on the clock: neither of the two cores can go faster than the other.
 
 use core::cell::{Cell, RefCell};
@@ -25,6 +25,7 @@ use linecard_virtio::vhost_user::VhostUser;
 use crate::harness::Contender;
 use crate::quiet::Turn;
 use crate::testpmd::Testpmd;
+use crate::testpmd_ports::Pages;
 
 /// Split rings.
 ///
@@ -65,7 +66,8 @@ fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
     let devices: Vec<String> = (0..count)
         .map(|index| format!("net_vhost{index},iface={},queues=1", socket(index)))
         .collect();
-    let back_end = Testpmd::new(1, &devices, &["--record-core-cycles"])?;
+    let pages = Pages::ask((1 + theirs.len()) * PROCESS);
+    let back_end = Testpmd::new(1, &pages, &devices, &["--record-core-cycles"])?;
     let back_end = Rc::new(RefCell::new(back_end));
     let front_end = Loop::new(&socket(0), packed)?;
     let mut contenders = Vec::new();
@@ -79,7 +81,7 @@ fn contenders(packed: bool) -> Result<Vec<Contender>, String> {
     for (index, &(name, options)) in theirs.iter().enumerate() {
         let path = socket(1 + index);
         let device = format!("net_virtio_user0,path={path},queues=1,{options}");
-        let mut peer = Testpmd::new(0, &[device], &[])?;
+        let mut peer = Testpmd::new(0, &pages, &[device], &[])?;
         back_end.borrow_mut().start(1 + index)?;
         peer.ask(&format!("start tx_first {BURSTS}"), "io packet forwarding")?;
         // Its back end looks for new connections once a second.
@@ -277,5 +279,7 @@ pub(crate) const BURSTS: usize = 4;
 const RING: usize = 256;
 /// Of the pool.
 pub(crate) const FRAMES: usize = 4096;
+/// Of memory that one process asks for: testpmd's own and what its ports add, or a pool and its rings.
+pub(crate) const PROCESS: usize = 288 << 20;
 /// Of a peer, whose counters are read over a pipe.
 const SLICE: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 //!
 //! Each serves a `dpdk-testpmd` with `net_virtio_user` as its front end, alike for both, on the first
 //! core; the back ends are on the second one. 128 packets of 64 bytes go round. Who is not being
-//! measured is held. Behind each back end stands for how long its front end was at work for a packet:
+//! measured is held. All have huge pages where the machine gives them. Behind each back end stands for how long its front end was at work for a packet:
 //! nothing can go round faster than that, whoever serves it.
 
 use core::cell::{Cell, RefCell};
@@ -24,7 +24,8 @@ use linecard_virtio::vhost_user::{Server, ServerConfig};
 use crate::harness::Contender;
 use crate::quiet::Turn;
 use crate::testpmd::Testpmd;
-use crate::vhost::{BURSTS, FRAMES, socket};
+use crate::testpmd_ports::Pages;
+use crate::vhost::{BURSTS, FRAMES, PROCESS, socket};
 
 /// Split rings.
 ///
@@ -46,9 +47,10 @@ fn contenders(form: &str, options: &str) -> Result<Vec<Contender>, String> {
     if thread::available_parallelism().map_or(1, usize::from) < 2 {
         return Err("wants two cores".into());
     }
+    let pages = Pages::ask(3 * PROCESS);
     let front_end = |path: &str| {
         let device = format!("net_virtio_user0,path={path},queues=1,{options}");
-        Testpmd::new(0, &[device], &["--record-core-cycles"])
+        Testpmd::new(0, &pages, &[device], &["--record-core-cycles"])
     };
     let (ours, theirs) = (socket(form, 10), socket(form, 11));
     let mut contenders = Vec::new();
@@ -63,7 +65,7 @@ fn contenders(form: &str, options: &str) -> Result<Vec<Contender>, String> {
     });
 
     let device = format!("net_vhost0,iface={theirs},queues=1");
-    let mut back_end = Testpmd::new(1, &[device], &[])?;
+    let mut back_end = Testpmd::new(1, &pages, &[device], &[])?;
     back_end.start(0)?;
     let mut guest = front_end(&theirs)?;
     circulate(&mut guest)?;
