@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
 use linecard::mempool::{Cache, FrameIndex, Moves, SharedAccount};
-use linecard::packet::{BurstView, Offloads, Packet};
+use linecard::packet::{Burst, BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
@@ -345,7 +345,7 @@ impl<'p> Tx<'p> {
             Fate::Finish => {
                 let first = packets.as_mut_slice().first_mut();
                 first.into_iter().for_each(Packet::finish_checksum);
-                return Dealt::Replaced;
+                return Dealt::Changed;
             }
             Fate::Oversize => &mut self.stats.oversize,
             Fate::Undersize => &mut self.stats.undersize,
@@ -355,45 +355,67 @@ impl<'p> Tx<'p> {
         if let Some(packet) = packets.drain_front(1).next() {
             cache.free(packet.into_frame());
         }
-        Dealt::Freed
+        Dealt::Done
     }
 
-    /// Puts a copy in a frame of this pool in the place of the first packet.
+    /// Sends a copy in a frame of this pool in the place of the first packet, which is the caller's for
+    /// as long as the driver has not taken that.
     fn copy(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> Dealt {
-        let Some(first) = packets.as_mut_slice().first_mut() else {
+        let Some(copy) = packets
+            .as_slice()
+            .first()
+            .and_then(|first| self.copy_of(first, cache))
+        else {
             return Dealt::Wait;
         };
+        let mut alone = Burst::<'p, 1>::new();
+        // There is room for one.
+        let _ = alone.push(copy);
+        let mut end = self.burst(cache, &mut alone);
+        if let (0, Some(Fate::Finish)) = end {
+            alone.iter_mut().for_each(Packet::finish_checksum);
+            end = self.burst(cache, &mut alone);
+        }
+        alone.free(cache);
+        match end {
+            (0, None) => Dealt::Wait,
+            (0, Some(_)) => self.deal_with(Fate::Unsupported, cache, packets),
+            _ => {
+                self.stats.copied = self.stats.copied.wrapping_add(1);
+                if let Some(original) = packets.drain_front(1).next() {
+                    cache.free(original.into_frame());
+                }
+                Dealt::Done
+            }
+        }
+    }
+
+    /// `None` when there is no frame.
+    fn copy_of(&self, packet: &Packet<'p>, cache: &mut Cache<'p>) -> Option<Packet<'p>> {
         let pool = self.shared.pool();
         let frame = match ptr::eq(cache.pool(), pool) {
             true => cache.alloc(),
             false => pool.alloc(),
         };
-        let Some(mut frame) = frame else {
-            return Dealt::Wait;
-        };
-        match frame.append(first.len()) {
-            Ok(room) => room.copy_from_slice(first.data()),
-            // It was looked at before: there is room.
-            Err(_) => return Dealt::Wait,
-        }
-        let mut copy = Packet::new(frame);
-        copy.offloads = first.offloads;
-        copy.layers = first.layers;
-        copy.vlan_tci = first.vlan_tci;
-        let original = core::mem::replace(first, copy);
-        cache.free(original.into_frame());
-        self.stats.copied = self.stats.copied.wrapping_add(1);
-        Dealt::Replaced
+        let mut copy = Packet::new(frame?);
+        // It was looked at before: there is room.
+        copy.append(packet.len())
+            .ok()?
+            .copy_from_slice(packet.data());
+        copy.offloads = packet.offloads;
+        copy.layers = packet.layers;
+        copy.vlan_tci = packet.vlan_tci;
+        Some(copy)
     }
 }
 
 /// What was done with a packet that could not be sent as it was.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dealt {
-    /// Taken, freed, counted.
-    Freed,
-    /// There is another in its place, or it is another now.
-    Replaced,
+    /// Taken: sent, or freed and counted.
+    Done,
+    /// It is another now.
+    Changed,
     /// Nothing: there is no frame to copy it into.
     Wait,
 }
@@ -410,8 +432,8 @@ impl<'p> TxQueue<'p> for Tx<'p> {
                 None if sent == BURST => {}
                 None => break,
                 Some(fate) => match self.deal_with(fate, cache, packets) {
-                    Dealt::Freed => taken += 1,
-                    Dealt::Replaced => {}
+                    Dealt::Done => taken += 1,
+                    Dealt::Changed => {}
                     Dealt::Wait => break,
                 },
             }

@@ -2,7 +2,7 @@
 
 use linecard::device::{Device, TxQueue};
 use linecard::mempool::{Cache, Pool};
-use linecard::packet::{Burst, Offloads};
+use linecard::packet::{Burst, Offloads, Packet};
 use linecard_conformance::{Harness, Injected, Limits, Profile, Setup, Wire};
 use linecard_dpdk::{Config, Port, RingPort};
 
@@ -110,6 +110,44 @@ fn a_checksum_left_to_the_device_is_finished() {
     assert_eq!(far.take().as_deref(), Some(&right[..]));
     assert_eq!(far.take(), None);
     drop((rx, tx, cache));
+}
+
+#[test]
+fn a_packet_of_another_pool_stays_what_it_is_until_its_copy_goes() {
+    let (memory, other) = (memory(1024), memory(64));
+    let config = Config {
+        ring: PLACES as u16,
+        ..Config::default()
+    };
+    let name = unique("foreign");
+    let (mut port, mut far) = RingPort::new(&memory, &name, PLACES, config).expect("a port");
+    let mut cache = Cache::new(memory.pool(), "test", 64).expect("a cache");
+    let (rx, mut tx) = port.open(0, &mut cache).expect("queues");
+    let mut burst = Burst::<'_, 1>::new();
+    loop {
+        burst.alloc(&mut cache, 1);
+        burst.as_mut_slice()[0].append(60).expect("room").fill(1);
+        if tx.tx_burst(&mut cache, &mut burst) == 0 {
+            break;
+        }
+    }
+    burst.free(&mut cache);
+    let mut foreign = Packet::new(other.pool().alloc().expect("a frame"));
+    foreign.append(60).expect("room").fill(2);
+    burst.push(foreign).expect("room");
+
+    assert_eq!(tx.tx_burst(&mut cache, &mut burst), 0, "the ring is full");
+    let left = &burst.as_slice()[0];
+    assert!(core::ptr::eq(left.frame().pool(), other.pool()));
+    assert_eq!((left.data(), tx.stats().copied), (&[2; 60][..], 0));
+
+    assert!(far.take().is_some());
+    assert_eq!(tx.tx_burst(&mut cache, &mut burst), 1);
+    assert_eq!(tx.stats().copied, 1);
+    let last = core::iter::from_fn(|| far.take()).last();
+    assert_eq!(last.as_deref(), Some(&[2; 60][..]));
+    drop((rx, tx, cache));
+    other.pool().audit().expect("the other pool has its frame");
 }
 
 const PLACES: u32 = 64;
