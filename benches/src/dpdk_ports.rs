@@ -19,8 +19,34 @@ use linecard_linux::memory::{PagePolicy, PoolMemory};
 use linecard_linux::port::Flow;
 
 use crate::harness::Contender;
+use crate::peers;
 use crate::ports::{FRAMES, LEN, forwarder, text, wires};
 use crate::testpmd_ports::{self, Kind, Mode, Pages};
+
+/// Mbufs in our frames, by our mempool handler, beside DPDK's own pool and mbufs with external buffers.
+///
+/// # Errors
+/// What is missing.
+pub fn mempool() -> Result<Vec<Contender>, String> {
+    let (memory, pages) = memory()?;
+    let mut cache = Cache::new(memory.pool(), "bench", 512).map_err(text)?;
+    let name: &'static str = format!("linecard, mbufs in frames, {pages}").leak();
+    let mut contenders = vec![Contender::timed(name, move |units| {
+        assert!(
+            memory.churn(&mut cache, units.div_ceil(32)) >= units,
+            "{name}"
+        );
+    })];
+    peers::add(
+        &mut contenders,
+        "rte_pktmbuf",
+        &[
+            ("rte_pktmbuf_pool_create", "pktmbuf_free"),
+            ("rte_pktmbuf_pool_create_extbuf", "pktmbuf_extbuf"),
+        ],
+    );
+    Ok(contenders)
+}
 
 /// A cross-connect beside `io`.
 ///

@@ -201,6 +201,10 @@ pub const SCENARIOS: &[Scenario] = &[
         .bars(&[Bar::beside("linecard", &["testpmd"], 0.8)])
         .uncounted(),
     #[cfg(feature = "dpdk")]
+    Scenario::new("dpdk/mempool", "mbuf", dpdk_ports::mempool)
+        .bars(BEST)
+        .uncounted(),
+    #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/io/net_null", "packet", dpdk_ports::io_null)
         .bars(BEST)
         .uncounted(),

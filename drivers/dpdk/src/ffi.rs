@@ -150,6 +150,12 @@ unsafe extern "C" {
 
 #[cfg(feature = "test-utils")]
 unsafe extern "C" {
+    pub(crate) fn lc_dpdk_alloc_burst(
+        pool: *mut Mempool,
+        mbufs: *mut *mut Mbuf,
+        count: c_uint,
+    ) -> c_int;
+    pub(crate) fn lc_dpdk_free_each(mbufs: *mut *mut Mbuf, count: c_uint);
     pub(crate) fn lc_dpdk_ring(name: *const c_char, count: c_uint) -> *mut Ring;
     pub(crate) fn lc_dpdk_ring_port(name: *const c_char, rx: *mut Ring, tx: *mut Ring) -> c_int;
     pub(crate) fn lc_dpdk_ring_put(

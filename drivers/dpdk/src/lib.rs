@@ -5,6 +5,9 @@
 //! newer is found by pkg-config.
 #![cfg_attr(feature = "dpdk", doc = include_str!("story.md"))]
 
+#[cfg(feature = "test-utils")]
+#[allow(unsafe_code)]
+mod churn;
 #[cfg(feature = "dpdk")]
 mod config;
 #[cfg(feature = "dpdk")]

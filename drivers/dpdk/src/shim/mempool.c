@@ -202,3 +202,17 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 }
 
 void lc_dpdk_free_mbuf(struct rte_mbuf *mbuf) { rte_pktmbuf_free(mbuf); }
+
+/* For measurements: as a driver receives, and as most free what they have sent. */
+int lc_dpdk_alloc_burst(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count)
+{
+	return rte_pktmbuf_alloc_bulk(mp, mbufs, count);
+}
+
+void lc_dpdk_free_each(struct rte_mbuf **mbufs, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		rte_pktmbuf_free(mbufs[i]);
+}
