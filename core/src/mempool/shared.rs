@@ -305,11 +305,12 @@ impl<'p> Moves<'_, 'p> {
         let mut freed = 0_u32;
         if cache.pool().owns(pool) {
             let to = Place::Cached(cache.id());
-            for index in frames.filter(|index| (index.0 as usize) < pool.frames()) {
+            let known = frames.filter(|index| (index.0 as usize) < pool.frames());
+            cache.put(known.map(|index| {
                 pool.moved(index.0, Place::Completing(id), to);
-                cache.push(index.0);
                 freed = freed.wrapping_add(1);
-            }
+                index.0
+            }));
             cache.publish();
         } else {
             for index in frames {

@@ -113,6 +113,7 @@ unsafe extern "C" {
         layout: *mut Layout,
         error: *mut c_int,
     ) -> *mut Mempool;
+    pub(crate) fn lc_dpdk_drain(pool: *mut Mempool, mbufs: *mut *mut *mut Mbuf) -> c_uint;
     pub(crate) fn lc_dpdk_free_mbuf(mbuf: *mut Mbuf);
 
     // A port's number that is none is refused by DPDK itself.

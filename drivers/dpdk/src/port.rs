@@ -84,8 +84,9 @@ impl<'p> Port<'p> {
     ) -> Result<Self, Error> {
         let state = PortState::new(memory, id, config).inspect_err(|_| {
             let _control = eal::control();
+            let mut scope = Scope::uncached(memory.shared());
             // SAFETY: nobody else has this port: its number was not given to anybody.
-            unsafe { ffi::lc_dpdk_close(id) };
+            scope.enter(|| unsafe { ffi::lc_dpdk_close(id) });
         })?;
         Ok(Self {
             name: std::format!("dpdk:{name}"),

@@ -88,7 +88,8 @@ impl<'p> Rx<'p> {
         // the only receiving half of the queue (`Port::open`), and there is room for `BURST`.
         let got = scope.enter(|| unsafe { ffi::lc_dpdk_rx_burst(port, queue, room, want as u16) });
         let got = usize::from(got).min(want);
-        self.stats.no_frames = self.stats.no_frames.wrapping_add(scope.no_frames);
+        let starved = u64::from(scope.starved);
+        self.stats.no_frames = self.stats.no_frames.wrapping_add(starved);
         if got == 0 {
             return 0;
         }

@@ -4,15 +4,17 @@
 //! operations find the burst that is under way on their thread here, with the cache of the worker
 //! and the account of the queue. Outside a burst (a port starts or stops, a thread of DPDK's own
 //! frees something) they go by the pool's shared list.
+//!
+//! What DPDK frees on a thread that it knows stays in the mempool's cache of that thread until the call
+//! is over, and is taken out of there all at once: a call for each would cost more than all the rest.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
-use core::mem::MaybeUninit;
 use core::ptr;
 
 use linecard::mempool::{Cache, Frame, FrameIndex, Moves, SharedAccount};
 
-use crate::ffi::Mbuf;
+use crate::ffi::{self, Mbuf};
 use crate::frames::{Frames, Held};
 use crate::memory::Shared;
 
@@ -25,11 +27,8 @@ pub(crate) struct Scope {
     own: Moves<'static, 'static>,
     /// What is moved under another one: frames that came by another queue.
     other: Option<Moves<'static, 'static>>,
-    /// What DPDK has given back in the call that is under way, to be freed together behind it.
-    freed: [MaybeUninit<*mut Mbuf>; FREED],
-    freed_count: usize,
-    /// Times that DPDK was refused a frame because there was none.
-    pub(crate) no_frames: u64,
+    /// Whether DPDK was refused frames because there were none; it asks twice.
+    pub(crate) starved: bool,
 }
 
 impl Scope {
@@ -45,9 +44,7 @@ impl Scope {
             cache: ptr::from_mut(cache).cast(),
             own: account.moves(),
             other: None,
-            freed: [const { MaybeUninit::uninit() }; FREED],
-            freed_count: 0,
-            no_frames: 0,
+            starved: false,
         }
     }
 
@@ -58,9 +55,7 @@ impl Scope {
             cache: ptr::null_mut(),
             own: shared.account().moves(),
             other: None,
-            freed: [const { MaybeUninit::uninit() }; FREED],
-            freed_count: 0,
-            no_frames: 0,
+            starved: false,
         }
     }
 
@@ -71,63 +66,60 @@ impl Scope {
         let before = CURRENT.replace(ptr::from_mut(self));
         let answer = call();
         CURRENT.set(before);
-        if self.freed_count > 0 {
-            self.free();
+        let mempool = self.shared.mempool();
+        if !mempool.is_null() {
+            let mut first = ptr::null_mut();
+            // SAFETY: the mempool is there as long as a port is on it.
+            let count = unsafe { ffi::lc_dpdk_drain(mempool, &raw mut first) };
+            if count > 0 {
+                // SAFETY: so many are in this thread's cache, where DPDK reads and writes nothing before
+                // this thread is inside it again; the mempool's operations do not go by the cache.
+                self.free(unsafe { core::slice::from_raw_parts_mut(first, count as usize) });
+            }
         }
         answer
+    }
+
+    /// Frees what DPDK has given back; the slice holds anything afterwards.
+    fn free(&mut self, mbufs: &mut [*mut Mbuf]) {
+        let frames = self.shared.frames();
+        let usual = Held::sent(self.own.id().number());
+        let mbufs = Cell::from_mut(mbufs).as_slice_of_cells();
+        // Those that are not like most come to the front.
+        let mut left = 0;
+        let sent = mbufs.iter().filter_map(|mbuf| {
+            let index = frames.index_of(mbuf.get());
+            let index = index.filter(|&index| frames.held(index) == Some(usual));
+            match (index, mbufs.get(left)) {
+                (None, Some(place)) => {
+                    place.set(mbuf.get());
+                    left += 1;
+                }
+                (None, None) => {}
+                (Some(index), _) => {
+                    frames.release(index);
+                }
+            }
+            index
+        });
+        // SAFETY: as in `post`.
+        match unsafe { self.cache.as_mut() } {
+            // SAFETY: the table said of each that it was lent under this account, and says so no
+            // more; DPDK has freed it.
+            Some(cache) => unsafe { self.own.complete_burst(cache, sent) },
+            None => left = mbufs.len(),
+        }
+        for mbuf in mbufs.iter().take(left) {
+            self.give(mbuf.get());
+        }
     }
 
     /// DPDK gives an mbuf back.
     #[inline]
     fn give(&mut self, mbuf: *mut Mbuf) {
-        if self.freed_count == FREED {
-            self.free();
-        }
-        if let Some(place) = self.freed.get_mut(self.freed_count) {
-            place.write(mbuf);
-            self.freed_count += 1;
-        }
-    }
-
-    /// Frees what was given back.
-    fn free(&mut self) {
-        let count = core::mem::take(&mut self.freed_count);
-        let frames = self.shared.frames();
-        let usual = Held::sent(self.own.id().number());
-        let mut others = [const { MaybeUninit::<*mut Mbuf>::uninit() }; FREED];
-        let mut left = others.iter_mut();
-        let sent = self.freed.iter().take(count).filter_map(|mbuf| {
-            // SAFETY: `give` has written as many as it counted.
-            let mbuf = unsafe { mbuf.assume_init() };
-            let index = frames.index_of(mbuf);
-            let Some(index) = index.filter(|&index| frames.held(index) == Some(usual)) else {
-                // There is room for all.
-                left.next()?.write(mbuf);
-                return None;
-            };
-            frames.release(index);
-            Some(index)
-        });
-        // SAFETY: as in `post`.
-        let left = match unsafe { self.cache.as_mut() } {
-            Some(cache) => {
-                // SAFETY: the table said of each that it was lent under this account, and says so no
-                // more; DPDK has freed it.
-                unsafe { self.own.complete_burst(cache, sent) };
-                left.len()
-            }
-            None => {
-                self.freed.clone_into(&mut others);
-                FREED - count
-            }
-        };
-        for mbuf in others.iter().take(FREED - left) {
-            // SAFETY: written above, from the first on.
-            let mbuf = unsafe { mbuf.assume_init() };
-            match frames.index_of(mbuf) {
-                Some(index) => self.give_back(index),
-                None => self.shared.count_invalid(),
-            }
+        match self.shared.frames().index_of(mbuf) {
+            Some(index) => self.give_back(index),
+            None => self.shared.count_invalid(),
         }
     }
 
@@ -152,7 +144,7 @@ impl Scope {
                 .map_while(|_| self.own.post_shared().map(&mut post))
                 .count(),
         };
-        self.no_frames += u64::from(taken < count);
+        self.starved |= taken < count;
         taken
     }
 
@@ -288,12 +280,7 @@ fn with<R>(shared: &'static Shared, work: impl FnOnce(&mut Scope) -> R) -> R {
     // do not call each other.
     match unsafe { CURRENT.get().as_mut() } {
         Some(scope) if ptr::eq(scope.shared, shared) => work(scope),
-        _ => {
-            let mut scope = Scope::uncached(shared);
-            let answer = work(&mut scope);
-            scope.free();
-            answer
-        }
+        _ => work(&mut Scope::uncached(shared)),
     }
 }
 
@@ -365,6 +352,3 @@ unsafe extern "C" fn lc_dpdk_free(owner: *const c_void) -> c_uint {
     let shared: &'static Shared = unsafe { &*owner.cast() };
     shared.pool().free_frames() as c_uint
 }
-
-/// Mbufs that are freed together: a burst's.
-const FREED: usize = 64;

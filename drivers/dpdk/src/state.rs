@@ -196,7 +196,7 @@ impl PortState {
         let shared = self.memory.shared();
         let mut scope = Scope::new(shared, shared.account(), cache);
         let answer = scope.enter(|| ffi::lc_dpdk_start(self.id, self.promiscuous.into()));
-        let short = scope.no_frames > 0;
+        let short = scope.starved;
         drop(scope);
         match check(answer) {
             Ok(()) => {

@@ -167,15 +167,34 @@ void lc_dpdk_free_pool(struct rte_mempool *mp)
 	rte_mempool_free(mp);
 }
 
+/* Mbufs that a thread's cache keeps while it is inside DPDK: those of any burst. */
+#define MOST_KEPT RTE_MEMPOOL_CACHE_MAX_SIZE
+
+/* Empties this thread's cache. The objects are in the cache itself, until the thread is inside DPDK
+ * again. */
+unsigned lc_dpdk_drain(struct rte_mempool *mp, void ***objects)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(mp, rte_lcore_id());
+	unsigned count;
+
+	if (cache == NULL)
+		return 0;
+	count = cache->len;
+	cache->len = 0;
+	*objects = cache->objs;
+	return count;
+}
+
 /* NULL on failure, with the error number in `error`. */
 struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout, int *error)
 {
 	struct rte_pktmbuf_pool_private private = {0};
 	unsigned room = layout->frame_size - layout->reserved;
+	unsigned kept = layout->frames / 2 < MOST_KEPT ? layout->frames / 2 : MOST_KEPT, lcore;
 	struct rte_mempool *mp;
 	int rc;
 
-	mp = rte_mempool_create_empty(name, layout->frames, sizeof(struct rte_mbuf) + room, 0, sizeof(private),
+	mp = rte_mempool_create_empty(name, layout->frames, sizeof(struct rte_mbuf) + room, kept, sizeof(private),
 				      SOCKET_ID_ANY, 0);
 	if (mp == NULL) {
 		*error = rte_errno;
@@ -194,6 +213,9 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 		*error = -rc;
 		return NULL;
 	}
+	/* What is freed is kept there until `lc_dpdk_drain`; nothing is fetched ahead of what is asked for. */
+	for (lcore = 0; kept > 0 && lcore < RTE_MAX_LCORE; lcore++)
+		mp->local_cache[lcore].size = 0;
 	/* The layout is the caller's, and is not asked again. */
 	mp->pool_config = NULL;
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
@@ -201,7 +223,16 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 	return mp;
 }
 
-void lc_dpdk_free_mbuf(struct rte_mbuf *mbuf) { rte_pktmbuf_free(mbuf); }
+/* Also an mbuf of another mempool, whose cache nobody else empties. */
+void lc_dpdk_free_mbuf(struct rte_mbuf *mbuf)
+{
+	struct rte_mempool *mp = mbuf->pool;
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(mp, rte_lcore_id());
+
+	rte_pktmbuf_free(mbuf);
+	if (cache != NULL)
+		rte_mempool_cache_flush(cache, mp);
+}
 
 /* For measurements: as a driver receives, and as most free what they have sent. */
 int lc_dpdk_alloc_burst(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count)
