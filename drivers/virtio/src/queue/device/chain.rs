@@ -55,7 +55,7 @@ impl Segment {
 
     /// Asks the processor for the lines of a packet of `len` bytes that is going to be
     /// [written](Self::write) behind a header of `header` bytes, up to 128: the header's own to be
-    /// [compared](Self::update), the others to be written.
+    /// compared, the others to be written.
     #[inline(always)]
     pub fn prefetch_write(&self, header: usize, len: usize) {
         prefetch_read(self.at);
@@ -157,6 +157,7 @@ impl Segment {
     /// # Safety
     ///
     /// The queue that gave this segment has not been dropped.
+    #[cfg(feature = "vhost-user")]
     #[inline(always)]
     pub(crate) unsafe fn update(&self, first: u64, last: u32) {
         if self.len() < 12 || !self.writable {
