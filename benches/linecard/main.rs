@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Instant;
 
+use linecard_benches::budgets;
 use linecard_benches::counts;
 use linecard_benches::document::{Document, Entry, Measured};
 use linecard_benches::harness::{Plan, Scenario};
@@ -34,6 +35,7 @@ Runs the scenarios and reports whose names contain one of the words; all without
   --units N         units of work a turn, in place of what fills the slice
   --instructions    also counts instructions and mispredicted branches, under valgrind; in a minute
                     a scenario at most
+  --budgets         instead of all this: whether the rows that have a budget of instructions keep it
   --json FILE       keeps the figures there, in the place of older ones of the same names
   --page FILE       makes a page with pictures; of all that is in the --json file, too
   --results FILE    likewise a table, in Markdown
@@ -60,6 +62,7 @@ struct Options {
     alone: Option<String>,
     help: bool,
     list: bool,
+    budgets: bool,
     instructions: bool,
     render: bool,
     json: Option<PathBuf>,
@@ -82,6 +85,7 @@ impl Options {
                 "--bench" => {}
                 "--help" | "-h" => options.help = true,
                 "--list" => options.list = true,
+                "--budgets" => options.budgets = true,
                 "--turns" => options.plan.turns = number(next()?)? as usize,
                 "--slice-ms" => options.plan.slice = Duration::from_millis(number(next()?)?),
                 "--only" => options.plan.only = Some(next()?),
@@ -128,6 +132,9 @@ fn run(options: Options) -> Result<(), String> {
             println!("{}: {}", report.name, report.gives);
         }
         return Ok(());
+    }
+    if options.budgets {
+        return budgets::hold(budgets::BUDGETS);
     }
     let mut document = match &options.json {
         Some(path) => Document::load(path)?,

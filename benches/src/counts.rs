@@ -21,15 +21,23 @@ use crate::outcome::{Counts, Outcome};
 /// # Errors
 /// That valgrind is not there.
 pub fn count(outcome: &mut Outcome, within: Duration) -> Result<(), String> {
-    let found = Command::new("valgrind").arg("--version").output();
-    found.map_err(|error| format!("valgrind: {error} (Debian: valgrind)"))?;
     let end = Instant::now() + within;
     for row in &mut outcome.rows {
-        let few = simulate(&outcome.name, &row.name, FEW, end);
-        let many = few.and_then(|_| simulate(&outcome.name, &row.name, MANY, end));
-        row.counts = few.zip(many).map(|(few, many)| per_unit(few, many));
+        row.counts = of(&outcome.name, &row.name, end)?;
     }
     Ok(())
+}
+
+/// What a unit of one contender's work costs; `None` if it was not simulated by then, or cannot be.
+///
+/// # Errors
+/// That valgrind is not there.
+pub fn of(scenario: &str, contender: &str, end: Instant) -> Result<Option<Counts>, String> {
+    let found = Command::new("valgrind").arg("--version").output();
+    found.map_err(|error| format!("valgrind: {error} (Debian: valgrind)"))?;
+    let few = simulate(scenario, contender, FEW, end);
+    let many = few.and_then(|_| simulate(scenario, contender, MANY, end));
+    Ok(few.zip(many).map(|(few, many)| per_unit(few, many)))
 }
 
 /// Whether this process is the one that is simulated: then other processes need not be started, as

@@ -4,7 +4,7 @@
 //! random order, so that a noisy machine cannot decide. The figure is the ratio.
 //!
 //! - [`harness`]: turns; [`outcome`]: medians and the table; [`bar`]: what is asked; [`counts`]:
-//!   instructions;
+//!   instructions; [`budgets`]: how many a row may take;
 //! - [`report`]: questions whose answer is a table of its own;
 //! - [`document`]: the machine-readable file; [`page`]: the same to read; [`svg`]: its pictures;
 //!   [`machine`]: on what;
@@ -28,6 +28,7 @@
 
 pub mod alignment;
 pub mod bar;
+pub mod budgets;
 mod by_hand;
 pub mod caches;
 pub mod carousel;

@@ -1,0 +1,114 @@
+//! What a unit of work may cost in instructions: held by CI, as times cannot be.
+//!
+//! Callgrind counts the same every time, on any machine, with the same compiler. A budget is what
+//! was counted and a twentieth more, so that a new compiler does not break it and a check too many
+//! in a burst does. Where a change makes a row cheaper, its budget goes down with it.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use crate::counts;
+
+/// What one contender of one scenario may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// The contender's name.
+    pub contender: &'static str,
+    /// Instructions a unit.
+    pub at_most: f64,
+}
+
+/// Has each counted, and prints what it costs beside what it may.
+///
+/// # Errors
+/// Which are over their budgets, cost nothing or could not be counted; that valgrind is not there.
+pub fn hold(budgets: &[Budget]) -> Result<(), String> {
+    let mut over = Vec::new();
+    for &Budget {
+        scenario,
+        contender,
+        at_most,
+    } in budgets
+    {
+        let counted = counts::of(scenario, contender, Instant::now() + EACH)?;
+        let counted = counted.map(|counts| counts.instructions);
+        let verdict = judge(counted, at_most);
+        let counted = counted.map_or("not counted".to_owned(), |count| format!("{count:.1}"));
+        println!("{verdict:<5} {scenario}: {contender}: {counted} of {at_most}");
+        if verdict == FAILS {
+            over.push(scenario);
+        }
+    }
+    match over.is_empty() {
+        true => Ok(()),
+        false => Err(format!("over budget, or not counted: {over:?}")),
+    }
+}
+
+/// A row that costs nothing was not counted right.
+fn judge(counted: Option<f64>, at_most: f64) -> &'static str {
+    match counted {
+        Some(count) if count > 0.0 && count <= at_most => HOLDS,
+        _ => FAILS,
+    }
+}
+
+const fn budget(scenario: &'static str, contender: &'static str, at_most: f64) -> Budget {
+    Budget {
+        scenario,
+        contender,
+        at_most,
+    }
+}
+
+/// What CI holds.
+pub const BUDGETS: &[Budget] = &[
+    budget(
+        "router/in-memory",
+        "linecard router, packets in hand",
+        195.0,
+    ),
+    budget(
+        "router/in-memory",
+        "linecard cross-connect, packets in hand",
+        53.5,
+    ),
+    budget("udp/in-memory", "linecard UDP, packets in hand", 367.0),
+    budget("parse/udp/verified", "linecard", 96.0),
+    budget("parse/mix/verified", "linecard", 118.0),
+    budget("checksum/20", "linecard", 75.0),
+    budget("checksum/1500", "linecard", 579.0),
+    budget("ring/spsc/bulk-32", "linecard spsc", 3.9),
+    budget("ring/mpmc/bulk-32", "linecard mpmc", 4.9),
+    budget("mempool/bulk-32", "linecard, packets through a cache", 60.0),
+    budget("toeplitz/12", "linecard, byte tables", 32.0),
+];
+
+const HOLDS: &str = "holds";
+const FAILS: &str = "FAILS";
+/// How long counting one takes at most: it is a few seconds.
+const EACH: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenarios::SCENARIOS;
+
+    #[test]
+    fn each_is_of_a_scenario_that_can_be_counted() {
+        for budget in BUDGETS {
+            let found = SCENARIOS.iter().find(|other| other.name == budget.scenario);
+            assert!(found.is_some_and(|found| found.counted), "{budget:?}");
+        }
+    }
+
+    #[test]
+    fn too_many_none_and_unknown_fail() {
+        assert_eq!(judge(Some(10.0), 10.0), HOLDS);
+        assert_eq!(judge(Some(10.1), 10.0), FAILS);
+        assert_eq!(judge(Some(0.0), 10.0), FAILS);
+        assert_eq!(judge(None, 10.0), FAILS);
+    }
+}
