@@ -36,6 +36,7 @@ pub(crate) fn build() -> Result<(), String> {
     shim.file("src/shim/eal.c")
         .file("src/shim/mempool.c")
         .file("src/shim/port.c")
+        .file("src/shim/rss.c")
         .warnings(true)
         .flag("-Wno-unused-parameter");
     println!("cargo::rerun-if-changed=src/shim/shim.h");

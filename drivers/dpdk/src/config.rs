@@ -3,6 +3,8 @@
 use std::string::String;
 use std::vec::Vec;
 
+use crate::rss::Rss;
+
 /// How DPDK is started, once for the process.
 ///
 /// The default needs no privilege: ordinary pages for DPDK's own structures (the packets are in
@@ -59,7 +61,8 @@ pub enum IovaMode {
     Auto,
     /// By the process's addresses, through an IOMMU or in software.
     Virtual,
-    /// By physical addresses, for which the process needs to be root.
+    /// By physical addresses, for which the process needs to be root and DPDK huge pages:
+    /// [`Error::Physical`](crate::Error::Physical) if there are none.
     Physical,
 }
 
@@ -74,6 +77,8 @@ pub enum IovaMode {
 pub struct Config {
     /// Queue pairs, among which received packets are spread by their hash.
     pub queues: u16,
+    /// How they are spread.
+    pub rss: Rss,
     /// Descriptors of each ring.
     pub ring: u16,
     /// The longest layer-3 packet in bytes; the device's own if not given.
@@ -137,6 +142,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             queues: 1,
+            rss: Rss::default(),
             ring: 1024,
             mtu: None,
             promiscuous: true,

@@ -7,7 +7,7 @@ use std::string::String;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::vec::Vec;
 
-use crate::config::EalConfig;
+use crate::config::{EalConfig, HugePages, IovaMode};
 use crate::error::Error;
 use crate::ffi;
 
@@ -28,8 +28,12 @@ impl Eal {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyStarted`], [`Error::Version`], [`Error::Argument`], [`Error::Eal`].
+    /// [`Error::AlreadyStarted`], [`Error::Version`], [`Error::Argument`], [`Error::Eal`];
+    /// [`Error::Physical`] where DPDK 22.11 alone would take virtual addresses without a word.
     pub fn start(config: &EalConfig) -> Result<Self, Error> {
+        if config.iova == IovaMode::Physical && config.huge_pages == HugePages::No {
+            return Err(Error::Physical { huge_pages: false });
+        }
         let mut before = Err(Error::AlreadyStarted);
         STARTED.get_or_init(|| {
             before = start(config);
@@ -81,6 +85,9 @@ fn start(config: &EalConfig) -> Result<Eal, Error> {
     match errno {
         0 => {}
         errno => return Err(Error::Eal { errno }),
+    }
+    if config.iova == IovaMode::Physical && ffi::lc_dpdk_is_physical() == 0 {
+        return Err(Error::Physical { huge_pages: true });
     }
     match ffi::lc_dpdk_register_ops() {
         0 => Ok(Eal(())),

@@ -7,6 +7,8 @@ use std::string::String;
 use linecard::device::DeviceError;
 use linecard::mempool::PoolError;
 
+use crate::rss::{RssFields, RssFunction};
+
 /// Why DPDK, its memory or a port could not be had.
 ///
 /// ```
@@ -36,6 +38,12 @@ pub enum Error {
     Eal {
         /// The system's error number.
         errno: i32,
+    },
+    /// Devices are to use physical addresses, and cannot: DPDK's own structures are on ordinary pages
+    /// (then nothing was started, and may be otherwise), or it found the addresses out of reach.
+    Physical {
+        /// Whether there were huge pages.
+        huge_pages: bool,
     },
     /// The pool's frames have no room for an mbuf in their private area.
     Private {
@@ -82,6 +90,36 @@ pub enum Error {
         /// There.
         most: u16,
     },
+    /// The device begins with more frames than the pool has.
+    TooFewFrames {
+        /// Frames that its receive rings take.
+        wanted: usize,
+        /// Frames that were free.
+        free: usize,
+    },
+    /// The device does not spread packets by a hash, and was to do it in a chosen way.
+    NoRss,
+    /// The device cannot hash what was chosen.
+    RssFields {
+        /// What it cannot, of that.
+        missing: RssFields,
+        /// What it can.
+        offered: RssFields,
+    },
+    /// The device's key is of another length.
+    RssKey {
+        /// Bytes given.
+        len: usize,
+        /// Bytes that it takes.
+        wanted: usize,
+    },
+    /// The device, or libdpdk before 23.11, lets nobody choose this hash function.
+    RssFunction {
+        /// The one that was chosen.
+        wanted: RssFunction,
+    },
+    /// The device has no table by which hashes go to queues.
+    NoRssTable,
     /// Packets of this MTU do not fit a frame, and the device does not spread them over several.
     MtuOverFrame {
         /// The MTU in bytes.
@@ -115,6 +153,14 @@ impl fmt::Display for Error {
                 f.write_str("DPDK is started once in a process, and that was tried before")
             }
             Self::Eal { errno } => write!(f, "DPDK did not start: {}", text(errno)),
+            Self::Physical { huge_pages: false } => f.write_str(
+                "devices are to use physical addresses, which DPDK does not know of ordinary \
+                 pages: give it huge pages, or take virtual addresses",
+            ),
+            Self::Physical { huge_pages: true } => f.write_str(
+                "devices are to use physical addresses, and DPDK can have virtual ones only \
+                 (/proc/self/pagemap says them to root alone)",
+            ),
             Self::Private { has, needs } => write!(
                 f,
                 "frames have a private area of {has} bytes, an mbuf needs {needs}"
@@ -141,6 +187,27 @@ impl fmt::Display for Error {
             Self::Queues { wanted, most } => {
                 write!(f, "{wanted} queues are wanted, the device has {most}")
             }
+            Self::TooFewFrames { wanted, free } => write!(
+                f,
+                "the device's rings begin with {wanted} frames, the pool has {free} free: more \
+                 frames or shorter rings help"
+            ),
+            Self::NoRss => f.write_str("the device does not spread packets by a hash"),
+            Self::RssFields { missing, offered } => {
+                write!(f, "the device cannot hash {missing}; it offers {offered}")
+            }
+            Self::RssKey { len, wanted } => write!(
+                f,
+                "the device's hash takes a key of {wanted} bytes, and {len} are given"
+            ),
+            Self::RssFunction { wanted } => write!(
+                f,
+                "the hash function {wanted:?} cannot be chosen of this device, or of a libdpdk \
+                 older than 23.11"
+            ),
+            Self::NoRssTable => {
+                f.write_str("the device has no table by which hashes go to chosen queues")
+            }
             Self::MtuOverFrame { mtu, most } => write!(
                 f,
                 "packets of an MTU of {mtu} do not fit a frame, which holds {most}, and the \
@@ -164,6 +231,7 @@ impl From<Error> for DeviceError {
         match error {
             Error::Pool(_) => Self::TooManyAccounts,
             Error::Private { .. } => Self::Unsuitable("no private area for an mbuf"),
+            Error::TooFewFrames { wanted, free } => Self::TooFewFrames { wanted, free },
             Error::Setup { call, errno } | Error::Memory { call, errno } => {
                 Self::System { call, errno }
             }

@@ -52,14 +52,15 @@ pub(crate) struct Info {
     pub(crate) max_rx_ring: u16,
     pub(crate) max_tx_ring: u16,
     pub(crate) driver: [u8; 32],
-    pub(crate) vdev: u32,
-    pub(crate) pad: u32,
+    pub(crate) table_size: u16,
+    pub(crate) key_size: u16,
+    pub(crate) functions: u32,
 }
 const _: () = assert!(size_of::<Info>() == 80, "src/shim/shim.h");
 
 /// `struct lc_dpdk_setup`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) rx_offloads: u64,
     pub(crate) tx_offloads: u64,
@@ -69,9 +70,26 @@ pub(crate) struct Setup {
     pub(crate) tx_ring: u16,
     pub(crate) mtu: u16,
     pub(crate) promiscuous: u32,
+    pub(crate) function: u32,
+    pub(crate) key_len: u32,
     pub(crate) pad: u32,
+    pub(crate) key: Key,
 }
-const _: () = assert!(size_of::<Setup>() == 40, "src/shim/shim.h");
+const _: () = assert!(size_of::<Setup>() == 112, "src/shim/shim.h");
+
+/// The key of a hash, which is for no log: who knows it can send everything to one queue.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(pub(crate) [u8; MOST_KEY]);
+
+impl core::fmt::Debug for Key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// Bytes of a hash's key at most (`LC_DPDK_KEY`).
+pub(crate) const MOST_KEY: usize = 64;
 
 /// `struct lc_dpdk_stats`.
 #[repr(C)]
@@ -90,6 +108,7 @@ unsafe extern "C" {
     pub(crate) safe fn lc_dpdk_compiled() -> c_uint;
     pub(crate) safe fn lc_dpdk_found() -> c_uint;
     pub(crate) fn lc_dpdk_init(argc: c_int, argv: *mut *mut c_char) -> c_int;
+    pub(crate) safe fn lc_dpdk_is_physical() -> c_int;
     pub(crate) safe fn lc_dpdk_folder() -> *const c_char;
     pub(crate) safe fn lc_dpdk_thread_register() -> c_int;
     pub(crate) safe fn lc_dpdk_thread_unregister();
@@ -125,6 +144,15 @@ unsafe extern "C" {
         step: &mut c_int,
     ) -> c_int;
     pub(crate) safe fn lc_dpdk_start(port: u16, promiscuous: c_int) -> c_int;
+    pub(crate) safe fn lc_dpdk_rss_update(port: u16, setup: &mut Setup) -> c_int;
+    pub(crate) safe fn lc_dpdk_rss_spread(port: u16, entries: u16, over: u16) -> c_int;
+    pub(crate) safe fn lc_dpdk_rss_read(
+        port: u16,
+        fields: &mut u64,
+        key: &mut [u8; MOST_KEY],
+        key_len: &mut u32,
+    ) -> c_int;
+    pub(crate) fn lc_dpdk_rss_table(port: u16, queues: *mut u16, entries: u16) -> c_int;
     pub(crate) fn lc_dpdk_stop(port: u16) -> c_int;
     pub(crate) fn lc_dpdk_close(port: u16) -> c_int;
     pub(crate) safe fn lc_dpdk_link(port: u16, mbits: &mut u32) -> c_int;

@@ -34,6 +34,8 @@ mod port;
 #[allow(unsafe_code)]
 mod rings;
 #[cfg(feature = "dpdk")]
+mod rss;
+#[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
 mod rx;
 #[cfg(feature = "dpdk")]
@@ -53,6 +55,7 @@ pub use {
     error::Error,
     memory::{Memory, PRIVATE},
     port::Port,
+    rss::{Rss, RssFields, RssFunction, RssKey, RssState, RssTable},
     rx::Rx,
     tx::Tx,
 };

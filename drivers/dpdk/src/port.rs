@@ -15,6 +15,7 @@ use crate::eal::{self, c_string};
 use crate::error::Error;
 use crate::ffi;
 use crate::memory::Memory;
+use crate::rss::RssState;
 use crate::rx::Rx;
 use crate::scope::Scope;
 use crate::state::PortState;
@@ -48,7 +49,9 @@ impl<'p> Port<'p> {
     /// # Errors
     ///
     /// [`Error::Device`], [`Error::PortTaken`], [`Error::Queues`], [`Error::MtuOverFrame`],
-    /// [`Error::Setup`], [`Error::Argument`].
+    /// [`Error::TooFewFrames`], [`Error::Setup`], [`Error::Argument`], and of a chosen [`Rss`](crate::Rss)
+    /// [`Error::NoRss`], [`Error::RssFields`], [`Error::RssKey`], [`Error::RssFunction`],
+    /// [`Error::NoRssTable`].
     pub fn new(memory: &Memory, device: &str, config: Config) -> Result<Self, Error> {
         let name = device.split(',').next().unwrap_or(device);
         let arguments = c_string(device.into())?;
@@ -104,6 +107,13 @@ impl<'p> Port<'p> {
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.state.memory
+    }
+
+    /// How the device spreads packets over its queues, as it says itself. Chosen keys and tables are
+    /// there from when the first queue is opened.
+    #[must_use]
+    pub fn rss(&self) -> RssState {
+        self.state.rss()
     }
 
     /// The device's own statistics, each by its name.

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::ffi::{self, Info, Mbuf, Setup, Stats};
 use crate::memory::Memory;
 use crate::offload;
+use crate::rss::{Plan, RssFields, RssState};
 use crate::scope::Scope;
 
 /// What a port and its queues share.
@@ -27,7 +28,8 @@ pub(crate) struct PortState {
     pub(crate) queues: u16,
     pub(crate) rx_ring: u16,
     pub(crate) tx_ring: u16,
-    promiscuous: bool,
+    setup: Setup,
+    plan: Plan,
     /// Sends into memory from which it receives: what is there is taken out before it is closed.
     ring: bool,
     /// Where what it sends waits, if this process has the other end.
@@ -64,14 +66,21 @@ impl PortState {
                 most,
             });
         }
-        let setup = wanted(memory, id, &info, &config)?;
-        let mut taken = setup;
+        let (mut taken, plan) = wanted(memory, id, &info, &config)?;
         let mut step = 0;
         let mut scope = Scope::uncached(memory.shared());
         let mempool = memory.shared().mempool();
         // SAFETY: the port is this one's alone and stopped; the mempool lives for ever.
         let answer =
             scope.enter(|| unsafe { ffi::lc_dpdk_configure(id, &mut taken, mempool, &mut step) });
+        let short = scope.starved;
+        drop(scope);
+        if answer != 0 && short {
+            return Err(Error::TooFewFrames {
+                wanted: usize::from(taken.rx_ring) * usize::from(config.queues),
+                free: memory.pool().free_frames(),
+            });
+        }
         check(answer).map_err(system(match step {
             1 => "configure the device",
             2 => "choose the rings' sizes",
@@ -91,7 +100,8 @@ impl PortState {
             queues: config.queues,
             rx_ring: taken.rx_ring,
             tx_ring: taken.tx_ring,
-            promiscuous: config.promiscuous,
+            setup: taken,
+            plan,
             ring: driver == c"net_ring",
             #[cfg(feature = "test-utils")]
             far: std::sync::OnceLock::new(),
@@ -195,11 +205,13 @@ impl PortState {
         let _control = eal::control();
         let shared = self.memory.shared();
         let mut scope = Scope::new(shared, shared.account(), cache);
-        let answer = scope.enter(|| ffi::lc_dpdk_start(self.id, self.promiscuous.into()));
+        let promiscuous = core::ffi::c_int::from(self.setup.promiscuous != 0);
+        let answer = scope.enter(|| ffi::lc_dpdk_start(self.id, promiscuous));
         let short = scope.starved;
         drop(scope);
         match check(answer) {
             Ok(()) => {
+                self.spread().inspect_err(|_| self.stop())?;
                 open.started = true;
                 Ok(())
             }
@@ -211,6 +223,47 @@ impl PortState {
                 call: "start the device",
                 errno,
             }),
+        }
+    }
+}
+
+impl PortState {
+    /// Has the device spread packets as the program chose. Some drivers look at that when they are
+    /// configured and forget it when they start, some look only now.
+    fn spread(&self) -> Result<(), DeviceError> {
+        if !self.plan.chosen {
+            return Ok(());
+        }
+        let system = |call| move |errno| DeviceError::System { call, errno };
+        let mut setup = self.setup;
+        check(ffi::lc_dpdk_rss_update(self.id, &mut setup)).map_err(system("choose the hash"))?;
+        match (self.plan.entries, self.plan.over) {
+            (0, _) => Ok(()),
+            (entries, over) => check(ffi::lc_dpdk_rss_spread(self.id, entries, over))
+                .map_err(system("choose the queues of hashes")),
+        }
+    }
+
+    /// How the device says that it spreads packets.
+    pub(crate) fn rss(&self) -> RssState {
+        let mut info = Info::default();
+        let (mut fields, mut key, mut len) = (0, [0; ffi::MOST_KEY], 0);
+        let _control = eal::control();
+        // What a device does not say is empty.
+        let _ = ffi::lc_dpdk_info(self.id, &mut info);
+        let _ = ffi::lc_dpdk_rss_read(self.id, &mut fields, &mut key, &mut len);
+        let mut table = std::vec![0; usize::from(info.table_size)];
+        // SAFETY: there is room for as many entries as is said.
+        let answer =
+            unsafe { ffi::lc_dpdk_rss_table(self.id, table.as_mut_ptr(), info.table_size) };
+        if answer != 0 {
+            table.clear();
+        }
+        RssState {
+            offered: RssFields::from_bits(info.rss),
+            fields: RssFields::from_bits(fields),
+            key: key.get(..len as usize).unwrap_or_default().into(),
+            table,
         }
     }
 }
@@ -235,7 +288,7 @@ fn features_of(driver: &CStr, setup: &Setup) -> Features {
 }
 
 /// How the port is to be set up: what is wanted and what the device can do.
-fn wanted(memory: &Memory, id: u16, info: &Info, config: &Config) -> Result<Setup, Error> {
+fn wanted(memory: &Memory, id: u16, info: &Info, config: &Config) -> Result<(Setup, Plan), Error> {
     let mut current = 0;
     let _ = ffi::lc_dpdk_mtu(id, &mut current);
     let mtu = match (config.mtu, current) {
@@ -262,18 +315,28 @@ fn wanted(memory: &Memory, id: u16, info: &Info, config: &Config) -> Result<Setu
     if config.offloads {
         tx |= offload::TX_CHECKSUM | offload::TX_VLAN;
     }
+    // A device that puts down the hash wants to be told to compute it, of one queue too.
+    let hash = rx & info.rx_offloads & offload::RX_HASH != 0;
+    let plan = config.rss.plan(info, config.queues, hash)?;
+    if plan.fields == 0 {
+        rx &= !offload::RX_HASH;
+    }
     let within = |ring: u16, most: u16| if most == 0 { ring } else { ring.min(most) };
-    Ok(Setup {
+    let setup = Setup {
         rx_offloads: rx & info.rx_offloads,
         tx_offloads: tx & info.tx_offloads,
-        rss: info.rss,
+        rss: plan.fields,
         queues: config.queues,
         rx_ring: within(config.ring, info.max_rx_ring),
         tx_ring: within(config.ring, info.max_tx_ring),
         mtu,
         promiscuous: config.promiscuous.into(),
+        function: plan.function,
+        key_len: plan.key_len.into(),
         pad: 0,
-    })
+        key: plan.key,
+    };
+    Ok((setup, plan))
 }
 
 /// The error number of an answer of the shim's, if it is one.

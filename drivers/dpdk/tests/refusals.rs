@@ -7,11 +7,19 @@ use linecard::device::{Device, DeviceError, RxQueue};
 use linecard::mempool::{Cache, PoolConfig};
 use linecard::packet::Burst;
 use linecard_conformance::{pool, pool_with};
-use linecard_dpdk::{Config, Eal, EalConfig, Error, Memory, PRIVATE, Port};
+use linecard_dpdk::{Config, Eal, EalConfig, Error, IovaMode, Memory, PRIVATE, Port};
 
 /// One after the other: DPDK is the process's.
 #[test]
 fn everything_that_fails_is_named() {
+    // DPDK 22.11 takes virtual addresses then, and says so in its log only.
+    let physical = EalConfig {
+        iova: IovaMode::Physical,
+        ..config()
+    };
+    let error = Eal::start(&physical).expect_err("ordinary pages have no known address");
+    assert_eq!(error, Error::Physical { huge_pages: false });
+    assert_eq!(Eal::started(), None, "it may be tried otherwise");
     let eal = Eal::start(&config()).expect("DPDK starts on ordinary pages, without devices");
     assert_eq!(Eal::start(&config()), Err(Error::AlreadyStarted));
     assert_eq!(Eal::started(), Some(eal));

@@ -33,6 +33,9 @@ int lc_dpdk_init(int argc, char **argv)
 	return rte_errno != 0 ? rte_errno : EINVAL;
 }
 
+/* Whether devices address memory by physical addresses. */
+int lc_dpdk_is_physical(void) { return rte_eal_iova_mode() == RTE_IOVA_PA; }
+
 /* A folder that is made even where no file is to be in it. */
 const char *lc_dpdk_folder(void) { return rte_eal_get_runtime_dir(); }
 

@@ -35,6 +35,9 @@ int lc_dpdk_info(uint16_t port, struct lc_dpdk_info *out)
 	out->max_tx_queues = info.max_tx_queues;
 	out->max_rx_ring = info.rx_desc_lim.nb_max;
 	out->max_tx_ring = info.tx_desc_lim.nb_max;
+	out->table_size = info.reta_size;
+	out->key_size = info.hash_key_size;
+	out->functions = lc_dpdk_functions(&info);
 	if (info.driver_name != NULL)
 		strncpy(out->driver, info.driver_name, sizeof(out->driver) - 1);
 	return 0;
@@ -56,9 +59,9 @@ int lc_dpdk_configure(uint16_t port, struct lc_dpdk_setup *setup, struct rte_mem
 	conf.rxmode.mtu = setup->mtu;
 	conf.rxmode.offloads = setup->rx_offloads;
 	conf.txmode.offloads = setup->tx_offloads;
-	if (setup->queues > 1 && setup->rss != 0) {
+	if (setup->rss != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = setup->rss;
+		lc_dpdk_rss_conf(&conf.rx_adv_conf.rss_conf, setup);
 	}
 	*step = 1;
 	rc = rte_eth_dev_configure(port, setup->queues, setup->queues, &conf);

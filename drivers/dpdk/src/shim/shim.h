@@ -34,10 +34,14 @@ struct lc_dpdk_info {
 	uint16_t max_rx_ring;
 	uint16_t max_tx_ring;
 	char driver[32];
-	uint32_t vdev;       /* whether it is made of software, and removed with its port */
-	uint32_t pad;
+	uint16_t table_size; /* entries of the redirection table */
+	uint16_t key_size;   /* bytes of the hash's key; zero if it does not say */
+	uint32_t functions;  /* a bit for each hash function that can be chosen */
 };
 _Static_assert(sizeof(struct lc_dpdk_info) == 80, "src/ffi.rs: Info");
+
+#define LC_DPDK_KEY 64     /* bytes of a hash's key at most */
+#define LC_DPDK_TABLE 4096 /* entries of a redirection table at most */
 
 /* How a port is set up; what was taken is written back. */
 struct lc_dpdk_setup {
@@ -49,13 +53,23 @@ struct lc_dpdk_setup {
 	uint16_t tx_ring;
 	uint16_t mtu;
 	uint32_t promiscuous;
+	uint32_t function;   /* of the hash; zero: the device's */
+	uint32_t key_len;    /* zero: the device's */
 	uint32_t pad;
+	uint8_t key[LC_DPDK_KEY];
 };
-_Static_assert(sizeof(struct lc_dpdk_setup) == 40, "src/ffi.rs: Setup");
+_Static_assert(sizeof(struct lc_dpdk_setup) == 112, "src/ffi.rs: Setup");
 
 struct lc_dpdk_stats {
 	uint64_t missed, rx_errors, tx_errors, no_mbuf;
 };
+
+struct rte_eth_rss_conf;
+struct rte_eth_dev_info;
+
+/* src/shim/rss.c */
+uint32_t lc_dpdk_functions(const struct rte_eth_dev_info *info);
+void lc_dpdk_rss_conf(struct rte_eth_rss_conf *conf, struct lc_dpdk_setup *setup);
 
 /* Implemented in Rust (src/memory.rs). */
 int lc_dpdk_take(void *owner, void **objects, unsigned count);

@@ -7,6 +7,7 @@ mod null;
 mod packet;
 mod queues;
 mod ring;
+mod rss;
 
 /// So that the suite sees whether a burst allocates.
 #[global_allocator]
