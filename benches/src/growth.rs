@@ -55,7 +55,7 @@ pub fn routes() -> Result<Vec<Contender>, String> {
     Ok(points.collect())
 }
 
-/// Bursts of 1 to 32 packets, the most that a burst holds.
+/// Bursts of 1 to 256 packets.
 ///
 /// # Errors
 /// None: each point is built by itself.
@@ -67,6 +67,9 @@ pub fn burst() -> Result<Vec<Contender>, String> {
         of::<8>(),
         of::<16>(),
         of::<32>(),
+        of::<64>(),
+        of::<128>(),
+        of::<256>(),
     ]
     .into_iter()
     .flatten()

@@ -174,9 +174,8 @@ pub const SCENARIOS: &[Scenario] = &[
              hardly bends, and only while several flows still share lines.",
         ),
     Scenario::new("growth/burst", "packet", growth::burst).along("packets a burst at most").note(
-            "A burst holds 32 packets (MAX_BURST), so the curve ends there. What is done once a burst, the round over the ports, \
-             the calls of the driver and the router's room for 32 packets, is divided by its packets.",
-        ),
+            "What is done once a burst, the round over the ports, the calls of the driver and the router's room for 32 packets, \
+             is divided by its packets. The router works on 32 at a time, so that beyond it has little more to divide."),
     Scenario::new("growth/size", "packet", growth::size).along("bytes of a frame, with its FCS").note(
             "Packets in hand: nothing but the headers is touched, so nothing bends it. A port that copies adds the copy (copying/*).",
         ),
