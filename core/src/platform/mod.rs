@@ -10,11 +10,13 @@
 //! - [`barrier`] orders what a device must see in order.
 
 pub mod barrier;
+mod bits;
 mod cache;
 mod clock;
 mod dma;
 mod prefetch;
 
+pub(crate) use bits::Bits;
 pub use cache::{CacheInstruction, CacheMaintenance};
 pub use clock::{Clock, Instant, ManualClock, NoClock};
 pub(crate) use dma::REGION_ALIGN;

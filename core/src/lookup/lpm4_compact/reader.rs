@@ -1,0 +1,232 @@
+//! The look-up.
+
+use core::fmt;
+use core::hint;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+
+use super::{ANSWERS, Entries, INNER_BITS, NODE, POINTER, ROOT_BITS, Root};
+use crate::lookup::{Lpm, NextHop};
+use crate::platform::{Bits, prefetch_read};
+
+/// A view of an [`Lpm4Compact`](super::Lpm4Compact) for look-ups, one for each core that wants one.
+///
+/// Addresses are in host order. Nothing here writes, waits or can panic.
+///
+/// ```
+/// use linecard::lookup::{CacheLine, Lpm4Compact, Lpm4CompactConfig, NextHop};
+///
+/// let config = Lpm4CompactConfig { outer_routes: 1, cells: 8, nodes: 0 };
+/// let mut memory = vec![CacheLine::ZERO; config.lines()];
+/// let mut table = Lpm4Compact::new(config, &mut memory)?;
+/// table.insert("10.0.0.0/8".parse()?, NextHop::new(5)?)?;
+/// table.insert("10.1.2.0/24".parse()?, NextHop::new(6)?)?;
+///
+/// let mut answers = [None; 2];
+/// let count = table.reader().lookup_bulk(&[0x0a01_02ff, 0x0b00_0001], &mut answers);
+/// assert_eq!((count, answers), (2, [Some(NextHop::new(6)?), None]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Lpm4CompactReader<'m> {
+    pub(super) root: &'m Root,
+    pub(super) cells: &'m [AtomicU64],
+    pub(super) nodes: &'m [Entries],
+    pub(super) generation: &'m AtomicUsize,
+    pub(super) bits: Bits,
+}
+
+impl Lpm4CompactReader<'_> {
+    /// The next hop of the longest prefix that `address` starts with.
+    #[inline]
+    pub fn lookup(&self, address: u32) -> Option<NextHop> {
+        let word = self.root[slot(address)].load(Ordering::Relaxed);
+        if word & POINTER == 0 {
+            return NextHop::from_entry(word as u16);
+        }
+        self.bits.run(|| self.descend(address))
+    }
+
+    /// Asks for the cache line of the root that a look-up of `address` reads.
+    #[inline]
+    pub fn prefetch(&self, address: u32) {
+        prefetch_read(NonNull::from(&self.root[slot(address)]).cast());
+    }
+
+    /// Answers for a slice of addresses, as many as both slices hold; how many that was.
+    ///
+    /// Loads the root's entries for 32 addresses, then all their marks, then their answers: the
+    /// loads of each kind wait for memory together.
+    pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
+        let count = addresses.len().min(answers.len());
+        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks::<CHUNK>();
+        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut::<CHUNK>();
+        self.bits.run(|| {
+            for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
+                self.lookup_chunk(addresses, answers);
+            }
+        });
+        if !addresses.is_empty() {
+            self.bits.run(|| self.lookup_chunk(addresses, answers));
+        }
+        count
+    }
+
+    /// Both slices are of one length, at most [`CHUNK`]; a constant one once this is inlined.
+    #[inline(always)]
+    fn lookup_chunk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
+        let generation = self.generation.load(Ordering::Acquire);
+        let mut words = [0; CHUNK];
+        for (word, address) in words.iter_mut().zip(addresses) {
+            *word = self.root[slot(*address)].load(Ordering::Relaxed);
+        }
+        // Pairs with the publication of a block: its filling is seen.
+        fence(Ordering::Acquire);
+        let mut marks = [0; CHUNK];
+        for (marks, word) in marks.iter_mut().zip(&words) {
+            // An answer loads the first cell, which is in the cache, for nothing.
+            *marks = self.cell((word & pointer_mask(*word) & !POINTER) as usize);
+        }
+        let mut seen = 0;
+        for (((word, marks), address), answer) in
+            words.iter().zip(marks).zip(addresses).zip(&mut *answers)
+        {
+            let mask = pointer_mask(*word);
+            let found = self.answer((word & mask & !POINTER) as usize, marks, *address);
+            let entry = (u32::from(found) & mask | word & !mask) as u16;
+            seen |= entry;
+            *answer = NextHop::from_entry(entry);
+        }
+        if seen & NODE != 0 {
+            self.follow(addresses, answers);
+        }
+        // A block or a node may have been reused under our hands: see the module `nodes`.
+        fence(Ordering::Acquire);
+        if self.generation.load(Ordering::Relaxed) != generation {
+            for (address, answer) in addresses.iter().zip(answers) {
+                *answer = self.lookup(*address);
+            }
+        }
+    }
+
+    /// Replaces what are still node numbers among `answers` by the answers.
+    #[cold]
+    fn follow(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
+        // Pairs with the publication of a node: its filling is seen.
+        fence(Ordering::Acquire);
+        for (address, answer) in addresses.iter().zip(answers.iter_mut()) {
+            let entry = NextHop::entry(*answer);
+            if entry & NODE != 0 {
+                *answer = NextHop::from_entry(self.in_node(entry, *address));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn descend(&self, address: u32) -> Option<NextHop> {
+        loop {
+            let generation = self.generation.load(Ordering::Acquire);
+            let word = self.root[slot(address)].load(Ordering::Acquire);
+            let entry = if word & POINTER == 0 {
+                word as u16
+            } else {
+                let start = (word & !POINTER) as usize;
+                match self.answer(start, self.cell(start), address) {
+                    entry if entry & NODE != 0 => {
+                        fence(Ordering::Acquire);
+                        self.in_node(entry, address)
+                    }
+                    entry => entry,
+                }
+            };
+            fence(Ordering::Acquire);
+            if self.generation.load(Ordering::Relaxed) == generation {
+                return NextHop::from_entry(entry);
+            }
+            hint::spin_loop();
+        }
+    }
+
+    /// The answer for the longest prefix marked in the block that starts here: those that contain
+    /// the address are six bits of the marks, of which the highest is the longest.
+    #[inline(always)]
+    fn answer(&self, start: usize, marks: u64, address: u32) -> u16 {
+        let covers = marks & COVERS[(address >> (32 - ROOT_BITS - INNER_BITS)) as usize % 32];
+        let longest = 63 - (covers | 1).leading_zeros();
+        // Bit 0 is counted too.
+        let at = ANSWERS - 1 + (marks & !(u64::MAX << longest)).count_ones() as usize;
+        (self.cell(start.wrapping_add(at / 4)) >> (at % 4 * 16)) as u16
+    }
+
+    /// The entry of `address` in the node that `entry` names. A number past the nodes is never
+    /// published, and would be no route.
+    fn in_node(&self, entry: u16, address: u32) -> u16 {
+        let node = self.nodes.get(usize::from(entry & !NODE));
+        node.map_or(0, |node| {
+            node[(address & 0xff) as usize].load(Ordering::Relaxed)
+        })
+    }
+
+    /// A cell by its number. One past the last is never pointed to, and would be no route.
+    #[inline(always)]
+    fn cell(&self, index: usize) -> u64 {
+        self.cells
+            .get(index)
+            .map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+}
+
+impl Lpm<u32> for Lpm4CompactReader<'_> {
+    #[inline]
+    fn lookup(&self, address: u32) -> Option<NextHop> {
+        Lpm4CompactReader::lookup(self, address)
+    }
+
+    fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
+        Lpm4CompactReader::lookup_bulk(self, addresses, answers)
+    }
+
+    #[inline]
+    fn prefetch(&self, address: u32) {
+        Lpm4CompactReader::prefetch(self, address);
+    }
+}
+
+impl fmt::Debug for Lpm4CompactReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lpm4CompactReader")
+            .field("cells", &self.cells.len())
+            .field("nodes", &self.nodes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where an address's /19 is in the root: always below 2^19, which the compiler sees.
+#[inline(always)]
+pub(super) fn slot(address: u32) -> usize {
+    (address >> (32 - ROOT_BITS)) as usize
+}
+
+/// All ones for a pointer, all zeroes for an answer.
+#[inline(always)]
+fn pointer_mask(word: u32) -> u32 {
+    ((word as i32) >> 31) as u32
+}
+
+/// For each /24 of a /19, the marks of the prefixes that contain it.
+const COVERS: [u64; 32] = {
+    let mut covers = [0; 32];
+    let mut index = 0;
+    while index < 32 {
+        let mut position = 32 + index;
+        while position > 0 {
+            covers[index] |= 1 << position;
+            position /= 2;
+        }
+        index += 1;
+    }
+    covers
+};
+
+/// Look-ups that go down together.
+const CHUNK: usize = 32;
