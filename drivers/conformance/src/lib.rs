@@ -37,6 +37,7 @@
 
 mod bench;
 pub mod check;
+mod far;
 mod frames;
 mod harness;
 mod memory;

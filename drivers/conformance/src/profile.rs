@@ -75,6 +75,9 @@ pub struct Profile {
     /// Whether received frames are allocated from the cache that the queue is polled with, so that
     /// an empty pool shows as `no_frames`.
     pub posts: bool,
+    /// Whether a queue that was polled with an empty pool goes on by itself when there are frames
+    /// again; if not, it does with the next frame that comes.
+    pub resumes: bool,
     /// Whether what is allocated during a burst is the driver's doing: not where the far side works
     /// on the polling thread when its doorbell is rung.
     pub watch_allocations: bool,
@@ -100,6 +103,7 @@ impl Default for Profile {
             fills: Fills::BetweenSteps,
             overflow: Overflow::Waits,
             posts: true,
+            resumes: true,
             watch_allocations: true,
             exclusive: true,
             reopens: true,

@@ -87,10 +87,12 @@ fn link(libs: &str, fixed: bool) {
 }
 
 /// Of the shared libraries, those that the shim calls.
-const USED: [&str; 6] = [
+const USED: [&str; 7] = [
     "rte_eal",
     "rte_ethdev",
     "rte_kvargs",
+    // Part of `rte_eal` before 23.11.
+    "rte_log",
     "rte_mbuf",
     "rte_mempool",
     "rte_ring",

@@ -143,6 +143,7 @@ unsafe extern "C" {
         pool: *mut Mempool,
         step: &mut c_int,
     ) -> c_int;
+    pub(crate) fn lc_dpdk_release(port: u16, queues: u16);
     pub(crate) safe fn lc_dpdk_start(port: u16, promiscuous: c_int) -> c_int;
     pub(crate) safe fn lc_dpdk_rss_update(port: u16, setup: &mut Setup) -> c_int;
     pub(crate) safe fn lc_dpdk_rss_spread(port: u16, entries: u16, over: u16) -> c_int;

@@ -28,8 +28,11 @@ pub(crate) struct PortState {
     pub(crate) queues: u16,
     pub(crate) rx_ring: u16,
     pub(crate) tx_ring: u16,
+    /// What the device took.
     setup: Setup,
     plan: Plan,
+    /// Its queues keep frames until they are released.
+    keeps: bool,
     /// Sends into memory from which it receives: what is there is taken out before it is closed.
     ring: bool,
     /// Where what it sends waits, if this process has the other end.
@@ -42,6 +45,8 @@ pub(crate) struct PortState {
 #[derive(Debug)]
 struct Open {
     halves: Vec<(bool, bool)>,
+    /// Whether there are queues.
+    configured: bool,
     started: bool,
 }
 
@@ -67,27 +72,17 @@ impl PortState {
             });
         }
         let (mut taken, plan) = wanted(memory, id, &info, &config)?;
-        let mut step = 0;
         let mut scope = Scope::uncached(memory.shared());
-        let mempool = memory.shared().mempool();
-        // SAFETY: the port is this one's alone and stopped; the mempool lives for ever.
-        let answer =
-            scope.enter(|| unsafe { ffi::lc_dpdk_configure(id, &mut taken, mempool, &mut step) });
+        let answer = configure(id, &mut taken, memory, &mut scope);
         let short = scope.starved;
         drop(scope);
-        if answer != 0 && short {
-            return Err(Error::TooFewFrames {
+        answer.map_err(|(call, errno)| match short {
+            true => Error::TooFewFrames {
                 wanted: usize::from(taken.rx_ring) * usize::from(config.queues),
                 free: memory.pool().free_frames(),
-            });
-        }
-        check(answer).map_err(system(match step {
-            1 => "configure the device",
-            2 => "choose the rings' sizes",
-            3 => "set up a receive queue",
-            4 => "set up a transmit queue",
-            _ => "ask what the device can do",
-        }))?;
+            },
+            false => Error::Setup { call, errno },
+        })?;
         let mut mtu = 0;
         check(ffi::lc_dpdk_mtu(id, &mut mtu)).map_err(system("ask for the MTU"))?;
         let driver = CStr::from_bytes_until_nul(&info.driver).unwrap_or_default();
@@ -102,11 +97,13 @@ impl PortState {
             tx_ring: taken.tx_ring,
             setup: taken,
             plan,
+            keeps: driver == c"net_tap",
             ring: driver == c"net_ring",
             #[cfg(feature = "test-utils")]
             far: std::sync::OnceLock::new(),
             open: Mutex::new(Open {
                 halves: std::vec![(false, false); usize::from(config.queues)],
+                configured: true,
                 started: false,
             }),
         })
@@ -165,6 +162,10 @@ impl PortState {
             open.started = false;
             let _control = eal::control();
             self.stop();
+            if self.keeps {
+                open.configured = false;
+                self.release();
+            }
         }
     }
 
@@ -198,6 +199,12 @@ impl PortState {
         scope.enter(|| unsafe { ffi::lc_dpdk_stop(id) });
     }
 
+    fn release(&self) {
+        let mut scope = Scope::uncached(self.memory.shared());
+        // SAFETY: the port is stopped, and no half of a queue is left.
+        scope.enter(|| unsafe { ffi::lc_dpdk_release(self.id, self.queues) });
+    }
+
     fn start(&self, open: &mut Open, cache: &mut Cache<'_>) -> Result<(), DeviceError> {
         if open.started {
             return Ok(());
@@ -205,11 +212,19 @@ impl PortState {
         let _control = eal::control();
         let shared = self.memory.shared();
         let mut scope = Scope::new(shared, shared.account(), cache);
-        let promiscuous = core::ffi::c_int::from(self.setup.promiscuous != 0);
-        let answer = scope.enter(|| ffi::lc_dpdk_start(self.id, promiscuous));
+        let mut answer = match open.configured {
+            true => Ok(()),
+            false => configure(self.id, &mut { self.setup }, &self.memory, &mut scope),
+        };
+        if answer.is_ok() {
+            open.configured = true;
+            let promiscuous = core::ffi::c_int::from(self.setup.promiscuous != 0);
+            let started = scope.enter(|| ffi::lc_dpdk_start(self.id, promiscuous));
+            answer = check(started).map_err(|errno| ("start the device", errno));
+        }
         let short = scope.starved;
         drop(scope);
-        match check(answer) {
+        match answer {
             Ok(()) => {
                 self.spread().inspect_err(|_| self.stop())?;
                 open.started = true;
@@ -219,10 +234,7 @@ impl PortState {
                 wanted: usize::from(self.rx_ring) * usize::from(self.queues),
                 free: shared.pool().free_frames() + cache.len(),
             }),
-            Err(errno) => Err(DeviceError::System {
-                call: "start the device",
-                errno,
-            }),
+            Err((call, errno)) => Err(DeviceError::System { call, errno }),
         }
     }
 }
@@ -337,6 +349,30 @@ fn wanted(memory: &Memory, id: u16, info: &Info, config: &Config) -> Result<(Set
         key: plan.key,
     };
     Ok((setup, plan))
+}
+
+/// Sets up a stopped port and its queues; what the device took is written back. An error says what
+/// was asked, and the system's number.
+fn configure(
+    id: u16,
+    setup: &mut Setup,
+    memory: &Memory,
+    scope: &mut Scope,
+) -> Result<(), (&'static str, i32)> {
+    let mut step = 0;
+    let mempool = memory.shared().mempool();
+    // SAFETY: the port is the caller's alone and stopped; the mempool lives for as long as `memory`.
+    let answer = scope.enter(|| unsafe { ffi::lc_dpdk_configure(id, setup, mempool, &mut step) });
+    check(answer).map_err(|errno| {
+        let call = match step {
+            1 => "configure the device",
+            2 => "choose the rings' sizes",
+            3 => "set up a receive queue",
+            4 => "set up a transmit queue",
+            _ => "ask what the device can do",
+        };
+        (call, errno)
+    })
 }
 
 /// The error number of an answer of the shim's, if it is one.

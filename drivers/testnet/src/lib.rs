@@ -20,12 +20,15 @@ mod namespace;
 #[allow(unsafe_code)]
 mod packet_socket;
 #[allow(unsafe_code)]
+mod pair;
+#[allow(unsafe_code)]
 mod taken;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
 pub use namespace::Namespace;
 pub use packet_socket::PacketSocket;
+pub use pair::{VethPair, stay_on_this_cpu};
 pub use taken::TakenQueue;
 
 /// Whether tests with namespaces can run here; where not, a line that says why.

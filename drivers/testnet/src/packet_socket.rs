@@ -21,6 +21,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 pub struct PacketSocket(OwnedFd);
 
 impl PacketSocket {
+    /// IEEE 802, local experimental ethertype 1: what tests send that speak no protocol.
+    pub const ETHERTYPE: u16 = 0x88b5;
+
     /// A socket on an interface of the calling thread's namespace, with room for bursts and a timeout of
     /// one second.
     ///
@@ -84,8 +87,21 @@ impl PacketSocket {
     /// # Errors
     /// What the kernel says of it.
     pub fn try_send(&self, frame: &[u8]) -> io::Result<()> {
+        self.send_with(frame, 0)
+    }
+
+    /// Sends a frame if the kernel takes it at once.
+    ///
+    /// # Errors
+    /// What the kernel says of it: [`io::ErrorKind::WouldBlock`] or `ENOBUFS` if there is no room.
+    pub fn send_now(&self, frame: &[u8]) -> io::Result<()> {
+        self.send_with(frame, libc::MSG_DONTWAIT)
+    }
+
+    fn send_with(&self, frame: &[u8], flags: i32) -> io::Result<()> {
+        let (fd, data) = (self.0.as_raw_fd(), frame.as_ptr().cast());
         // SAFETY: pointer and length of a live slice.
-        let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+        let sent = unsafe { libc::send(fd, data, frame.len(), flags) };
         if sent < 0 {
             Err(io::Error::last_os_error())
         } else {

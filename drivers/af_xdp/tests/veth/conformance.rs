@@ -1,16 +1,14 @@
 //! AF_XDP ports pass the suite that every driver passes, with real packets.
 
 use core::time::Duration;
-use std::io;
 
 use linecard::mempool::Pool;
 use linecard_af_xdp::{Port, Umem};
 use linecard_conformance::{
     Fills, Harness, Injected, Limits, Overflow, Profile, Setup, Wire, pool,
 };
-use linecard_testnet::PacketSocket;
+use linecard_testnet::{PacketSocket, VethPair, stay_on_this_cpu};
 
-use crate::net::{Net, stay_on_this_cpu};
 use crate::rig::small;
 
 linecard_conformance::suite!(Veth);
@@ -21,7 +19,7 @@ struct Veth {
     port: Port<'static>,
     far: PacketSocket,
     pool: &'static Pool<'static>,
-    _net: Net,
+    _net: VethPair,
 }
 
 impl Harness for Veth {
@@ -45,7 +43,7 @@ impl Harness for Veth {
     }
 
     fn new(_setup: &Setup) -> Option<Self> {
-        let net = Net::new()?;
+        let net = VethPair::new()?;
         stay_on_this_cpu();
         let pool = pool(1024);
         let umem = Umem::new(pool).expect("a umem");
@@ -68,19 +66,10 @@ impl Harness for Veth {
 
 impl Wire for Veth {
     fn inject(&mut self, frame: &[u8]) -> Injected {
-        match self.far.try_send(frame) {
-            Ok(()) => Injected::Taken,
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Injected::Impossible,
-            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => Injected::Impossible,
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Injected::Busy,
-            Err(error) => panic!(
-                "the raw socket does not send {} bytes: {error}",
-                frame.len()
-            ),
-        }
+        self.far.inject(frame)
     }
 
     fn collect(&mut self, frame: &mut Vec<u8>) -> bool {
-        self.far.receive_now(frame)
+        self.far.collect(frame)
     }
 }

@@ -131,6 +131,9 @@ pub fn an_empty_pool_only_delays<H: Harness>() {
         for packet in held {
             bench.cache.free(packet.into_frame());
         }
+        if !bench.profile.resumes {
+            bench.inject(60);
+        }
         bench.settle();
         if counted {
             bench.incoming.give_up();

@@ -6,6 +6,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 
 #include "shim.h"
 
@@ -88,6 +89,21 @@ int lc_dpdk_configure(uint16_t port, struct lc_dpdk_setup *setup, struct rte_mem
 			return -rc;
 	}
 	return 0;
+}
+
+/* Has the queues of a stopped port give back what they hold, where a driver fills them when they are set
+ * up (net_tap). It is to be configured anew before it is started. */
+void lc_dpdk_release(uint16_t port, uint16_t queues)
+{
+	uint32_t level = rte_log_get_global_level();
+	struct rte_eth_conf conf;
+
+	memset(&conf, 0, sizeof(conf));
+	/* Queues that are no longer wanted are let go of before the driver is asked. It refuses, and need not
+	 * say so. */
+	rte_log_set_global_level(RTE_LOG_EMERG);
+	(void)rte_eth_dev_configure(port, 0, queues, &conf);
+	rte_log_set_global_level(level);
 }
 
 int lc_dpdk_start(uint16_t port, int promiscuous)

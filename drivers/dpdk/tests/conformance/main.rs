@@ -8,6 +8,7 @@ mod packet;
 mod queues;
 mod ring;
 mod rss;
+mod tap;
 
 /// So that the suite sees whether a burst allocates.
 #[global_allocator]
