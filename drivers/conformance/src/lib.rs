@@ -49,7 +49,7 @@ pub use harness::{Forwarder, Harness, Injected, Totals, Wire};
 pub use linecard_testnet::CountingAllocator;
 pub use memory::{LoopbackHarness, NullHarness};
 pub use pool::{pool, pool_with};
-pub use profile::{Fills, Foreign, Inject, Limits, Overflow, Profile, Setup};
+pub use profile::{Fills, Foreign, Inject, LeftOut, Limits, Overflow, Profile, Setup};
 pub use reflector::Reflector;
 
 /// Makes a test of each function in [`check`] for one [`Harness`]. For several in one file, put

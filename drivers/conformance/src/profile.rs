@@ -114,6 +114,78 @@ impl Default for Profile {
     }
 }
 
+impl Profile {
+    /// What of the suite says nothing about a driver of this profile, and why. Nothing else is left
+    /// out: these are the places at which a test looks here and returns.
+    ///
+    /// ```
+    /// use linecard_conformance::{Inject, Profile};
+    /// assert!(Profile::default().left_out().is_empty());
+    /// let endless = Profile { inject: Inject::Endless(60), ..Profile::default() };
+    /// assert_eq!(endless.left_out()[0].test, "a_full_receive_queue_loses_nothing_unaccounted");
+    /// ```
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        let all = LEFT_OUT.iter().filter(|(holds, _)| holds(self));
+        all.map(|(_, left_out)| *left_out).collect()
+    }
+
+    /// Whether this is left out, which is then said.
+    pub(crate) fn leaves_out(&self, test: &str) -> bool {
+        let left_out = self.left_out().into_iter().find(|it| it.test == test);
+        if let Some(LeftOut { test, why }) = left_out {
+            println!("LEFT OUT {test}: {why}");
+        }
+        left_out.is_some()
+    }
+}
+
+/// A test, or a part of one, that cannot be asked of a driver.
+///
+/// ```
+/// use linecard_conformance::{Harness, NullHarness};
+/// for left_out in NullHarness::profile().left_out() {
+///     println!("{}: {}", left_out.test, left_out.why);
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name, with a colon and the part if it is not all of it, or that of the macro that makes
+    /// several.
+    pub test: &'static str,
+    /// Why it would say nothing.
+    pub why: &'static str,
+}
+
+/// A row of [`LEFT_OUT`]: of which profiles it holds, and what it leaves out.
+type Row = (fn(&Profile) -> bool, LeftOut);
+
+const fn row(holds: fn(&Profile) -> bool, test: &'static str, why: &'static str) -> Row {
+    (holds, LeftOut { test, why })
+}
+
+const LEFT_OUT: [Row; 4] = [
+    row(
+        |profile| profile.inject != Inject::Live,
+        "a_full_receive_queue_loses_nothing_unaccounted",
+        "nobody sends to the port while it does not poll",
+    ),
+    row(
+        |profile| profile.inject == Inject::Prepared,
+        "random_walks_balance: resets",
+        "all frames would come again",
+    ),
+    row(
+        |profile| !profile.reopens,
+        "closing_gives_back_what_is_under_way: reopening",
+        "the port opens once",
+    ),
+    row(
+        |profile| profile.inject != Inject::Live || !profile.collects,
+        "forwarder_suite",
+        "nothing can be sent to the port while it is open, or nobody hears what it sends",
+    ),
+];
+
 /// How frames come to a port.
 ///
 /// ```

@@ -7,7 +7,7 @@ use linecard::mempool::Cache;
 use linecard::packet::Burst;
 
 use crate::bench::{RxOf, TxOf};
-use crate::{Forwarder, Harness, Inject, Injected, Limits, Setup, Totals, Wire};
+use crate::{Forwarder, Harness, Injected, Limits, Setup, Totals, Wire};
 
 /// Any [`Harness`] as a [`Forwarder`]: the port sends back each frame that it receives, from the
 /// frame of the pool that it was received in. Where frames cannot be injected at any time, or not
@@ -58,8 +58,7 @@ impl<H: Harness> Forwarder for Reflector<H> {
     }
 
     fn new() -> Option<Self> {
-        let profile = H::profile();
-        if profile.inject != Inject::Live || !profile.collects {
+        if H::profile().leaves_out("forwarder_suite") {
             return None;
         }
         let mut harness = H::new(&Setup::default())?;

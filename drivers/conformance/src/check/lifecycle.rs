@@ -35,7 +35,8 @@ pub fn closing_gives_back_what_is_under_way<H: Harness>() {
         let Some(mut bench) = Bench::<H>::new(&plan) else {
             return;
         };
-        let rounds = if bench.profile.reopens { 5 } else { 1 };
+        let once = "closing_gives_back_what_is_under_way: reopening";
+        let rounds = if bench.profile.leaves_out(once) { 1 } else { 5 };
         for round in 0..rounds {
             if round > 0 {
                 bench.reopen();

@@ -60,7 +60,8 @@ pub fn a_full_receive_queue_loses_nothing_unaccounted<H: Harness>() {
     let Some(mut bench) = Bench::<H>::new(&Plan::none()) else {
         return;
     };
-    if bench.profile.inject == Inject::Live {
+    let test = "a_full_receive_queue_loses_nothing_unaccounted";
+    if !bench.profile.leaves_out(test) {
         for _ in 0..4 {
             overflow(&mut bench);
             bench.receive(Plan::short(500));

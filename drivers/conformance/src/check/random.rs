@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use linecard::packet::{Burst, Packet};
 
+use crate::Harness;
 use crate::bench::{Bench, Plan};
-use crate::{Harness, Inject};
 
 /// Random walks over everything that a program and a far side can do leave the books balanced.
 ///
@@ -16,8 +16,10 @@ pub fn random_walks_balance<H: Harness>() {
         let Some(bench) = Bench::<H>::new(&plan) else {
             return;
         };
+        let resets = !bench.profile.leaves_out("random_walks_balance: resets");
         let mut walk = Walk {
             bench,
+            resets,
             plan,
             held: VecDeque::new(),
             chance: Chance(seed),
@@ -31,6 +33,8 @@ pub fn random_walks_balance<H: Harness>() {
 
 struct Walk<H: Harness> {
     bench: Bench<H>,
+    /// Whether the port may be reset.
+    resets: bool,
     plan: Plan,
     /// Packets in the program's hands.
     held: VecDeque<Packet<'static>>,
@@ -100,7 +104,7 @@ impl<H: Harness> Walk<H> {
     }
 
     fn reset(&mut self) {
-        if self.bench.profile.inject != Inject::Prepared {
+        if self.resets {
             self.bench.reset();
         }
     }

@@ -4,7 +4,9 @@
 
 mod eal;
 mod null;
+mod opened;
 mod packet;
+mod pcap;
 mod queues;
 mod ring;
 mod rss;
