@@ -2,8 +2,8 @@
 //!
 //! Two threads that pass packets to and fro can each go only as fast as the other: when one of them
 //! waits for its processor, both stand still. With real-time priority nobody else gets in between. It
-//! is asked for by util-linux's `chrt`, and refused to ordinary users: then everything runs as it is,
-//! and the spread shows it.
+//! is asked for by util-linux's `chrt`, bounded by its `prlimit`, and refused to ordinary users: then
+//! everything runs as it is, and the spread shows it.
 
 use core::time::Duration;
 use std::fs;
@@ -28,6 +28,8 @@ impl Turn {
         processes.extend(others.iter().filter(|&&process| process != 0));
         for process in &processes {
             let process = process.to_string();
+            let limit = format!("--rttime={REAL_TIME}");
+            ask("prlimit", &[&limit, "--pid", &process]);
             change(&["--all-tasks", "--fifo", "--pid", WAITS, &process]);
             let tasks = fs::read_dir(format!("/proc/{process}/task"));
             for task in tasks.into_iter().flatten().flatten() {
@@ -56,8 +58,12 @@ impl Drop for Turn {
 }
 
 fn change(arguments: &[&str]) {
+    ask("chrt", arguments);
+}
+
+fn ask(program: &str, arguments: &[&str]) {
     // Refused: said above.
-    let _ = Command::new("chrt")
+    let _ = Command::new(program)
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -70,3 +76,7 @@ pub const POLLERS: &[&str] = &["poller", "rte-worker", "lcore-worker", "dpdk-wor
 /// Of real-time priorities, from 1 to 99: below those of the kernel's own threads.
 const WAITS: &str = "20";
 const POLLS: &str = "10";
+/// Microseconds for which a thread may poll with real-time priority, all turns together, before the
+/// kernel ends its process (RLIMIT_RTTIME, getrlimit(2)): whoever is left behind by a bench that was
+/// killed in the middle of a turn would else have a processor for ever.
+const REAL_TIME: u32 = 60_000_000;
