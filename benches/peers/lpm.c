@@ -1,113 +1,94 @@
-/* IPv4 look-ups, 32 at a time: rte_lpm and rte_fib. */
+/* IPv4 look-ups, 32 at a time: rte_lpm and rte_fib; and changes of the latter. */
 
-#include "peers.h"
+#include "lookups.h"
 #include "tables.h"
 
 #include <rte_fib.h>
 #include <rte_lpm.h>
 
-/* The bench's input: this, the routes, the addresses (a multiple of 32, in host order). */
-struct input {
-	uint32_t routes;
-	uint32_t addresses;
-};
+/* Addresses are in host order. */
+#define ADDRESS 4
 
 static struct rte_lpm *lpm;
 static struct rte_fib *fib;
-static const uint32_t *addresses;
-static uint32_t count;
-static uint32_t next;
+static struct lookups lookups;
+static const struct input *input;
+static const struct route4 *routes;
+static uint32_t flapping;
+
+static int prepare_fib(const char *file)
+{
+	if (input != NULL)
+		return 0;
+	input = read_lookups(&lookups, file, sizeof(*routes), ADDRESS);
+	if (input == NULL)
+		return -1;
+	routes = (const struct route4 *)(input + 1);
+	fib = make_fib(routes, input->routes);
+	return fib == NULL ? -1 : 0;
+}
 
 static int prepare(const char *file)
 {
-	const struct input *input;
-	const struct route4 *routes;
-	size_t len;
-
-	if (addresses != NULL)
+	if (lpm != NULL)
 		return 0;
-	input = read_file(file, &len);
-	if (input == NULL)
+	if (prepare_fib(file) != 0)
 		return -1;
-	if (len != sizeof(*input) + input->routes * sizeof(*routes) + input->addresses * 4 ||
-	    input->addresses % BURST != 0)
-		return complain("the input is not as long as it says");
-	routes = (const struct route4 *)(input + 1);
 	lpm = make_lpm(routes, input->routes);
-	fib = make_fib(routes, input->routes);
-	addresses = (const uint32_t *)(routes + input->routes);
-	count = input->addresses;
-	return lpm == NULL || fib == NULL ? -1 : 0;
+	return lpm == NULL ? -1 : 0;
 }
 
-static inline const uint32_t *next_burst(void)
+static void look_up_lpm(const void *addresses, union answers *answers)
 {
-	const uint32_t *burst = &addresses[next];
+	rte_lpm_lookup_bulk(lpm, addresses, answers->u32, BURST);
+}
 
-	next = next + BURST == count ? 0 : next + BURST;
-	return burst;
+static void look_up_fib(const void *addresses, union answers *answers)
+{
+	rte_fib_lookup_bulk(fib, (uint32_t *)(uintptr_t)addresses, answers->u64, BURST);
+}
+
+static uint64_t hop_of_lpm(const union answers *answers, uint32_t at)
+{
+	const uint32_t answer = answers->u32[at];
+
+	return answer & RTE_LPM_LOOKUP_SUCCESS ? answer & 0xffffff : NO_HOP;
+}
+
+static uint64_t hop_of_fib(const union answers *answers, uint32_t at)
+{
+	return answers->u64[at];
 }
 
 static int run_lpm(uint64_t units)
 {
-	uint32_t answers[BURST];
-	uint64_t unit;
-
-	for (unit = 0; unit < units; unit += BURST) {
-		rte_lpm_lookup_bulk(lpm, next_burst(), answers, BURST);
-		KEEP(&answers);
-	}
-	return 0;
+	return run_lookups(units, &lookups, ADDRESS, look_up_lpm);
 }
 
 static int run_fib(uint64_t units)
 {
-	uint64_t answers[BURST], unit;
-
-	for (unit = 0; unit < units; unit += BURST) {
-		rte_fib_lookup_bulk(fib, (uint32_t *)(uintptr_t)next_burst(), answers, BURST);
-		KEEP(&answers);
-	}
-	return 0;
-}
-
-/* A hop of two bytes for each address; NO_HOP for none. */
-static int write_hop(FILE *out, uint64_t hop)
-{
-	const uint16_t written = (uint16_t)hop;
-
-	if (fwrite(&written, sizeof(written), 1, out) != 1)
-		return complain("the answer cannot be written");
-	return 0;
+	return run_lookups(units, &lookups, ADDRESS, look_up_fib);
 }
 
 static int answer_lpm(FILE *out)
 {
-	uint32_t answers[BURST], done, at;
-
-	next = 0;
-	for (done = 0; done < count; done += BURST) {
-		rte_lpm_lookup_bulk(lpm, next_burst(), answers, BURST);
-		for (at = 0; at < BURST; at++)
-			if (write_hop(out, answers[at] & RTE_LPM_LOOKUP_SUCCESS
-						   ? answers[at] & 0xffffff
-						   : NO_HOP) != 0)
-				return -1;
-	}
-	return 0;
+	return write_hops(out, &lookups, ADDRESS, look_up_lpm, hop_of_lpm);
 }
 
 static int answer_fib(FILE *out)
 {
-	uint64_t answers[BURST];
-	uint32_t done, at;
+	return write_hops(out, &lookups, ADDRESS, look_up_fib, hop_of_fib);
+}
 
-	next = 0;
-	for (done = 0; done < count; done += BURST) {
-		rte_fib_lookup_bulk(fib, (uint32_t *)(uintptr_t)next_burst(), answers, BURST);
-		for (at = 0; at < BURST; at++)
-			if (write_hop(out, answers[at]) != 0)
-				return -1;
+static int run_fib_update(uint64_t units)
+{
+	for (; units > 0; units--) {
+		const struct route4 *route = &routes[flapping];
+
+		if (rte_fib_delete(fib, route->first, (uint8_t)route->length) != 0 ||
+		    rte_fib_add(fib, route->first, (uint8_t)route->length, route->hop) != 0)
+			return complain("a route that was there does not go and come");
+		flapping = next_flap(flapping, input->routes);
 	}
 	return 0;
 }
@@ -115,5 +96,6 @@ static int answer_fib(FILE *out)
 const struct peer lpm_peers[] = {
 	{"lpm", prepare, run_lpm, answer_lpm},
 	{"fib", prepare, run_fib, answer_fib},
+	{"fib_update", prepare_fib, run_fib_update, NULL},
 	{NULL, NULL, NULL, NULL},
 };

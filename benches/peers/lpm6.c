@@ -1,6 +1,6 @@
-/* IPv6 look-ups, 32 at a time: rte_lpm6 and rte_fib6. */
+/* IPv6 look-ups, 32 at a time: rte_lpm6 and rte_fib6; and changes of the latter. */
 
-#include "peers.h"
+#include "lookups.h"
 #include "tables.h"
 
 #include <rte_errno.h>
@@ -8,11 +8,8 @@
 #include <rte_lpm6.h>
 #include <rte_memory.h>
 
-/* The bench's input: this, the routes, the addresses (a multiple of 32), in the order of the network. */
-struct input {
-	uint32_t routes;
-	uint32_t addresses;
-};
+/* Addresses are in the order of the network. */
+#define ADDRESS 16
 
 struct route6 {
 	uint8_t first[16];
@@ -24,9 +21,10 @@ struct route6 {
 
 static struct rte_lpm6 *lpm;
 static struct rte_fib6 *fib;
-static uint8_t (*addresses)[16];
-static uint32_t count;
-static uint32_t next;
+static struct lookups lookups;
+static const struct input *input;
+static const struct route6 *routes;
+static uint32_t flapping;
 
 static int make_lpm6(const struct route6 *routes, uint32_t count)
 {
@@ -68,95 +66,76 @@ static int make_fib6(const struct route6 *routes, uint32_t count)
 	return 0;
 }
 
-static int prepare(const char *file)
+static int prepare_fib(const char *file)
 {
-	struct input *input;
-	struct route6 *routes;
-	size_t len;
-
-	if (addresses != NULL)
+	if (input != NULL)
 		return 0;
-	input = read_file(file, &len);
+	input = read_lookups(&lookups, file, sizeof(*routes), ADDRESS);
 	if (input == NULL)
 		return -1;
-	if (len != sizeof(*input) + input->routes * sizeof(*routes) + input->addresses * 16 ||
-	    input->addresses % BURST != 0)
-		return complain("the input is not as long as it says");
-	routes = (struct route6 *)(input + 1);
-	if (make_lpm6(routes, input->routes) != 0 || make_fib6(routes, input->routes) != 0)
-		return -1;
-	addresses = (uint8_t(*)[16])(routes + input->routes);
-	count = input->addresses;
-	return 0;
+	routes = (const struct route6 *)(input + 1);
+	return make_fib6(routes, input->routes);
 }
 
-static inline uint8_t (*next_burst(void))[16]
+static int prepare(const char *file)
 {
-	uint8_t(*burst)[16] = &addresses[next];
+	if (lpm != NULL)
+		return 0;
+	return prepare_fib(file) != 0 ? -1 : make_lpm6(routes, input->routes);
+}
 
-	next = next + BURST == count ? 0 : next + BURST;
-	return burst;
+static void look_up_lpm(const void *addresses, union answers *answers)
+{
+	rte_lpm6_lookup_bulk_func(lpm, (uint8_t(*)[ADDRESS])(uintptr_t)addresses, answers->s32,
+				  BURST);
+}
+
+static void look_up_fib(const void *addresses, union answers *answers)
+{
+	rte_fib6_lookup_bulk(fib, (uint8_t(*)[ADDRESS])(uintptr_t)addresses, answers->u64, BURST);
+}
+
+static uint64_t hop_of_lpm(const union answers *answers, uint32_t at)
+{
+	const int32_t answer = answers->s32[at];
+
+	return answer < 0 ? NO_HOP : (uint64_t)answer;
+}
+
+static uint64_t hop_of_fib(const union answers *answers, uint32_t at)
+{
+	return answers->u64[at];
 }
 
 static int run_lpm(uint64_t units)
 {
-	int32_t answers[BURST];
-	uint64_t unit;
-
-	for (unit = 0; unit < units; unit += BURST) {
-		rte_lpm6_lookup_bulk_func(lpm, next_burst(), answers, BURST);
-		KEEP(&answers);
-	}
-	return 0;
+	return run_lookups(units, &lookups, ADDRESS, look_up_lpm);
 }
 
 static int run_fib(uint64_t units)
 {
-	uint64_t answers[BURST], unit;
-
-	for (unit = 0; unit < units; unit += BURST) {
-		rte_fib6_lookup_bulk(fib, next_burst(), answers, BURST);
-		KEEP(&answers);
-	}
-	return 0;
-}
-
-/* A hop of two bytes for each address; NO_HOP for none. */
-static int write_hop(FILE *out, uint64_t hop)
-{
-	const uint16_t written = (uint16_t)hop;
-
-	if (fwrite(&written, sizeof(written), 1, out) != 1)
-		return complain("the answer cannot be written");
-	return 0;
+	return run_lookups(units, &lookups, ADDRESS, look_up_fib);
 }
 
 static int answer_lpm(FILE *out)
 {
-	int32_t answers[BURST];
-	uint32_t done, at;
-
-	next = 0;
-	for (done = 0; done < count; done += BURST) {
-		rte_lpm6_lookup_bulk_func(lpm, next_burst(), answers, BURST);
-		for (at = 0; at < BURST; at++)
-			if (write_hop(out, answers[at] < 0 ? NO_HOP : (uint64_t)answers[at]) != 0)
-				return -1;
-	}
-	return 0;
+	return write_hops(out, &lookups, ADDRESS, look_up_lpm, hop_of_lpm);
 }
 
 static int answer_fib(FILE *out)
 {
-	uint64_t answers[BURST];
-	uint32_t done, at;
+	return write_hops(out, &lookups, ADDRESS, look_up_fib, hop_of_fib);
+}
 
-	next = 0;
-	for (done = 0; done < count; done += BURST) {
-		rte_fib6_lookup_bulk(fib, next_burst(), answers, BURST);
-		for (at = 0; at < BURST; at++)
-			if (write_hop(out, answers[at]) != 0)
-				return -1;
+static int run_fib_update(uint64_t units)
+{
+	for (; units > 0; units--) {
+		const struct route6 *route = &routes[flapping];
+
+		if (rte_fib6_delete(fib, route->first, (uint8_t)route->length) != 0 ||
+		    rte_fib6_add(fib, route->first, (uint8_t)route->length, route->hop) != 0)
+			return complain("a route that was there does not go and come");
+		flapping = next_flap(flapping, input->routes);
 	}
 	return 0;
 }
@@ -164,5 +143,6 @@ static int answer_fib(FILE *out)
 const struct peer lpm6_peers[] = {
 	{"lpm6", prepare, run_lpm, answer_lpm},
 	{"fib6", prepare, run_fib, answer_fib},
+	{"fib6_update", prepare_fib, run_fib_update, NULL},
 	{NULL, NULL, NULL, NULL},
 };

@@ -1,4 +1,4 @@
-//! Longest-prefix match: look-ups and updates, in tables of generated routes.
+//! Longest-prefix match: look-ups and updates.
 //!
 //! | addresses | |
 //! |---|---|
@@ -6,217 +6,156 @@
 //! | routed | in a route, every route as often |
 //! | zipf | 8,192 of those, the k-th one 1/k as often as the first |
 //!
-//! Every contender gives the same next hop for every address, which is made sure of first.
+//! Routes are generated, or the Internet's where `LINECARD_DATA` names the folder that has them. Every
+//! contender gives the same next hop for every address, which is made sure of first.
+
+mod addresses;
+mod crates;
+mod family;
+mod ours;
 
 use core::hint::black_box;
 
-use ip_network_table_deps_treebitmap::IpLookupTable;
-use linecard::lookup::{
-    CacheLine, Lpm4, Lpm4Config, Lpm6, Lpm6Config, NextHop, Prefix4, Prefix6, Routes4, Routes6,
-};
-use linecard_linux::memory::{PagePolicy, Table};
-use prefix_trie::PrefixMap;
+use linecard::lookup::{NextHop, Prefix4, Prefix6};
 
+pub use self::addresses::Addresses;
+use self::addresses::draw;
+pub use self::family::{Family, Source};
 use crate::harness::Contender;
 use crate::peer_lookups;
 
-/// Routes of both tables, and where they lead.
-const ROUTES_4: usize = 500_000;
-const ROUTES_6: usize = 100_000;
-const HOPS: u16 = 200;
-
-/// Which addresses are looked up.
-#[derive(Debug, Clone, Copy)]
-enum Addresses {
-    Uniform,
-    Routed,
-    Zipf,
-}
-
-/// IPv4, any address.
+/// Look-ups in a table of the family's: which addresses, in which routes.
 ///
 /// # Errors
-/// There is no memory for the tables.
-pub fn ipv4_uniform() -> Result<Vec<Contender>, String> {
-    ipv4(Addresses::Uniform)
-}
-
-/// IPv4, addresses in routes.
-///
-/// # Errors
-/// There is no memory for the tables.
-pub fn ipv4_routed() -> Result<Vec<Contender>, String> {
-    ipv4(Addresses::Routed)
-}
-
-/// IPv4, few destinations.
-///
-/// # Errors
-/// There is no memory for the tables.
-pub fn ipv4_zipf() -> Result<Vec<Contender>, String> {
-    ipv4(Addresses::Zipf)
-}
-
-/// IPv6, addresses in routes.
-///
-/// # Errors
-/// There is no memory for the tables.
-pub fn ipv6_routed() -> Result<Vec<Contender>, String> {
-    ipv6(Addresses::Routed)
-}
-
-/// IPv6, few destinations.
-///
-/// # Errors
-/// There is no memory for the tables.
-pub fn ipv6_zipf() -> Result<Vec<Contender>, String> {
-    ipv6(Addresses::Zipf)
-}
-
-fn ipv4(addresses: Addresses) -> Result<Vec<Contender>, String> {
-    let routes = routes_4();
-    let (table, memory) = table_4(&routes)?;
-    let reader = table.reader();
-    let behind = |number: usize, random: u64| {
-        let (prefix, _) = routes[number];
-        let host = u32::MAX.checked_shr(prefix.len().into()).unwrap_or(0);
-        prefix.first() | random as u32 & host
+/// There is no memory for the tables, or no Internet table.
+pub fn lookups<P: Family>(addresses: Addresses, source: Source) -> Result<Vec<Contender>, String> {
+    let routes = source.routes::<P>()?;
+    let asked: &'static [P::Address] = draw::<P>(addresses, &routes).leak();
+    let ours = P::ours(&routes)?;
+    let Some(first) = ours.first() else {
+        return Err("no table".to_owned());
     };
-    let asked = leak(draw(
-        addresses,
-        routes.len(),
-        |random| random as u32,
-        behind,
-    ));
-    let right: Vec<u32> = asked.iter().map(|at| hop(reader.lookup(*at))).collect();
-    let mut bulk = [None; BULK];
-    let name = format!("linecard, bulk 32, {} MiB", memory >> 20).leak();
-    let ours = over(name, asked, &right, move |chunk, answers| {
-        reader.lookup_bulk(chunk, &mut bulk);
-        for (answer, hop_there) in answers.iter_mut().zip(&bulk) {
-            *answer = hop(*hop_there);
-        }
-    });
-    let single = over(
-        "linecard, one by one",
-        asked,
-        &right,
-        move |chunk, answers| {
-            for (answer, address) in answers.iter_mut().zip(chunk) {
-                *answer = hop(reader.lookup(*address));
-            }
-        },
-    );
-    let mut trie = PrefixMap::<(u32, u8), u32>::new();
-    let mut bitmap = IpLookupTable::<core::net::Ipv4Addr, u32>::new();
-    for (prefix, hop) in &routes {
-        let (first, len, hop) = (prefix.first(), prefix.len(), u32::from(hop.index()) + 1);
-        trie.insert((first, len), hop);
-        bitmap.insert(first.into(), len.into(), hop);
+    let answers: Vec<Option<NextHop>> = asked.iter().map(|at| (first.lookup)(*at)).collect();
+    let right: Vec<u32> = answers.iter().map(|answer| hop(*answer)).collect();
+    let mut contenders = Vec::new();
+    for table in ours {
+        let (name, mib) = (table.name, table.bytes >> 20);
+        let bulk = format!("{name}, bulk 32, {mib} MiB").leak();
+        contenders.push(over(bulk, asked, &right, table.bulk));
+        let single = format!("{name}, one by one").leak();
+        contenders.push(over(single, asked, &right, table.one_by_one));
     }
-    let mut contenders = vec![
-        ours,
-        single,
-        each("prefix-trie", asked, &right, move |address| {
-            trie.get_lpm(&(address, 32)).map(|(_, hop)| *hop)
-        }),
-        each("treebitmap", asked, &right, move |address| {
-            let found = bitmap.longest_match(address.into());
-            found.map(|(_, _, hop)| *hop)
-        }),
-    ];
-    peer_lookups::add4(&mut contenders, &routes, asked, |at| reader.lookup(at));
+    for (name, lookups) in crates::lookups::<P>(&routes) {
+        contenders.push(over(name, asked, &right, lookups));
+    }
+    peer_lookups::add(&mut contenders, &routes, asked, &answers);
     Ok(contenders)
 }
 
-fn ipv6(addresses: Addresses) -> Result<Vec<Contender>, String> {
-    let routes: Vec<_> = Routes6::new(1, HOPS).take(ROUTES_6).collect();
-    let config = Lpm6Config {
-        routes: ROUTES_6 + 16,
-        wide_nodes: 2048,
-        nodes: 100_000,
-    };
-    let lines = lines(config.lines())?;
-    let mut table = Lpm6::new(config, lines).map_err(|error| error.to_string())?;
-    for (prefix, hop) in &routes {
-        table
-            .insert(*prefix, *hop)
-            .map_err(|error| error.to_string())?;
+/// A route out of a full table and in again, a unit being both.
+///
+/// # Errors
+/// As [`lookups`].
+pub fn updates<P: Family>(source: Source) -> Result<Vec<Contender>, String> {
+    let routes: &'static [(P, NextHop)] = source.routes::<P>()?.leak();
+    let mut contenders = Vec::new();
+    for table in P::ours(routes)? {
+        contenders.push(flapping(table.name, routes, table.flap));
     }
-    let reader = table.reader();
-    let behind = |number: usize, random: u64| {
-        let (prefix, _): (Prefix6, _) = routes[number];
-        let host = u128::MAX.checked_shr(prefix.len().into()).unwrap_or(0);
-        prefix.first() | (u128::from(random) << 64 | u128::from(random)) & host
-    };
-    let any = |random: u64| u128::from(random) << 64;
-    let asked = leak(draw(addresses, routes.len(), any, behind));
-    let right: Vec<u32> = asked.iter().map(|at| hop(reader.lookup(*at))).collect();
-    let mut bulk = [None; BULK];
-    let memory = config.lines() * CacheLine::SIZE;
-    let name = format!("linecard, bulk 32, {} MiB", memory >> 20).leak();
-    let ours = over(name, asked, &right, move |chunk, answers| {
-        reader.lookup_bulk(chunk, &mut bulk);
-        for (answer, hop_there) in answers.iter_mut().zip(&bulk) {
-            *answer = hop(*hop_there);
-        }
-    });
-    let mut trie = PrefixMap::<(u128, u8), u32>::new();
-    let mut bitmap = IpLookupTable::<core::net::Ipv6Addr, u32>::new();
-    for (prefix, hop) in &routes {
-        let (first, len, hop) = (prefix.first(), prefix.len(), u32::from(hop.index()) + 1);
-        trie.insert((first, len), hop);
-        bitmap.insert(first.into(), len.into(), hop);
+    for (name, flap) in crates::flaps::<P>(routes) {
+        contenders.push(flapping(name, routes, flap));
     }
-    let mut contenders = vec![
-        ours,
-        each("prefix-trie", asked, &right, move |address| {
-            trie.get_lpm(&(address, 128)).map(|(_, hop)| *hop)
-        }),
-        each("treebitmap", asked, &right, move |address| {
-            let found = bitmap.longest_match(address.into());
-            found.map(|(_, _, hop)| *hop)
-        }),
-    ];
-    peer_lookups::add6(&mut contenders, &routes, asked, |at| reader.lookup(at));
+    peer_lookups::add_updating(&mut contenders, routes);
     Ok(contenders)
 }
 
-/// A route out of the full IPv4 table and in again, a unit being both.
-///
-/// # Errors
-/// There is no memory for the tables.
-pub fn ipv4_update() -> Result<Vec<Contender>, String> {
-    let routes: &'static [_] = leak(routes_4());
-    let (mut table, _) = table_4(routes)?;
-    let mut trie = PrefixMap::<(u32, u8), u32>::new();
-    let mut bitmap = IpLookupTable::<core::net::Ipv4Addr, u32>::new();
-    for (prefix, hop) in routes {
-        let (first, len, hop) = (prefix.first(), prefix.len(), u32::from(hop.index()) + 1);
-        trie.insert((first, len), hop);
-        bitmap.insert(first.into(), len.into(), hop);
-    }
-    Ok(vec![
-        flapping("linecard", routes, move |prefix, hop| {
-            table.remove(prefix).is_ok() && table.insert(prefix, hop) == Ok(None)
-        }),
-        flapping("prefix-trie", routes, move |prefix, hop| {
-            let key = (prefix.first(), prefix.len());
-            let hop = u32::from(hop.index()) + 1;
-            trie.remove(&key).is_some() && trie.insert(key, hop).is_none()
-        }),
-        flapping("treebitmap", routes, move |prefix, hop| {
-            let (first, len) = (prefix.first().into(), prefix.len().into());
-            let hop = u32::from(hop.index()) + 1;
-            bitmap.remove(first, len).is_some() && bitmap.insert(first, len, hop).is_none()
-        }),
-    ])
+macro_rules! scenarios {
+    ($($(#[$doc:meta])* $name:ident: $run:ident::<$family:ty>($($argument:expr),+);)+) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// There is no memory for the tables, or no Internet table.
+        pub fn $name() -> Result<Vec<Contender>, String> {
+            $run::<$family>($($argument),+)
+        }
+    )+};
 }
 
-fn flapping(
+scenarios! {
+    /// IPv4, any address.
+    ipv4_uniform: lookups::<Prefix4>(Addresses::Uniform, Source::Generated);
+    /// IPv4, addresses in routes.
+    ipv4_routed: lookups::<Prefix4>(Addresses::Routed, Source::Generated);
+    /// IPv4, few destinations.
+    ipv4_zipf: lookups::<Prefix4>(Addresses::Zipf, Source::Generated);
+    /// IPv4, a route comes and goes.
+    ipv4_update: updates::<Prefix4>(Source::Generated);
+    /// The Internet's IPv4 routes, any address.
+    internet4_uniform: lookups::<Prefix4>(Addresses::Uniform, Source::Internet);
+    /// The Internet's IPv4 routes, addresses in them.
+    internet4_routed: lookups::<Prefix4>(Addresses::Routed, Source::Internet);
+    /// The Internet's IPv4 routes, few destinations.
+    internet4_zipf: lookups::<Prefix4>(Addresses::Zipf, Source::Internet);
+    /// The Internet's IPv4 routes, one comes and goes.
+    internet4_update: updates::<Prefix4>(Source::Internet);
+    /// IPv6, addresses in routes.
+    ipv6_routed: lookups::<Prefix6>(Addresses::Routed, Source::Generated);
+    /// IPv6, few destinations.
+    ipv6_zipf: lookups::<Prefix6>(Addresses::Zipf, Source::Generated);
+    /// IPv6, a route comes and goes.
+    ipv6_update: updates::<Prefix6>(Source::Generated);
+    /// The Internet's IPv6 routes, any address of 2000::/3.
+    internet6_uniform: lookups::<Prefix6>(Addresses::Uniform, Source::Internet);
+    /// The Internet's IPv6 routes, addresses in them.
+    internet6_routed: lookups::<Prefix6>(Addresses::Routed, Source::Internet);
+    /// The Internet's IPv6 routes, few destinations.
+    internet6_zipf: lookups::<Prefix6>(Addresses::Zipf, Source::Internet);
+    /// The Internet's IPv6 routes, one comes and goes.
+    internet6_update: updates::<Prefix6>(Source::Internet);
+}
+
+/// Answers for 32 addresses: next hops counted from 1, 0 being none.
+type Lookups<A> = Box<dyn FnMut(&[A; BULK], &mut [u32; BULK])>;
+
+/// Takes a route out and puts it in again; whether it was there.
+type Flap<P> = Box<dyn FnMut(P, NextHop) -> bool>;
+
+/// Look-ups by one that answers for one address.
+fn each<A: Copy + 'static>(lookup: impl Fn(A) -> u32 + 'static) -> Lookups<A> {
+    Box::new(move |chunk, answers| {
+        for (answer, address) in answers.iter_mut().zip(chunk) {
+            *answer = lookup(*address);
+        }
+    })
+}
+
+/// A contender that answers for 32 addresses, and gives what is right.
+fn over<A: Copy>(
     name: &'static str,
-    routes: &'static [(Prefix4, NextHop)],
-    mut flap: impl FnMut(Prefix4, NextHop) -> bool + 'static,
+    asked: &'static [A],
+    right: &[u32],
+    mut lookups: Lookups<A>,
+) -> Contender {
+    let (chunks, _) = asked.as_chunks::<BULK>();
+    let mut answers = [0; BULK];
+    for (chunk, right) in chunks.iter().zip(right.as_chunks::<BULK>().0) {
+        lookups(chunk, &mut answers);
+        assert_eq!(answers, *right, "{name}");
+    }
+    // A turn goes on where the last one ended: all addresses are asked for.
+    let mut next = chunks.iter().cycle();
+    Contender::timed(name, move |units| {
+        for chunk in next.by_ref().take(units.div_ceil(BULK as u64) as usize) {
+            lookups(black_box(chunk), &mut answers);
+            black_box(&answers);
+        }
+    })
+}
+
+fn flapping<P: Family>(
+    name: &'static str,
+    routes: &'static [(P, NextHop)],
+    mut flap: Flap<P>,
 ) -> Contender {
     let mut next = routes.iter().step_by(FLAP_STRIDE).cycle();
     Contender::timed(name, move |units| {
@@ -229,123 +168,11 @@ fn flapping(
     })
 }
 
-fn routes_4() -> Vec<(Prefix4, NextHop)> {
-    Routes4::new(1, HOPS).take(ROUTES_4).collect()
-}
-
-/// The table of these routes, and its bytes.
-fn table_4(routes: &[(Prefix4, NextHop)]) -> Result<(Lpm4<'static>, usize), String> {
-    let config = Lpm4Config {
-        routes: ROUTES_4 + 16,
-        nodes: 8192,
-    };
-    let lines = lines(config.lines())?;
-    let mut table = Lpm4::new(config, lines).map_err(|error| error.to_string())?;
-    for (prefix, hop) in routes {
-        table
-            .insert(*prefix, *hop)
-            .map_err(|error| error.to_string())?;
-    }
-    Ok((table, config.lines() * CacheLine::SIZE))
-}
-
-fn lines(count: usize) -> Result<&'static mut [CacheLine], String> {
-    let lines = Table::new("routes", count, PagePolicy::Prefer, |_| CacheLine::ZERO);
-    Ok(lines.map_err(|error| error.to_string())?.leak())
-}
-
-/// The addresses that are asked for, in a random order that is the same every time.
-fn draw<A>(
-    addresses: Addresses,
-    routes: usize,
-    any: impl Fn(u64) -> A,
-    behind: impl Fn(usize, u64) -> A,
-) -> Vec<A> {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    };
-    let below = |random: u64, bound: usize| (((random >> 32) * bound as u64) >> 32) as usize;
-    let destinations: Vec<(usize, u64)> = (0..DESTINATIONS)
-        .map(|_| (below(next(), routes), next()))
-        .collect();
-    let mut sum = 0.0;
-    let shares: Vec<f64> = (1..=DESTINATIONS)
-        .map(|rank| {
-            sum += 1.0 / rank as f64;
-            sum
-        })
-        .collect();
-    (0..ASKED)
-        .map(|_| match addresses {
-            Addresses::Uniform => any(next()),
-            Addresses::Routed => behind(below(next(), routes), next()),
-            Addresses::Zipf => {
-                let share = next() as f64 / u64::MAX as f64 * sum;
-                let rank = shares.partition_point(|&up_to| up_to < share);
-                let (route, host) = destinations[rank.min(DESTINATIONS - 1)];
-                behind(route, host)
-            }
-        })
-        .collect()
-}
-
-/// A contender that answers for one address.
-fn each<A: Copy>(
-    name: &'static str,
-    asked: &'static [A],
-    right: &[u32],
-    lookup: impl Fn(A) -> Option<u32> + 'static,
-) -> Contender {
-    over(name, asked, right, move |chunk, answers| {
-        for (answer, address) in answers.iter_mut().zip(chunk) {
-            *answer = lookup(*address).unwrap_or(0);
-        }
-    })
-}
-
-/// A contender that answers for 32 addresses, and gives what is right: next hops counted from 1,
-/// 0 being none.
-fn over<A: Copy>(
-    name: &'static str,
-    asked: &'static [A],
-    right: &[u32],
-    mut lookup: impl FnMut(&[A; BULK], &mut [u32; BULK]) + 'static,
-) -> Contender {
-    let (chunks, _) = asked.as_chunks::<BULK>();
-    let mut answers = [0; BULK];
-    for (chunk, right) in chunks.iter().zip(right.as_chunks::<BULK>().0) {
-        lookup(chunk, &mut answers);
-        assert_eq!(answers, *right, "{name}");
-    }
-    // A turn goes on where the last one ended: all addresses are asked for.
-    let mut next = chunks.iter().cycle();
-    Contender::timed(name, move |units| {
-        for chunk in next.by_ref().take(units.div_ceil(BULK as u64) as usize) {
-            lookup(black_box(chunk), &mut answers);
-            black_box(&answers);
-        }
-    })
-}
-
 fn hop(answer: Option<NextHop>) -> u32 {
     answer.map_or(0, |hop| u32::from(hop.index()) + 1)
 }
 
-fn leak<T>(values: Vec<T>) -> &'static [T] {
-    values.leak()
-}
-
 const BULK: usize = 32;
 
-/// Addresses that are asked for before they come again.
-const ASKED: usize = 1 << 18;
-
-/// Destinations of the Zipf distribution.
-const DESTINATIONS: usize = 8192;
-
-/// Which routes go and come: each so many-th.
+/// Which routes go and come: each so many-th, as the peers in C have it.
 const FLAP_STRIDE: usize = 7;

@@ -142,8 +142,19 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("lpm4/routed", "look-up", lpm::ipv4_routed).bars(LPM_4),
     Scenario::new("lpm4/zipf", "look-up", lpm::ipv4_zipf).bars(LPM_4),
     Scenario::new("lpm4/update", "update", lpm::ipv4_update),
+    Scenario::new("lpm4/internet/uniform", "look-up", lpm::internet4_uniform).bars(LPM_4),
+    Scenario::new("lpm4/internet/routed", "look-up", lpm::internet4_routed).bars(LPM_4),
+    Scenario::new("lpm4/internet/zipf", "look-up", lpm::internet4_zipf)
+        .bars(LPM_4_COMPACT)
+        .note("901,899 routes. The compact table has 8 MiB for them, its writer's part included."),
+    Scenario::new("lpm4/internet/update", "update", lpm::internet4_update),
     Scenario::new("lpm6/routed", "look-up", lpm::ipv6_routed).bars(LPM_6),
     Scenario::new("lpm6/zipf", "look-up", lpm::ipv6_zipf).bars(LPM_6),
+    Scenario::new("lpm6/update", "update", lpm::ipv6_update),
+    Scenario::new("lpm6/internet/uniform", "look-up", lpm::internet6_uniform).bars(LPM_6),
+    Scenario::new("lpm6/internet/routed", "look-up", lpm::internet6_routed).bars(LPM_6),
+    Scenario::new("lpm6/internet/zipf", "look-up", lpm::internet6_zipf).bars(LPM_6),
+    Scenario::new("lpm6/internet/update", "update", lpm::internet6_update),
     Scenario::new("toeplitz/12", "hash", hashes::toeplitz_12).bars(BEST),
     Scenario::new("toeplitz/36", "hash", hashes::toeplitz_36).bars(BEST),
     Scenario::new("dma/header-for-device", "line", caches::header_for_device),
@@ -238,6 +249,10 @@ const PARSE: &[Bar] = &[
 const SHORT_SUM: &[Bar] = &[Bar::best("linecard", 0.8)];
 const LONG_SUM: &[Bar] = &[Bar::best("linecard", 0.7)];
 const LPM_4: &[Bar] = &[Bar::best("linecard", 0.9)];
+const LPM_4_COMPACT: &[Bar] = &[
+    Bar::best("linecard", 0.9),
+    Bar::beside("linecard compact", &["linecard, bulk"], 5.0),
+];
 const LPM_6: &[Bar] = &[Bar::best("linecard", 0.5)];
 
 #[cfg(test)]

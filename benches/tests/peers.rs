@@ -67,11 +67,26 @@ fn route_tables_answer_alike_at_the_edges_of_routes() {
     addresses.truncate(addresses.len() / 32 * 32);
     let reader = table.reader();
     assert!(addresses.iter().any(|&at| reader.lookup(at).is_none()));
-    peer_lookups::check4(&peers, &routes, &addresses, |at| reader.lookup(at)).unwrap();
-    let wrong = peer_lookups::check4(&peers, &routes, &addresses, |at| {
-        reader.lookup(at ^ 1 << 31)
-    });
+    let right: Vec<_> = addresses.iter().map(|&at| reader.lookup(at)).collect();
+    peer_lookups::check(&peers, &routes, &addresses, &right).unwrap();
+    let others: Vec<_> = addresses
+        .iter()
+        .map(|&at| reader.lookup(at ^ 1 << 31))
+        .collect();
+    let wrong = peer_lookups::check(&peers, &routes, &addresses, &others);
     assert!(matches!(wrong, Err(PeerError::Differs(_))), "{wrong:?}");
+}
+
+/// What goes comes back: else the second round would be refused.
+#[test]
+fn routes_come_and_go() {
+    let Some(peers) = peers() else { return };
+    let routes: Vec<(Prefix4, NextHop)> = Routes4::new(3, 200).take(1000).collect();
+    peer_lookups::prepare_updating(&peers, &routes).unwrap();
+    peers.run("fib_update", 3000).unwrap();
+    let routes: Vec<(Prefix6, NextHop)> = Routes6::new(3, 200).take(1000).collect();
+    peer_lookups::prepare_updating(&peers, &routes).unwrap();
+    peers.run("fib6_update", 3000).unwrap();
 }
 
 #[test]
@@ -93,7 +108,8 @@ fn ipv6_route_tables_answer_alike_at_the_edges_of_routes() {
     }
     addresses.truncate(addresses.len() / 32 * 32);
     let reader = table.reader();
-    peer_lookups::check6(&peers, &routes, &addresses, |at| reader.lookup(at)).unwrap();
+    let right: Vec<_> = addresses.iter().map(|&at| reader.lookup(at)).collect();
+    peer_lookups::check(&peers, &routes, &addresses, &right).unwrap();
 }
 
 #[test]
