@@ -3,10 +3,13 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use super::account::{Account, AccountId};
+use super::framed::Framed;
 use super::free_list::BATCH;
 use super::{Frame, FrameIndex, Place, Pool, PoolError};
+use crate::ring::{Sink, Source};
 
 /// Free frames that belong to one core: allocating and freeing touch no memory that another core
 /// writes.
@@ -81,24 +84,52 @@ impl<'p> Cache<'p> {
     /// Up to `count` frames, each handed to `each`; gives how many there were.
     #[inline]
     pub fn alloc_burst(&mut self, count: usize, mut each: impl FnMut(Frame<'p>)) -> usize {
-        let pool = self.pool();
-        let mut given = 0;
-        while given < count {
-            if self.len == 0 {
-                self.refill();
+        let fresh = self.pool().fresh();
+        self.take_runs(count, Place::Held, |_, run| {
+            for &index in run {
+                each(fresh.frame(index));
             }
-            let keep = self.len.saturating_sub(count - given);
-            let Some(top) = self.stack.get(keep..self.len).filter(|top| !top.is_empty()) else {
-                break;
-            };
-            given += top.len();
-            self.len = keep;
-            for &index in top.iter().rev() {
-                pool.moved(index, Place::Cached(self.account.id()), Place::Held);
-                each(Frame::fresh(pool, index));
+        })
+    }
+
+    /// Up to `count` frames behind what is in `out`, each as what `make` makes of it; as many as there
+    /// are and fit.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Cache, Frame, Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 8 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 8];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// # let mut cache = Cache::new(&pool, "core 0", 4)?;
+    /// let mut frames: heapless::Vec<Frame, 6> = heapless::Vec::new();
+    /// assert_eq!(cache.alloc_into(&mut frames, 4, |frame| frame), 4);
+    /// assert_eq!(cache.alloc_into(&mut frames, 4, |frame| frame), 2, "there is no room for more");
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    #[inline]
+    pub fn alloc_into<T, S>(
+        &mut self,
+        out: &mut S,
+        count: usize,
+        mut make: impl FnMut(Frame<'p>) -> T,
+    ) -> usize
+    where
+        S: Sink<T> + ?Sized,
+    {
+        let fresh = self.pool().fresh();
+        let spare = out.spare() as *mut [MaybeUninit<T>];
+        // SAFETY: `spare` may be written from its first place to its last (`Sink`), and nothing
+        // else is done with `out` until `filled` below.
+        let spare = unsafe { &mut *spare };
+        let given = self.take_runs(count.min(spare.len()), Place::Held, |given, run| {
+            let cells = spare.get_mut(given..).unwrap_or_default();
+            for (cell, &index) in cells.iter_mut().zip(run) {
+                cell.write(make(fresh.frame(index)));
             }
-        }
-        self.publish();
+        });
+        // SAFETY: the runs came to `given` frames, no more than `spare` has places, and each was
+        // written behind the ones before.
+        unsafe { out.filled(given) };
         given
     }
 
@@ -112,30 +143,46 @@ impl<'p> Cache<'p> {
     /// Frees all of `frames`.
     #[inline]
     pub fn free_burst(&mut self, frames: impl IntoIterator<Item = Frame<'p>>) {
-        // The length is kept out of memory, as in `put`.
         let pool = self.pool();
-        let mut len = self.len;
-        for frame in frames {
-            if frame.is_chained() || !pool.owns(frame.pool()) {
-                self.len = len;
-                self.keep(frame);
-                len = self.len;
-                continue;
-            }
-            let index = frame.into_index();
-            pool.moved(index, Place::Held, Place::Cached(self.account.id()));
-            if len >= self.limit {
-                self.len = len;
-                self.spill(len - self.limit / 2);
-                len = self.len;
-            }
-            if let Some(cell) = self.stack.get_mut(len) {
-                *cell = index;
-                len += 1;
-            }
-        }
-        self.len = len;
+        let plain = |frame: Frame<'p>| match frame.is_chained() || !pool.owns(frame.pool()) {
+            true => Err(frame),
+            false => Ok(frame.into_index()),
+        };
+        self.put(frames.into_iter(), plain, Self::keep_other);
         self.publish();
+    }
+
+    /// Frees all of `items`, if each is in one frame of this pool and there is room for them all; the
+    /// usual case, in one pass without a branch for each. Otherwise nothing has happened.
+    #[inline]
+    pub(crate) fn free_whole<T, S>(&mut self, items: &mut S) -> bool
+    where
+        T: Framed<'p>,
+        S: Source<T> + ?Sized,
+    {
+        let pool = self.pool();
+        let from = items.items();
+        let count = from.len();
+        let room = self.limit.saturating_sub(self.len);
+        let cells = self.stack.get_mut(self.len..self.len.saturating_add(count));
+        let Some(cells) = cells.filter(|_| count <= room && !pool.tracks()) else {
+            return false;
+        };
+        // What is written behind the stack counts only once its length says so.
+        let mut plain = true;
+        for (cell, item) in cells.iter_mut().zip(from) {
+            let frame = item.frame();
+            plain &= !frame.is_chained() & pool.owns(frame.pool());
+            *cell = frame.index().0;
+        }
+        if plain {
+            self.len += count;
+            // SAFETY: `count` is the number of items; their frames, all of this pool and alone, are
+            // the cache's now by their numbers, and nothing else was to be dropped (`Framed`).
+            unsafe { items.taken(count) };
+            self.publish();
+        }
+        plain
     }
 
     /// Gives all frames back to the shared list.
@@ -172,48 +219,81 @@ impl<'p> Cache<'p> {
         }
     }
 
-    /// Puts numbers of frames on the stack; [`publish`](Self::publish) is the caller's.
+    /// Puts frames on the stack, each by the number that `number` gives; `other` puts those for
+    /// which it gives none, and those for which there is no room. [`publish`](Self::publish) is the
+    /// caller's.
     #[inline]
-    pub(super) fn put(&mut self, indices: impl Iterator<Item = u32>) {
+    pub(super) fn put<T>(
+        &mut self,
+        frames: impl Iterator<Item = T>,
+        number: impl Fn(T) -> Result<u32, T>,
+        other: impl Fn(&mut Self, T),
+    ) {
         // The length is kept out of memory: a store and a load of it would be the longest chain
         // from one frame to the next.
         let mut len = self.len;
-        for index in indices {
-            if len >= self.limit {
-                self.len = len;
-                self.spill(len - self.limit / 2);
-                len = self.len;
-            }
-            if let Some(cell) = self.stack.get_mut(len) {
-                *cell = index;
-                len += 1;
+        let end = match self.pool().tracks() {
+            // `other` writes each down.
+            true => 0,
+            false => self.limit.min(self.stack.len()),
+        };
+        frames.for_each(|frame| {
+            let frame = match len < end {
+                true => match number(frame) {
+                    Ok(index) => {
+                        if let Some(cell) = self.stack.get_mut(len) {
+                            *cell = index;
+                            len += 1;
+                        }
+                        return;
+                    }
+                    Err(frame) => frame,
+                },
+                false => frame,
+            };
+            self.len = len;
+            other(self, frame);
+            len = self.len;
+        });
+        self.len = len;
+    }
+
+    /// Puts numbers of frames on the stack that come from `from`; [`publish`](Self::publish) is the
+    /// caller's.
+    #[inline]
+    pub(super) fn put_back(&mut self, indices: &[FrameIndex], from: Place) {
+        if self.pool().tracks() {
+            let to = Place::Cached(self.id());
+            for index in indices {
+                self.pool().moved(index.0, from, to);
             }
         }
-        self.len = len;
+        let mut rest = indices;
+        while !rest.is_empty() {
+            if self.len >= self.limit {
+                self.spill(self.len - self.limit / 2);
+            }
+            let room = self.limit - self.len;
+            let (now, later) = rest.split_at(rest.len().min(room));
+            let cells = self.stack.get_mut(self.len..).unwrap_or_default();
+            for (cell, index) in cells.iter_mut().zip(now) {
+                *cell = index.0;
+            }
+            self.len += now.len();
+            rest = later;
+        }
     }
 
     /// Takes as many numbers of frames off the stack as there are, up to `out.len()`, and gives how
     /// many; [`publish`](Self::publish) is the caller's.
     #[inline]
-    pub(super) fn get(&mut self, out: &mut [FrameIndex]) -> usize {
-        let mut taken = 0;
-        while let Some(rest) = out.get_mut(taken..).filter(|rest| !rest.is_empty()) {
-            if self.len == 0 {
-                self.refill();
-            }
-            let count = self.len.min(rest.len());
-            if count == 0 {
-                break;
-            }
-            let keep = self.len - count;
-            let top = self.stack.get(keep..self.len).unwrap_or(&[]);
-            for (cell, &index) in rest.iter_mut().zip(top.iter().rev()) {
+    pub(super) fn get(&mut self, out: &mut [FrameIndex], to: Place) -> usize {
+        self.take_runs(out.len(), to, |taken, run| {
+            let cells = out.get_mut(taken..).unwrap_or_default();
+            for (cell, &index) in cells.iter_mut().zip(run) {
                 *cell = FrameIndex(index);
             }
-            self.len = keep;
-            taken += count;
-        }
-        taken
+        })
     }
 
     /// Tells the ledger how many frames are here.
@@ -222,12 +302,44 @@ impl<'p> Cache<'p> {
         self.account.cached(self.len);
     }
 
+    /// Takes up to `count` frames off the stack, in runs as they lie there, and publishes it. `each`
+    /// is told how many went before.
+    #[inline]
+    pub(super) fn take_runs(
+        &mut self,
+        count: usize,
+        to: Place,
+        mut each: impl FnMut(usize, &[u32]),
+    ) -> usize {
+        let mut taken = 0;
+        while taken < count {
+            if self.len == 0 {
+                self.refill();
+            }
+            let keep = self.len.saturating_sub(count - taken);
+            let Some(run) = self.stack.get(keep..self.len).filter(|run| !run.is_empty()) else {
+                break;
+            };
+            self.len = keep;
+            if self.pool().tracks() {
+                for &index in run {
+                    self.pool()
+                        .moved(index, Place::Cached(self.account.id()), to);
+                }
+            }
+            each(taken, run);
+            taken += run.len();
+        }
+        self.publish();
+        taken
+    }
+
     #[inline]
     fn take(&mut self) -> Option<Frame<'p>> {
         let index = self.pop()?;
         self.pool()
             .moved(index, Place::Cached(self.id()), Place::Held);
-        Some(Frame::fresh(self.pool(), index))
+        Some(self.pool().fresh().frame(index))
     }
 
     #[inline]
@@ -242,6 +354,13 @@ impl<'p> Cache<'p> {
                 .moved(index, Place::Held, Place::Cached(self.id()));
             self.push(index);
         }
+    }
+
+    /// As [`keep`](Self::keep), for what a burst seldom has.
+    #[cold]
+    #[inline(never)]
+    fn keep_other(&mut self, frame: Frame<'p>) {
+        self.keep(frame);
     }
 
     #[cold]

@@ -19,6 +19,7 @@ use super::FrameIndex;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colours {
+    /// The bits of an offset: a multiple of 64, up to and with the longest offset.
     mask: u16,
 }
 
@@ -26,7 +27,7 @@ impl Colours {
     /// So many colours: a power of two.
     pub(super) const fn new(colours: usize) -> Self {
         Self {
-            mask: (colours as u16).wrapping_sub(1),
+            mask: (colours as u16).wrapping_sub(1) << 6,
         }
     }
 
@@ -34,13 +35,35 @@ impl Colours {
     #[inline]
     pub const fn offset(self, frame: FrameIndex) -> usize {
         // With frames of 2 KiB, a number's lowest bit chooses between halves of the first-level
-        // cache's sets, and the lowest six between those of the second-level one's.
-        let colour = (frame.0 >> 1 ^ frame.0 >> 6) as u16 & self.mask;
-        (colour as usize) << 6
+        // cache's sets, and the lowest six between those of the second-level one's: a colour is
+        // the bits above the first, and those above the sixth. Here both are where an offset has
+        // them, in units of 64.
+        ((frame.0 << 5 ^ frame.0) & self.mask as u32) as usize
     }
 
     /// Bytes by which the data of any frame is moved at most.
     pub const fn longest(self) -> usize {
-        (self.mask as usize) << 6
+        self.mask as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_of_a_pair_and_pairs_of_a_page_have_other_colours() {
+        for (colours, longest) in [(1, 0), (2, 64), (4, 192), (8, 448)] {
+            let all = Colours::new(colours);
+            assert_eq!(all.longest(), longest);
+            for frame in 0..4096_u32 {
+                let colour = (frame >> 1 ^ frame >> 6) as usize % colours;
+                assert_eq!(
+                    all.offset(FrameIndex(frame)),
+                    colour * 64,
+                    "{frame} of {colours}"
+                );
+            }
+        }
     }
 }

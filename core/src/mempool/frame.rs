@@ -57,9 +57,13 @@ pub struct RoomError {
 }
 
 impl<'p> Frame<'p> {
+    /// A frame whose data begins at `offset`, less than the frame size.
     #[inline]
-    pub(super) fn fresh(pool: &'p Pool<'p>, index: u32) -> Self {
-        Self::with_window(pool, index, pool.fresh_offset(index), 0)
+    pub(super) const fn empty(pool: &'p Pool<'p>, index: u32, offset: u64) -> Self {
+        Self {
+            pool,
+            word: index as u64 | offset << OFFSET,
+        }
     }
 
     /// A frame whose window the caller has checked: `offset + len` is at most the frame size.
@@ -120,7 +124,7 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn data(&self) -> &[u8] {
         // SAFETY: the window is inside the frame: every constructor's caller checks it
-        // (`Account::take_back`, `Pool::fresh_offset`) and `prepend`, `append` and `trim_*` keep
+        // (`Account::take_back`, `Fresh::frame`) and `prepend`, `append` and `trim_*` keep
         // it. The bytes are initialised (`Region::from_raw`). While a `Frame` has this index
         // nobody else touches the frame (`Account::receive`'s contract), and the borrow of `self`
         // keeps the program from writing it.
@@ -227,8 +231,8 @@ impl<'p> Frame<'p> {
     /// Empties the data, and puts it where a new frame's begins.
     #[inline]
     pub fn reset(&mut self) {
-        let offset = self.pool.fresh_offset(self.number());
-        self.word = u64::from(self.raw_index()) | u64::from(offset) << OFFSET;
+        let empty = ManuallyDrop::new(self.pool.fresh().frame(self.number()));
+        self.word = empty.word | (self.word & CHAINED as u64);
     }
 
     /// Whether more frames are chained to this one: the packet does not fit one frame.

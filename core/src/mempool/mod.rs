@@ -42,6 +42,7 @@ mod cache;
 mod chain;
 mod colours;
 mod frame;
+mod framed;
 mod free_list;
 mod ledger;
 mod limbo;
@@ -62,5 +63,7 @@ pub use shared::{Moves, SharedAccount};
 // What a region is, and what devices call its bytes, is for drivers without a pool as well.
 pub use crate::platform::{DeviceAddress, DmaMap, Region};
 
+#[cfg(all(test, not(loom)))]
+mod burst_tests;
 #[cfg(test)]
 mod tests;

@@ -307,14 +307,18 @@ impl<'m> Pool<'m> {
         let [index] = one;
         (got == 1).then(|| {
             self.moved(index, Place::Free, Place::Held);
-            Frame::fresh(self, index)
+            self.fresh().frame(index)
         })
     }
 
-    /// Where new data begins in this frame: the offset and the frame's colour.
+    /// What new frames are made of, for a burst of them.
     #[inline]
-    pub(super) const fn fresh_offset(&self, index: u32) -> u16 {
-        self.data_offset + self.colours.offset(FrameIndex(index)) as u16
+    pub(super) const fn fresh(&'m self) -> Fresh<'m> {
+        Fresh {
+            pool: self,
+            data_offset: self.data_offset as u64,
+            colours: self.colours,
+        }
     }
 
     /// The start of a frame that this pool has.
@@ -377,6 +381,25 @@ impl<'m> Pool<'m> {
 
     pub(super) const fn tracks(&self) -> bool {
         self.track
+    }
+}
+
+/// What a new frame is made of besides its number: a copy, as the pool itself is shared with other
+/// threads, and the compiler would look there again for each frame.
+#[derive(Clone, Copy)]
+pub(super) struct Fresh<'p> {
+    pool: &'p Pool<'p>,
+    data_offset: u64,
+    colours: Colours,
+}
+
+impl<'p> Fresh<'p> {
+    /// An empty frame with this number: its data begins at the offset, moved by the frame's colour.
+    #[inline]
+    pub(super) const fn frame(self, index: u32) -> Frame<'p> {
+        // `Pool::new` has seen to it that their sum is less than the frame size.
+        let offset = self.data_offset + self.colours.offset(FrameIndex(index)) as u64;
+        Frame::empty(self.pool, index, offset)
     }
 }
 

@@ -166,15 +166,9 @@ impl<'p> Moves<'_, 'p> {
         if !cache.pool().owns(self.account.pool) {
             return 0;
         }
-        let mut taken = 0;
-        while taken < count {
-            let Some(index) = cache.pop() else { break };
-            let (from, to) = (Place::Cached(cache.id()), Place::Posted(self.id()));
-            self.account.pool.moved(index, from, to);
-            each(FrameIndex(index));
-            taken += 1;
-        }
-        cache.publish();
+        let taken = cache.take_runs(count, Place::Posted(self.id()), |_, run| {
+            run.iter().copied().map(FrameIndex).for_each(&mut each);
+        });
         self.posted = self.posted.wrapping_add(taken as u32);
         taken
     }
@@ -306,11 +300,12 @@ impl<'p> Moves<'_, 'p> {
         if cache.pool().owns(pool) {
             let to = Place::Cached(cache.id());
             let known = frames.filter(|index| (index.0 as usize) < pool.frames());
-            cache.put(known.map(|index| {
+            let known = known.map(|index| {
                 pool.moved(index.0, Place::Completing(id), to);
                 freed = freed.wrapping_add(1);
                 index.0
-            }));
+            });
+            cache.put(known, Ok, Cache::push);
             cache.publish();
         } else {
             for index in frames {

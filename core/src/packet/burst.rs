@@ -170,18 +170,16 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     /// and its pool have frames; gives how many.
     #[inline]
     pub fn alloc(&mut self, cache: &mut Cache<'p>, count: usize) -> usize {
-        let count = count.min(self.room());
-        cache.alloc_burst(count, |frame| {
-            // There is room: `count` was bounded by it.
-            let _ = self.packets.push(Packet::new(frame));
-        })
+        cache.alloc_into(&mut self.packets, count, Packet::new)
     }
 
     /// Frees all packets into `cache`; gives how many there were.
     #[inline]
     pub fn free(&mut self, cache: &mut Cache<'p>) -> usize {
         let count = self.len();
-        cache.free_burst(self.drain().map(Packet::into_frame));
+        if !cache.free_whole(&mut self.packets) {
+            cache.free_burst(self.drain().map(Packet::into_frame));
+        }
         count
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 use core::iter::FusedIterator;
+use core::mem::MaybeUninit;
+use core::slice;
 
 use heapless::vec::{VecInner, VecStorage};
 
@@ -56,6 +58,23 @@ impl<T, S: VecStorage<T> + ?Sized> Iterator for Front<'_, T, S> {
         Some(unsafe { item.read() })
     }
 
+    /// Without an `Option` around each item, which costs a comparison where an item has a niche.
+    #[inline]
+    fn fold<B, F: FnMut(B, T) -> B>(mut self, init: B, mut each: F) -> B {
+        let left = self.len();
+        // SAFETY: `next` is at most `len`, the vector's old length.
+        let first = unsafe { self.vec.as_ptr().add(self.next) };
+        // SAFETY: `left` items from `next` on, up to `count`, are there.
+        let items = unsafe { slice::from_raw_parts(first.cast::<MaybeUninit<T>>(), left) };
+        let mut folded = init;
+        for item in items {
+            self.next = self.next.wrapping_add(1);
+            // SAFETY: the item is initialised, and `next` having gone on, nobody reads it again.
+            folded = each(folded, unsafe { item.assume_init_read() });
+        }
+        folded
+    }
+
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.count.wrapping_sub(self.next);
@@ -93,6 +112,8 @@ impl<T, S: VecStorage<T> + ?Sized> fmt::Debug for Front<'_, T, S> {
 
 #[cfg(test)]
 mod tests {
+    use core::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
     use std::rc::Rc;
     use std::vec::Vec;
 
@@ -133,5 +154,32 @@ mod tests {
         core::mem::forget(front);
         assert!(vec.is_empty());
         assert_eq!(Rc::strong_count(&alive), 1 + 5);
+    }
+
+    #[test]
+    fn folding_takes_what_is_left_once_even_if_it_panics() {
+        for asked in 0..=3 {
+            for fails_at in [2, 5, 9] {
+                let alive = Rc::new(());
+                let mut vec = items(6, &alive);
+                let mut seen: Vec<usize> = Vec::new();
+                let mut front = take_front(&mut vec, 5);
+                seen.extend(front.by_ref().take(asked).map(|(i, _)| i));
+                let caught = catch_unwind(AssertUnwindSafe(|| {
+                    front.for_each(|(i, _)| {
+                        assert!(i != fails_at, "on purpose");
+                        seen.push(i);
+                    });
+                }));
+                let whole = !(asked..5).contains(&fails_at);
+                assert_eq!(caught.is_ok(), whole);
+                assert_eq!(
+                    seen,
+                    (0..if whole { 5 } else { fails_at }).collect::<Vec<_>>()
+                );
+                assert_eq!(vec.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [5]);
+                assert_eq!(Rc::strong_count(&alive), 2);
+            }
+        }
     }
 }

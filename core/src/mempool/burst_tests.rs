@@ -1,0 +1,132 @@
+//! Bursts to and from a cache, by the quick way and by every way around it, tracked and not.
+
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+use crate::packet::{Burst, Packet};
+
+const FRAMES: usize = 64;
+
+/// Two pools, tracking or not, for `check`.
+fn with_pools(track: bool, check: impl Fn(&Pool<'_>, &Pool<'_>)) {
+    let slots: Vec<Slot> = (0..2 * FRAMES).map(|_| Slot::new()).collect();
+    let mut memory = vec![vec![0u8; FRAMES * 2048 + 63]; 2];
+    let config = PoolConfig {
+        track,
+        ..PoolConfig::default()
+    };
+    let pools: Vec<Pool<'_>> = memory
+        .iter_mut()
+        .zip(slots.chunks(FRAMES))
+        .map(|(bytes, slots)| Pool::new(Region::from_slice(bytes), slots, config).expect("a pool"))
+        .collect();
+    check(&pools[0], &pools[1]);
+    for pool in &pools {
+        pool.audit().expect("all are back, once");
+        assert_eq!(pool.free_frames(), FRAMES);
+    }
+}
+
+#[test]
+fn every_frame_comes_once_in_bursts_of_any_length() {
+    for track in [false, true] {
+        for (limit, count) in [(1, 1), (1, 32), (5, 3), (32, 32), (64, 7), (512, 32)] {
+            with_pools(track, |pool, _| {
+                let mut cache = Cache::new(pool, "cache", limit).expect("an account");
+                for _ in 0..3 {
+                    let mut bursts: Vec<Burst<'_>> = Vec::new();
+                    loop {
+                        let mut burst = Burst::new();
+                        match burst.alloc(&mut cache, count) {
+                            0 => break,
+                            got => assert_eq!(got, burst.len()),
+                        }
+                        bursts.push(burst);
+                    }
+                    let held = bursts.iter().flatten();
+                    let mut indices: Vec<u32> =
+                        held.map(|packet| packet.frame().index().0).collect();
+                    indices.sort_unstable();
+                    assert_eq!(indices, (0..FRAMES as u32).collect::<Vec<_>>());
+                    assert_eq!(pool.ledger().held, FRAMES);
+                    for mut burst in bursts {
+                        let len = burst.len();
+                        assert_eq!(burst.free(&mut cache), len);
+                        assert!(burst.is_empty());
+                    }
+                    assert_eq!(pool.ledger().held, 0);
+                    assert!(cache.len() <= limit, "{} of {limit}", cache.len());
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_burst_with_a_foreign_or_chained_packet_goes_home_whole() {
+    for track in [false, true] {
+        for odd in 0..8 {
+            with_pools(track, |pool, other| {
+                let mut cache = Cache::new(pool, "cache", 32).expect("an account");
+                let mut burst: Burst<'_, 8> = Burst::new();
+                burst.alloc(&mut cache, 8);
+                let foreign = Packet::new(other.alloc().expect("a frame"));
+                let own = core::mem::replace(&mut burst.as_mut_slice()[odd], foreign);
+                assert_eq!(burst.free(&mut cache), 8);
+                assert_eq!(other.free_frames(), FRAMES, "at once, to its own pool");
+                assert_eq!(pool.ledger().held, 1);
+
+                burst.alloc(&mut cache, 8);
+                let packet = &mut burst.as_mut_slice()[odd];
+                packet
+                    .frame_mut()
+                    .chain(own.into_frame())
+                    .expect("of one pool");
+                assert_eq!(burst.free(&mut cache), 8);
+                assert_eq!(pool.ledger().held, 0);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_burst_that_the_cache_has_no_room_for_spills() {
+    for track in [false, true] {
+        with_pools(track, |pool, _| {
+            let mut from = Cache::new(pool, "from", 64).expect("an account");
+            let mut to = Cache::new(pool, "to", 20).expect("an account");
+            let mut frames: heapless::Vec<Frame<'_>, FRAMES> = heapless::Vec::new();
+            assert_eq!(from.alloc_into(&mut frames, 99, |frame| frame), FRAMES);
+            assert_eq!(from.alloc_into(&mut frames, 1, |frame| frame), 0);
+            let mut burst: Burst<'_> = Burst::new();
+            while let Some(frame) = frames.pop() {
+                let _ = burst.push(Packet::new(frame));
+                if burst.room() == 0 {
+                    burst.free(&mut to);
+                    assert!((10..=20).contains(&to.len()), "{}", to.len());
+                }
+            }
+            assert_eq!(pool.ledger().held, 0);
+        });
+    }
+}
+
+#[test]
+fn made_up_numbers_among_completions_are_passed_over() {
+    for track in [false, true] {
+        for bad in 0..=8 {
+            with_pools(track, |pool, _| {
+                let mut cache = Cache::new(pool, "cache", 32).expect("an account");
+                let queue = Account::register(pool, "queue").expect("an account");
+                let mut posted = [FrameIndex(0); 8];
+                assert_eq!(queue.post(&mut cache, &mut posted), 8);
+                let mut back = posted.to_vec();
+                back.insert(bad, FrameIndex(FRAMES as u32));
+                // SAFETY: all but the made-up one were posted above; no device has them.
+                let freed = unsafe { queue.unpost(&mut cache, &back) };
+                assert_eq!((freed, queue.posted()), (8, 0));
+            });
+        }
+    }
+}
