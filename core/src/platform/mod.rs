@@ -15,6 +15,7 @@ mod cache;
 mod clock;
 mod dma;
 mod prefetch;
+mod wide;
 
 pub(crate) use bits::Bits;
 pub use cache::{CacheInstruction, CacheMaintenance};
@@ -24,3 +25,4 @@ pub use dma::{
     Arena, DeviceAddress, Dma, DmaBuffer, DmaError, DmaMap, NonCoherent, Region, Window,
 };
 pub use prefetch::{prefetch_read, prefetch_write};
+pub(crate) use wide::sum_of_words;
