@@ -1,4 +1,5 @@
-//! Finds libdpdk and compiles the peers over it; where there is none, says so to the benches.
+//! Finds libdpdk and compiles the peers over it; where there is none, says so to the benches. Likewise the
+//! forwarders over packet sockets, for which a C compiler is enough.
 //!
 //! Nothing here fails the build: a bench without these peers still has the others. What went wrong
 //! stands in the row's place. `LINECARD_REQUIRE_DPDK` makes it an error, for CI.
@@ -28,6 +29,39 @@ fn main() {
         Err(why) if env::var_os(REQUIRE).is_some() => println!("cargo::error={why}"),
         Err(why) => println!("cargo::rustc-env=LINECARD_PEERS_MISSING={why}"),
     }
+    match compile_forward() {
+        Ok(program) => println!("cargo::rustc-env=LINECARD_FORWARD={program}"),
+        Err(why) => println!("cargo::rustc-env=LINECARD_FORWARD_MISSING={why}"),
+    }
+}
+
+/// The forwarders over packet sockets: one of them wants libpcap, and says so if there is none.
+fn compile_forward() -> Result<String, String> {
+    let folder = env::var("OUT_DIR").map_err(|error| error.to_string())?;
+    let program = format!("{folder}/linecard-forward");
+    let mut command = compiler();
+    command.args(["-std=gnu11", "-O3", "-Wall", "-Wextra", "-march=native"]);
+    command.args(["-o", &program, "peers/forward.c"]);
+    if let Ok(flags) = pkg_config(&["--cflags", "--libs", "libpcap"]) {
+        command.arg("-DHAVE_PCAP").args(flags.split_whitespace());
+    }
+    finish(command, "the forwarders over packet sockets").map(|()| program)
+}
+
+fn compiler() -> Command {
+    Command::new(env::var("CC").unwrap_or_else(|_| "cc".to_owned()))
+}
+
+fn finish(mut command: Command, what: &str) -> Result<(), String> {
+    let output = command.output();
+    let output = output.map_err(|error| format!("the C compiler: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!(
+            "{what} do not compile: {}",
+            one_line(&output.stderr)
+        )),
+    }
 }
 
 /// Gives the program's path.
@@ -37,8 +71,7 @@ fn compile() -> Result<String, String> {
     pkg_config(&["--exists", "libdpdk"]).map_err(|_| "no libdpdk (Debian: dpdk-dev, pkgconf)")?;
     let flags = pkg_config(&["--cflags", "libdpdk"])?;
     let libraries = pkg_config(&["--libs", "libdpdk"])?;
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let mut command = Command::new(&compiler);
+    let mut command = compiler();
     command.args(["-std=gnu11", "-O3", "-Wall", "-Wextra", "-o", &program]);
     // The hash by GFNI is not in the stable interface; its header sets variables in one branch and uses them in another.
     command.args(["-DALLOW_EXPERIMENTAL_API", "-Wno-maybe-uninitialized"]);
@@ -54,16 +87,7 @@ fn compile() -> Result<String, String> {
     command.args(SOURCES.map(|name| format!("peers/{name}.c")));
     command.arg("-Wl,--as-needed");
     command.args(libraries.split_whitespace());
-    let output = command
-        .output()
-        .map_err(|error| format!("{compiler}: {error}"))?;
-    match output.status.success() {
-        true => Ok(program),
-        false => Err(format!(
-            "the peers over libdpdk do not compile: {}",
-            one_line(&output.stderr)
-        )),
-    }
+    finish(command, "the peers over libdpdk").map(|()| program)
 }
 
 fn pkg_config(arguments: &[&str]) -> Result<String, String> {

@@ -4,7 +4,9 @@
 //! turn, in random order. What is compared is times of the same round: a machine that becomes slow
 //! becomes slow for all.
 
+use core::cell::Cell;
 use core::time::Duration;
+use std::rc::Rc;
 
 use crate::bar::Bar;
 use crate::outcome::{Missing, Outcome, Row};
@@ -33,6 +35,8 @@ pub struct Scenario {
     pub note: &'static str,
     /// Along what its contenders lie, if they are points of a curve, with names like `router @ 64`.
     pub along: Option<&'static str>,
+    /// Whether a turn takes as long as it takes, whatever the units: they are not sought.
+    pub by_the_clock: bool,
 }
 
 impl Scenario {
@@ -51,6 +55,7 @@ impl Scenario {
             counted: true,
             note: "",
             along: None,
+            by_the_clock: false,
         }
     }
 
@@ -82,6 +87,13 @@ impl Scenario {
         self
     }
 
+    /// Says that each turn lasts as long as its contenders like, who watch others at work.
+    #[must_use]
+    pub const fn by_the_clock(mut self) -> Self {
+        self.by_the_clock = true;
+        self.uncounted()
+    }
+
     /// Lets the contenders take turns.
     ///
     /// # Errors
@@ -95,9 +107,14 @@ impl Scenario {
         }
         let mut missing = Vec::new();
         let mut entered: Vec<(&'static str, Run)> = Vec::new();
-        for Contender { name, build } in contenders {
-            match build() {
-                Ok(run) => entered.push((name, run)),
+        let mut besides: Vec<(usize, Besides)> = Vec::new();
+        for contender in contenders {
+            let name = contender.name;
+            match contender.build_all() {
+                Ok((run, more)) => {
+                    besides.extend(more.into_iter().map(|figure| (entered.len(), figure)));
+                    entered.push((name, run));
+                }
                 Err(why) => missing.push(Missing {
                     name: name.to_owned(),
                     why,
@@ -106,9 +123,18 @@ impl Scenario {
         }
         let units: Vec<u64> = entered
             .iter_mut()
-            .map(|(_, run)| plan.units.unwrap_or_else(|| calibrate(run, plan.slice)))
+            .map(|(_, run)| match (plan.units, self.by_the_clock) {
+                (Some(units), _) => units,
+                (None, true) => {
+                    // Once, to warm up.
+                    let _ = run(BY_THE_CLOCK);
+                    BY_THE_CLOCK
+                }
+                (None, false) => calibrate(run, plan.slice),
+            })
             .collect();
         let mut nanos = vec![Vec::with_capacity(plan.turns); entered.len()];
+        let mut figures = vec![Vec::with_capacity(plan.turns); besides.len()];
         let mut order: Vec<usize> = (0..entered.len()).collect();
         let mut random = Random::default();
         for _ in 0..plan.turns {
@@ -117,10 +143,23 @@ impl Scenario {
                 let took = (entered[at].1)(units[at]);
                 nanos[at].push(took.as_nanos() as f64 / units[at] as f64);
             }
+            for (turns, (_, figure)) in figures.iter_mut().zip(&besides) {
+                turns.push(figure.value.get());
+            }
         }
         let rows = entered.iter().zip(nanos);
-        let rows = rows.map(|((name, _), turns)| Row::new(name, turns));
-        let mut outcome = Outcome::new(self.name, self.unit, rows.collect(), missing, self.bars);
+        let mut rows: Vec<Row> = rows
+            .map(|((name, _), turns)| Row::new(name, turns))
+            .collect();
+        let mut more: Vec<_> = besides.iter().zip(figures).collect();
+        // One kind after the other.
+        more.sort_by_key(|((_, figure), _)| figure.what);
+        for ((at, figure), turns) in more {
+            let mut row = Row::new(&format!("{}: {}", figure.what, entered[*at].0), turns);
+            row.unit = Some(figure.unit.to_owned());
+            rows.push(row);
+        }
+        let mut outcome = Outcome::new(self.name, self.unit, rows, missing, self.bars);
         outcome.note = self.note.to_owned();
         outcome.along = self.along.map(str::to_owned);
         Ok(outcome)
@@ -131,13 +170,46 @@ impl Scenario {
 pub struct Contender {
     /// Who. By their names [bars](Bar) know "linecard", "floor" and all others, the peers.
     pub name: &'static str,
-    build: Box<dyn FnOnce() -> Result<Run, String>>,
+    build: Box<dyn FnOnce() -> Result<Built, String>>,
+}
+
+/// What does the work, and the figures that it finds besides.
+type Built = (Run, Vec<Besides>);
+
+/// A figure that a contender finds in each turn besides its time. It gets a row of its own, named
+/// `what: contender`.
+#[derive(Debug, Clone)]
+pub struct Besides {
+    /// What it is.
+    pub what: &'static str,
+    /// In what it is counted, a unit of work.
+    pub unit: &'static str,
+    /// What the last turn gave.
+    pub value: Rc<Cell<f64>>,
+}
+
+impl Besides {
+    /// A figure that is not there yet.
+    #[must_use]
+    pub fn new(what: &'static str, unit: &'static str) -> Self {
+        let value = Rc::new(Cell::new(f64::NAN));
+        Self { what, unit, value }
+    }
 }
 
 impl Contender {
     /// A contender who says how long its work took.
     pub fn new(name: &'static str, run: impl FnMut(u64) -> Duration + 'static) -> Self {
-        let build: Box<dyn FnOnce() -> Result<Run, String>> = Box::new(|| Ok(Box::new(run)));
+        Self::with(name, Vec::new(), run)
+    }
+
+    /// A contender who says how long its work took, and finds these figures besides.
+    pub fn with(
+        name: &'static str,
+        besides: Vec<Besides>,
+        run: impl FnMut(u64) -> Duration + 'static,
+    ) -> Self {
+        let build = Box::new(|| Ok((Box::new(run) as Run, besides)));
         Self { name, build }
     }
 
@@ -172,6 +244,11 @@ impl Contender {
     /// # Errors
     /// What it needs and this machine does not have.
     pub fn build(self) -> Result<Run, String> {
+        self.build_all().map(|(run, _)| run)
+    }
+
+    /// Likewise, with what it finds besides.
+    fn build_all(self) -> Result<Built, String> {
         (self.build)()
     }
 }
@@ -255,6 +332,9 @@ impl Default for Random {
     }
 }
 
+/// Units of a turn that goes by the clock: enough for a time of each with several digits.
+const BY_THE_CLOCK: u64 = 1_000_000;
+
 /// Warms a contender up, and finds how many units fill a slice.
 fn calibrate(run: &mut Run, slice: Duration) -> u64 {
     let mut units = 64;
@@ -332,6 +412,27 @@ mod tests {
         let mut run = steady("", 10).build().expect("it is there");
         let units = calibrate(&mut run, Duration::from_millis(50));
         assert_eq!(units, 5_000_000);
+    }
+
+    #[test]
+    fn figures_besides_have_rows_behind_the_times() {
+        fn build() -> Result<Vec<Contender>, String> {
+            let calls = Besides::new("calls", "calls");
+            let value = Rc::clone(&calls.value);
+            let one = Contender::with("linecard", vec![calls], move |units| {
+                value.set(0.25);
+                Duration::from_nanos(3 * units)
+            });
+            Ok(vec![one, steady("peer", 6)])
+        }
+        const BARS: &[Bar] = &[Bar::beside("linecard", &["peer"], 0.5)];
+        let scenario = Scenario::new("s", "unit", build).bars(BARS).by_the_clock();
+        let outcome = scenario.run(&Plan::default()).expect("it runs");
+        let rows: Vec<_> = outcome.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(rows, ["linecard", "peer", "calls: linecard"]);
+        assert_eq!(outcome.rows[2].turns, [0.25; 11]);
+        assert_eq!(outcome.rows[2].unit.as_deref(), Some("calls"));
+        assert_eq!(outcome.bars[0].holds, Some(true));
     }
 
     #[test]

@@ -20,12 +20,14 @@
 //!   [`peer_packets`], those over bytes, [`peer_lookups`], route tables;
 //! - [`ports`]: forwarders between two ports in memory, beside [`testpmd_ports`]; with the feature
 //!   `dpdk`, `dpdk_ports` has the same DPDK devices as testpmd;
+//! - [`af_xdp`]: forwarders over real interfaces, in network namespaces of their own;
 //! - [`vhost`], [`vhost_server`]: packets to and fro between two processes, and [`testpmd`], which is
 //!   one of them;
 //!   [`quiet`] keeps others out of it.
 
 #![allow(missing_debug_implementations)]
 
+pub mod af_xdp;
 pub mod alignment;
 pub mod bar;
 pub mod budgets;

@@ -38,6 +38,9 @@ pub struct Row {
     pub counts: Option<Counts>,
     /// Nanoseconds a unit, of each turn.
     pub turns: Vec<f64>,
+    /// What it is counted in, if not in nanoseconds.
+    #[serde(default)]
+    pub unit: Option<String>,
 }
 
 /// A contender that did not run.
@@ -68,6 +71,7 @@ impl Row {
             ratio: Quartiles::of(Vec::new()),
             counts: None,
             turns,
+            unit: None,
         }
     }
 
@@ -97,7 +101,8 @@ impl Outcome {
         bars: &[Bar],
     ) -> Self {
         if let Some(first) = rows.first().cloned() {
-            for row in &mut rows {
+            // Of what is counted in something else nothing is a multiple of the first row's time.
+            for row in rows.iter_mut().filter(|row| row.unit.is_none()) {
                 row.ratio = first.ratio_to(row);
             }
         }
@@ -119,6 +124,10 @@ impl fmt::Display for Outcome {
         writeln!(f, "{} (ns per {})", self.name, self.unit)?;
         for row in &self.rows {
             let Quartiles { low, median, high } = row.nanos;
+            if let Some(unit) = &row.unit {
+                writeln!(f, "  {:<42} {:9.4} {unit}", row.name, row.nanos)?;
+                continue;
+            }
             let spread = format!("({low:.2} to {high:.2})");
             write!(f, "  {:<42} {median:9.2}  {spread:<20}", row.name)?;
             if self.along.is_none() {

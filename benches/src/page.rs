@@ -186,12 +186,20 @@ fn table(outcome: &Outcome) -> (Vec<String>, Vec<Vec<String>>) {
         nanos,
         ratio,
         counts,
+        unit,
         ..
     } in &outcome.rows
     {
-        let mut row = vec![name.trim().to_owned(), format!("{nanos:.2}")];
+        let figure = match unit {
+            Some(unit) => format!("{nanos:.4} {unit}"),
+            None => format!("{nanos:.2}"),
+        };
+        let mut row = vec![name.trim().to_owned(), figure];
         if !curves {
-            row.push(format!("{ratio:.2}"));
+            row.push(
+                unit.as_ref()
+                    .map_or_else(|| format!("{ratio:.2}"), |_| String::new()),
+            );
         }
         if counted {
             row.push(counts.map_or(String::new(), |counts| {

@@ -7,8 +7,8 @@ use crate::bar::Bar;
 use crate::dpdk_ports;
 use crate::harness::Scenario;
 use crate::{
-    alignment, caches, checksums, copying, cores, growth, hashes, headers, lpm, pools, ports,
-    rings, routing, stages, threads, traffic, udp, vhost, vhost_server,
+    af_xdp, alignment, caches, checksums, copying, cores, growth, hashes, headers, lpm, pools,
+    ports, rings, routing, stages, threads, traffic, udp, vhost, vhost_server,
 };
 
 /// The scenarios, in the order in which they are run.
@@ -197,6 +197,27 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("cores/scaling", "packet", cores::scaling).uncounted().note(
         "Time on the clock for a packet of all workers; they share nothing but the third-level cache and the memory.",
     ),
+    Scenario::new("af_xdp/cross-connect", "packet", af_xdp::cross_connects)
+        .bars(&[
+            Bar::beside("linecard", &["AF_XDP"], 1.0),
+            Bar::beside("linecard", &["TPACKET_V3"], 0.909),
+            Bar::beside("user time: linecard", &["user time: AF_XDP"], 1.0),
+            Bar::beside("system calls: linecard", &["system calls: AF_XDP"], 1.0),
+        ])
+        .note(af_xdp::NOTE)
+        .by_the_clock(),
+    Scenario::new("af_xdp/udp", "packet", af_xdp::udp)
+        .bars(&[Bar::beside("linecard UDP", &["AF_XDP"], 1.0)])
+        .note(af_xdp::NOTE)
+        .by_the_clock(),
+    Scenario::new("af_xdp/router", "packet", af_xdp::router)
+        .bars(&[Bar::beside(
+            "linecard router",
+            &["linecard cross-connect"],
+            1.053,
+        )])
+        .note(af_xdp::NOTE)
+        .by_the_clock(),
     Scenario::new("vhost-user/split", "packet", vhost::split).uncounted(),
     Scenario::new("vhost-user/packed", "packet", vhost::packed).uncounted(),
     Scenario::new("vhost-user-server/split", "packet", vhost_server::split).uncounted(),

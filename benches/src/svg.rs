@@ -33,7 +33,12 @@ pub fn escape(text: &str) -> String {
 
 /// A bar a row, as long as its median, with a line from quartile to quartile.
 fn bars(outcome: &Outcome) -> String {
-    let rows = &outcome.rows;
+    // What is not a time is in the table alone.
+    let rows: Vec<&Row> = outcome
+        .rows
+        .iter()
+        .filter(|row| row.unit.is_none())
+        .collect();
     let height = TOP + ROW * rows.len() as f64 + 8.0;
     let longest = rows.iter().map(|row| row.nanos.high).fold(0.0, f64::max);
     let scale = (WIDTH - LABELS - VALUES) / if longest > 0.0 { longest } else { 1.0 };

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
+use linecard_testnet::Namespace;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::testpmd_ports::Pages;
@@ -48,11 +49,33 @@ impl Testpmd {
         devices: &[String],
         more: &[&str],
     ) -> Result<Self, String> {
+        Self::by(Command::new(STDBUF), lcores, pages, devices, more)
+    }
+
+    /// Starts one in a network namespace; otherwise as [`on`](Self::on).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn inside(
+        namespace: &Namespace,
+        lcores: &str,
+        pages: &[&str],
+        devices: &[String],
+        more: &[&str],
+    ) -> Result<Self, String> {
+        Self::by(namespace.command(STDBUF), lcores, pages, devices, more)
+    }
+
+    fn by(
+        mut command: Command,
+        lcores: &str,
+        pages: &[&str],
+        devices: &[String],
+        more: &[&str],
+    ) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("linecard-bench-{}-{count}", std::process::id());
-        // `stdbuf` becomes testpmd; line by line, although it is a pipe.
-        let mut command = Command::new("stdbuf");
         command
             .args(["-oL", "dpdk-testpmd", "--lcores", lcores])
             .args(pages)
@@ -195,3 +218,6 @@ impl Drop for Testpmd {
         }
     }
 }
+
+/// Becomes testpmd; line by line, although it is a pipe.
+const STDBUF: &str = "stdbuf";

@@ -148,7 +148,7 @@ impl Kind {
 }
 
 /// How long a thread has waited for a processor.
-struct Wait {
+pub(crate) struct Wait {
     /// `/proc/PID/task/TID/schedstat`: time run, time waited, times run
     /// (`Documentation/scheduler/sched-stats.rst`).
     path: String,
@@ -157,21 +157,33 @@ struct Wait {
 impl Wait {
     /// Of a process's forwarding thread.
     fn of(process: u32) -> Result<Self, String> {
+        Self::poller_of(process).map(|thread| Self::of_thread(process, thread))
+    }
+
+    /// Of that thread of a process.
+    pub(crate) fn of_thread(process: u32, thread: u32) -> Self {
+        let path = format!("/proc/{process}/task/{thread}/schedstat");
+        Self { path }
+    }
+
+    /// The number of a process's forwarding thread.
+    pub(crate) fn poller_of(process: u32) -> Result<u32, String> {
         let tasks = format!("/proc/{process}/task");
         let entries = fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?;
         for task in entries.flatten() {
-            let path = task.path();
-            let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
-            if POLLERS.iter().any(|poller| name.starts_with(poller)) {
-                let path = path.join("schedstat").display().to_string();
-                return Ok(Self { path });
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            let number = task.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(number) = number
+                && POLLERS.iter().any(|poller| name.starts_with(poller))
+            {
+                return Ok(number);
             }
         }
         Err("dpdk-testpmd has no forwarding thread".into())
     }
 
     /// None at all where the kernel does not say.
-    fn read(&self) -> Duration {
+    pub(crate) fn read(&self) -> Duration {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
         let waited = text.split_whitespace().nth(1);
         Duration::from_nanos(waited.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))

@@ -50,7 +50,8 @@ pub fn check(peers: &Peers) -> Result<(), PeerError> {
     Ok(())
 }
 
-fn stage() -> Result<UdpForwarder<2>, String> {
+/// The forwarder of both rules.
+pub(crate) fn stage() -> Result<UdpForwarder<2>, String> {
     let mut stage = UdpForwarder::new();
     for wanted in RULES {
         let mut rule = UdpRule::to(PortId(1));

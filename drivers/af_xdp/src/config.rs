@@ -66,6 +66,10 @@ pub struct Config {
     /// Whether one system call may send a whole ring in copy mode, where the kernel can be told so
     /// (6.17); otherwise it sends 32 packets, as older kernels do, and is repeated.
     pub raise_tx_budget: bool,
+    /// Packets that come in have their checksums, although the interface is one whose other end may leave them to
+    /// the device: whoever runs it has switched that off there (`ethtool -K IF tx off`). Then they are not looked
+    /// at. Where it was not switched off, unfinished checksums are forwarded as they are.
+    pub checksums_finished: bool,
     /// How long to try for a queue that is taken, in milliseconds: after its last socket has closed
     /// the kernel needs 15 to 30 of them to let go.
     pub bind_patience_ms: u32,
@@ -78,6 +82,7 @@ impl Default for Config {
             copy: CopyMode::Auto,
             ring_size: 2048,
             raise_tx_budget: true,
+            checksums_finished: false,
             bind_patience_ms: 200,
         }
     }

@@ -65,7 +65,9 @@
 //!   [`RX_UNFINISHED`](linecard::device::Features::RX_UNFINISHED) says so of the port (see
 //!   [`Interface::leaves_checksums`]). A [`Worker`](linecard::pipeline::Worker) finishes them before
 //!   any stage sees them; a loop of one's own calls
-//!   [`finish_checksum`](linecard::packet::Packet::finish_checksum).
+//!   [`finish_checksum`](linecard::packet::Packet::finish_checksum). To look at each packet for that costs a
+//!   forwarder that looks at none otherwise a cache miss each: whoever has switched the offload off at the other
+//!   end (`ethtool -K IF tx off`) says so by [`Config::checksums_finished`].
 //! - *Segmentation.* A native program makes the other end of a veth segment by itself: TCP works as
 //!   it stands. In generic mode the kernel hands over packets of up to 64 KiB that fit no frame, so
 //!   merging (GRO) is switched off while such a program is attached; but a veth's peer that leaves

@@ -121,7 +121,7 @@ impl<'p> Port<'p> {
         let mut features = Features::empty();
         features.set(
             Features::RX_UNFINISHED,
-            interface.leaves_checksums(attachment.native()),
+            interface.leaves_checksums(attachment.native()) && !config.checksums_finished,
         );
         let can = interface
             .xdp_features()

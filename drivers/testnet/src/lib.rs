@@ -1,5 +1,6 @@
-//! Network namespaces, veth pairs, raw sockets and taken queues for tests on the real kernel, and an
-//! allocator that counts.
+//! Network namespaces, veth pairs, raw sockets and taken queues for tests on the real kernel, an
+//! allocator that counts, and for benches a flood of packets, a sink for them and a meter of what a
+//! thread asks of the kernel.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
 //! processes inside, so that nothing is left behind by whatever end a test comes to.
@@ -14,21 +15,34 @@
 #[allow(unsafe_code)]
 mod allocations;
 #[allow(unsafe_code)]
+mod bpf;
+#[allow(unsafe_code)]
 mod child;
+mod flood;
+#[allow(unsafe_code)]
+mod merging;
+mod meter;
 #[allow(unsafe_code)]
 mod namespace;
 #[allow(unsafe_code)]
 mod packet_socket;
 #[allow(unsafe_code)]
 mod pair;
+mod redirect;
+mod sink;
 #[allow(unsafe_code)]
 mod taken;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
+pub use flood::Flood;
+pub use merging::set_merging;
+pub use meter::{Meter, Running};
 pub use namespace::Namespace;
 pub use packet_socket::PacketSocket;
 pub use pair::{VethPair, stay_on_this_cpu};
+pub use redirect::Redirect;
+pub use sink::Sink;
 pub use taken::TakenQueue;
 
 /// Whether tests with namespaces can run here; where not, a line that says why.

@@ -7,8 +7,9 @@ use linecard::mempool::PoolConfig;
 use linecard::packet::{Burst, Offloads, Packet};
 use linecard::wire::{Kinds, Layers};
 use linecard_af_xdp::{Config, Interface, Umem, XdpMode};
+use linecard_testnet::set_merging;
 
-use crate::net::{Net, frame, number_of, set_merging};
+use crate::net::{Net, frame, number_of};
 use crate::rig::{Rig, pool_with, small};
 
 #[test]
@@ -295,6 +296,26 @@ fn a_checksum_that_is_left_to_the_device_is_finished_before_it_is_sent() {
     assert_eq!(far.receive().expect("the packet"), right);
     assert_eq!(rig.tx.stats().unsupported, 0);
     rig.close();
+}
+
+#[test]
+fn checksums_that_are_said_to_be_finished_are_not_looked_at() {
+    let Some(net) = Net::new() else { return };
+    let far = net.peer_socket();
+    for (checksums_finished, expected) in
+        [(false, Offloads::L4_DOUBTFUL), (true, Offloads::empty())]
+    {
+        let mut rig = Rig::new(Config {
+            checksums_finished,
+            ..small()
+        });
+        assert_eq!(rig.port.status().unfinished_checksums, !checksums_finished);
+        far.send(&frame(1, 60));
+        let packet = rig.receive().expect("a packet");
+        assert_eq!(packet.offloads, expected);
+        rig.cache.free(packet.into_frame());
+        rig.close();
+    }
 }
 
 #[test]

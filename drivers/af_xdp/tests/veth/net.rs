@@ -3,9 +3,6 @@
 //! The namespaces have no names: they live by the descriptors held here, so that nothing is left
 //! behind by whatever end a test comes to.
 
-use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-
 use linecard_testnet::PacketSocket;
 pub use linecard_testnet::VethPair as Net;
 
@@ -33,31 +30,3 @@ pub fn number_of(frame: &[u8]) -> u64 {
 pub fn raw_socket(interface: &str) -> PacketSocket {
     PacketSocket::on(interface, PacketSocket::ETHERTYPE)
 }
-
-/// Switches GRO of an interface on or off.
-pub fn set_merging(interface: &str, on: bool) {
-    // `include/uapi/linux/ethtool.h`: ETHTOOL_SGRO and its value.
-    let mut value: [u32; 2] = [0x2c, on.into()];
-    let mut ifr_name = [0; libc::IFNAMSIZ];
-    for (to, from) in ifr_name.iter_mut().zip(interface.bytes()) {
-        *to = from as libc::c_char;
-    }
-    let mut request = libc::ifreq {
-        ifr_name,
-        ifr_ifru: libc::__c_anonymous_ifr_ifru {
-            ifru_data: value.as_mut_ptr().cast(),
-        },
-    };
-    let socket = raw_socket(interface);
-    // SAFETY: a whole request; its data is the two words that the command reads.
-    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), SIOCETHTOOL, &raw mut request) };
-    assert_eq!(
-        result,
-        0,
-        "GRO of {interface}: {}",
-        io::Error::last_os_error()
-    );
-}
-
-/// `include/uapi/linux/sockios.h`.
-const SIOCETHTOOL: libc::Ioctl = 0x8946;

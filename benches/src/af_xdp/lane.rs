@@ -1,0 +1,218 @@
+//! A lane: what a forwarder over real interfaces stands between.
+//!
+//! ```text
+//!   outside                 inside                  outside
+//!   flood ── gen0 ═══ in0 ──> forwarder ──> out0 ═══ out1 ── nobody
+//!   \______ first core _____/ \________ second core __________/
+//! ```
+//!
+//! Two network namespaces of the bench's own, without names, and two veth pairs between them: they are gone with the
+//! descriptors that hold them, whatever end the bench comes to, and nothing of the machine's own is touched. The flood
+//! is made by the kernel (`BPF_PROG_TEST_RUN` with live frames) as long as a turn lasts, on the first core, which also
+//! receives for `in0`; what the forwarder sends is for nobody at the other end, by its Ethernet address, so that the
+//! kernel drops it on the forwarder's core, in the system call that sends it. A program in the driver of `out1` would
+//! not do: it wants more room in front of a packet than senders leave, and each would be copied once more. What was
+//! sent is in the statistics of `out0`.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::fs;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use linecard_linux::affinity;
+use linecard_testnet::{Flood, Namespace, set_merging};
+
+use crate::routing::{FLOWS, FRAME, MAC, OTHER_MAC, ROUTES, bench_flows, frame};
+
+/// Between what a forwarder stands.
+pub struct Lane {
+    /// Where the forwarder is, with `in0` and `out0`.
+    pub inside: Namespace,
+    outside: Namespace,
+    generator: Option<Generator>,
+}
+
+/// Who takes what comes in by `in0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// An XDP program.
+    Xdp,
+    /// The kernel's network stack, and who listens there.
+    Stack,
+}
+
+impl Lane {
+    /// The interfaces alone.
+    ///
+    /// # Errors
+    /// That this needs root, or `ip`.
+    pub fn new(input: Input) -> Result<Self, String> {
+        possible()?;
+        let namespace = || Namespace::new().map_err(|error| format!("a namespace: {error}"));
+        let (inside, outside) = (namespace()?, namespace()?);
+        outside.pair("gen0", &inside, "in0");
+        inside.pair("out0", &outside, "out1");
+        inside.ip(&format!("link set in0 address {MAC}"));
+        inside.ip(&format!("link set out0 address {OTHER_MAC}"));
+        if input == Input::Stack {
+            // Or the veth takes nothing from a program: there is none at its own end.
+            inside.inside(|| set_merging("in0", true));
+        }
+        Ok(Self {
+            inside,
+            outside,
+            generator: None,
+        })
+    }
+
+    /// Likewise with a flood of the bench's flows at one end, from this processor if one is given.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or what the kernel says of the programs.
+    pub fn flooded(input: Input, cpu: Option<usize>) -> Result<Self, String> {
+        let flows = bench_flows(FLOWS, ROUTES);
+        let frame = frame(flows.first().ok_or("no flows")?, FRAME)?;
+        let destinations = flows.iter().filter_map(|flow| match flow.destination() {
+            core::net::SocketAddr::V4(address) => Some(address.ip().octets()),
+            core::net::SocketAddr::V6(_) => None,
+        });
+        let destinations: Vec<_> = destinations.collect();
+        Self::new(input)?.between(&frame, &destinations, cpu)
+    }
+
+    /// Puts a flood of such frames to these destinations at one end.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn between(
+        mut self,
+        frame: &[u8],
+        destinations: &[[u8; 4]],
+        cpu: Option<usize>,
+    ) -> Result<Self, String> {
+        let kernel = |error: std::io::Error| error.to_string();
+        let flood = self.outside(|| Flood::new("gen0", frame, destinations, false));
+        let flood = flood.map_err(kernel)?;
+        self.generator = Some(Generator::new(&self.outside, flood, cpu)?);
+        Ok(self)
+    }
+
+    /// Does something outside, where `gen0` and `out1` are.
+    pub fn outside<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.outside.inside(work)
+    }
+
+    /// Lets the flood begin, or ends it; it has ended then.
+    ///
+    /// # Errors
+    /// What the kernel said of it.
+    pub fn flood(&self, on: bool) -> Result<(), String> {
+        let generator = self.generator.as_ref().ok_or("no flood")?;
+        match on {
+            true => generator.start(),
+            false => generator.stop(),
+        }
+    }
+
+    /// Packets that came through: sent by `out0` and taken at its other end.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn count(&self) -> Result<u64, String> {
+        let table = self
+            .inside
+            .inside(|| fs::read_to_string("/proc/thread-self/net/dev"));
+        let table = table.map_err(|error| error.to_string())?;
+        // The tenth number behind the name: `dev_seq_printf_stats` in net/core/net-procfs.c.
+        let mut lines = table.lines().map(str::trim);
+        let numbers = lines.find_map(|line| line.strip_prefix("out0:"));
+        let sent = numbers.and_then(|line| line.split_whitespace().nth(9)?.parse().ok());
+        sent.ok_or("the kernel has no count of out0".into())
+    }
+}
+
+/// Whether lanes can be had here.
+///
+/// # Errors
+/// Why not.
+pub fn possible() -> Result<(), String> {
+    let ip = std::process::Command::new("ip").arg("-V").output();
+    ip.map_err(|error| format!("ip: {error} (Debian: iproute2)"))?;
+    let namespace = Namespace::new().map(drop);
+    namespace.map_err(|error| format!("no network namespace of its own: {error} (it needs root)"))
+}
+
+/// A thread that sends a flood while it is told to; it ends when this is dropped.
+struct Generator {
+    on: Arc<AtomicBool>,
+    go: Option<SyncSender<()>>,
+    ended: Receiver<Result<(), String>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Generator {
+    fn new(outside: &Namespace, flood: Flood, cpu: Option<usize>) -> Result<Self, String> {
+        let on = Arc::new(AtomicBool::new(false));
+        let (go, turns) = sync_channel::<()>(1);
+        let (end, ended) = sync_channel(1);
+        let goes_on = Arc::clone(&on);
+        let run = move || {
+            for () in turns {
+                let mut result = Ok(());
+                while goes_on.load(Ordering::Relaxed) && result.is_ok() {
+                    result = flood.send(AT_A_TIME, BATCH);
+                }
+                if end
+                    .send(result.map_err(|error| format!("the flood: {error}")))
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        };
+        let begin = move || {
+            if let Some(cpu) = cpu {
+                // Where that is not allowed it runs where the kernel likes.
+                let _ = affinity::pin(cpu);
+            }
+            run();
+        };
+        // A thread inherits its parent's namespace.
+        let thread = outside.inside(|| thread::Builder::new().name("flood".into()).spawn(begin));
+        Ok(Self {
+            on,
+            go: Some(go),
+            ended,
+            thread: Some(thread.map_err(|error| error.to_string())?),
+        })
+    }
+
+    fn start(&self) -> Result<(), String> {
+        self.on.store(true, Ordering::Relaxed);
+        let go = self.go.as_ref().ok_or("the flood has ended")?;
+        go.send(()).map_err(|error| error.to_string())
+    }
+
+    fn stop(&self) -> Result<(), String> {
+        self.on.store(false, Ordering::Relaxed);
+        self.ended.recv().map_err(|error| error.to_string())?
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        self.on.store(false, Ordering::Relaxed);
+        drop(self.go.take());
+        if let Some(thread) = self.thread.take() {
+            // It has nothing more to say if it panicked.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Frames of one system call of the flood's: 10 ms or so, after which it looks whether to end.
+const AT_A_TIME: u32 = 1 << 15;
+
+/// Frames that the other end gets at once.
+const BATCH: u32 = 64;
