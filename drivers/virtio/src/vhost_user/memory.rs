@@ -47,8 +47,8 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a region that its file does not hold, or a file that is no memory; what `fstat`
-    /// or `mmap` say.
+    /// `EINVAL` for a region that its file does not hold, or a file that is no memory; what `fstat`,
+    /// `fstatfs` or `mmap` say.
     pub(crate) fn map(place: Place, file: &File) -> io::Result<Self> {
         let invalid = || io::Error::from_raw_os_error(libc::EINVAL);
         let end = place.offset.checked_add(place.len).ok_or_else(invalid)?;
@@ -56,6 +56,9 @@ impl Region {
         let kind = facts.file_type();
         // A pipe or a device could make an access wait for ever.
         if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
+            return Err(invalid());
+        }
+        if !is_memory(file)? {
             return Err(invalid());
         }
         if facts.size() < end || place.len == 0 || place.guest.checked_add(place.len).is_none() {
@@ -108,6 +111,23 @@ impl Region {
         self.place
     }
 }
+
+/// Whether a file is memory, and nobody has to be asked for its pages: a memfd, or a file of tmpfs or
+/// hugetlbfs. An access to one of FUSE's, or of a network's, waits for as long as whoever serves it
+/// likes, and so would the thread that polls the queue.
+fn is_memory(file: &File) -> io::Result<bool> {
+    // SAFETY: a structure of integers, for which zeros are valid.
+    let mut facts: libc::statfs = unsafe { core::mem::zeroed() };
+    // SAFETY: an open file, and a structure of this function.
+    if unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut facts) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Of 32 bits each, whatever the type.
+    Ok(MEMORY.contains(&(facts.f_type as u32)))
+}
+
+/// `TMPFS_MAGIC`, `HUGETLBFS_MAGIC` and `RAMFS_MAGIC` (a memfd's, of a kernel without tmpfs): statfs(2).
+const MEMORY: [u32; 3] = [0x0102_1994, 0x9584_58f6, 0x8584_58f6];
 
 impl Drop for Region {
     fn drop(&mut self) {

@@ -110,3 +110,12 @@ fn memory_that_is_taken_away_reads_as_zero_and_is_known() {
     unsafe { at.write_volatile(1) };
     assert_eq!(byte(&map, 0x10_0000 + 6 * 4096), 1);
 }
+
+#[test]
+fn files_whose_pages_somebody_serves_are_no_memory() {
+    assert!(is_memory(&memfd(4096, 0)).unwrap());
+    let served = File::open("/proc/self/maps").unwrap();
+    assert!(!is_memory(&served).unwrap());
+    let refused = Region::map(place(4096, 0), &served).map(drop);
+    assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EINVAL));
+}

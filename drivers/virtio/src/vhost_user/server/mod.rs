@@ -15,6 +15,7 @@
 //! | it changes a packet while it is read | the copy is what is looked at |
 //! | the front end breaks a rule of the protocol, or dies | its session ends; the port drops what is sent as without a cable, and waits for the next one |
 //! | its memory is cut short | it cannot be, where the file can be sealed; else zeros are read, and the session ends |
+//! | its memory is a file whose pages somebody serves (FUSE, a network, a disk) | refused: an access could wait for ever; it must be on tmpfs or hugetlbfs, as a memfd is |
 //! | this process dies | the next one goes on where the guest's rings say that it stopped: the used index of a split ring, and of a packed one what [`PackedQueue`](crate::queue::device::PackedQueue::resume) wrote down |
 //! | a packet is longer than a frame | it comes as a chain of frames, and goes over several of the guest's buffers (`MRG_RXBUF`); past the MTU it is dropped as `oversize` |
 //!
