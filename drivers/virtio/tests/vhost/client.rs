@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use linecard::device::{Device, DeviceError, Link};
+use linecard::device::{Device, DeviceError, Link, RxQueue, TxQueue};
 use linecard::mempool::Cache;
+use linecard::packet::Burst;
 use linecard::platform::Arena;
 use linecard::wire::MacAddr;
 use linecard_virtio::Features;
 use linecard_virtio::net::{Adapter, Config, Net};
-use linecard_virtio::vhost_user::{Server, ServerConfig, VhostUser};
+use linecard_virtio::vhost_user::{Client, ClientConfig, Server, ServerConfig, VhostUser};
 
 use super::rig::{Pinned, Rig, rig};
 use super::testpmd::{self, Testpmd};
@@ -117,6 +118,103 @@ fn no_more_pairs_are_used_than_the_back_end_has() {
         assert!(Instant::now() < deadline, "{}", server.status());
     }
     drop((queues, net));
+    drop(adapter);
+    drop(cache);
+    pool.audit().unwrap();
+}
+
+/// A packet each way by the pair of this number, of both ends.
+fn echo<'p>(
+    near: (&mut impl RxQueue<'p>, &mut impl TxQueue<'p>),
+    far: (&mut impl RxQueue<'p>, &mut impl TxQueue<'p>),
+    cache: &mut Cache<'p>,
+) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut pass = |tx: &mut dyn TxQueue<'p>, rx: &mut dyn RxQueue<'p>, byte: u8| {
+        let mut burst: Burst<'_, 32> = Burst::new();
+        while burst.is_empty() {
+            assert!(Instant::now() < deadline, "no packet {byte}");
+            let mut one: Burst<'_, 1> = Burst::new();
+            one.alloc(cache, 1);
+            one.iter_mut()
+                .for_each(|packet| packet.append(60).unwrap().fill(byte));
+            tx.tx_burst(cache, &mut one);
+            one.free(cache);
+            rx.rx_burst(cache, &mut burst);
+        }
+        assert_eq!(burst.as_slice()[0].data(), [byte; 60]);
+        burst.free(cache);
+    };
+    pass(near.1, far.0, 1);
+    pass(far.1, near.0, 2);
+}
+
+#[test]
+fn a_client_keeps_its_pairs_while_back_ends_of_fewer_come_and_go() {
+    let path = socket("client-keeps-pairs");
+    let Rig {
+        pool,
+        rings,
+        memory,
+    } = rig(2048);
+    let mut config = ClientConfig::default();
+    config.net.queues = 3;
+    let transport = VhostUser::new(&path, MAC, 1500, vec![memory]).with_queues(3);
+    let adapter: Adapter<'_, VhostUser, Arena<'_>, 256, 4> = Adapter::new(transport, rings);
+    let mut cache = Cache::new(pool, "test", 64).unwrap();
+    let mut port = Client::new(&adapter, pool, config).unwrap();
+    assert_eq!(port.capabilities().queues, 3);
+    let mut pairs: Vec<_> = (0..3)
+        .map(|pair| port.open(pair, &mut cache).unwrap())
+        .collect();
+    let again = port.open(1, &mut cache).map(drop);
+    assert_eq!(again, Err(DeviceError::QueueTaken(1)));
+    let past = port.open(3, &mut cache).map(drop);
+    assert_eq!(past, Err(DeviceError::NoSuchQueue(3)));
+    assert!(!port.tend(), "nobody listens");
+    for (session, queues) in [(1, 2), (2, 1), (3, 3)] {
+        let config = ServerConfig {
+            queues,
+            ..ServerConfig::new(&path)
+        };
+        let mut server = Server::new(config).unwrap();
+        let mut theirs: Vec<_> = (0..queues)
+            .map(|pair| server.open(pair, &mut cache).unwrap())
+            .collect();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !port.tend() {
+            assert!(Instant::now() < deadline, "{}", port.status());
+        }
+        let status = port.status();
+        assert_eq!(
+            (status.sessions, status.pairs),
+            (session, queues),
+            "{status}"
+        );
+        for ((rx, tx), (far_rx, far_tx)) in pairs.iter_mut().zip(&mut theirs) {
+            echo((rx, tx), (far_rx, far_tx), &mut cache);
+        }
+        assert!(
+            port.tend() && port.status().faults == 0,
+            "{}",
+            port.status()
+        );
+        // A pair that the back end does not have is a port without a cable.
+        for (rx, tx) in pairs.iter_mut().skip(usize::from(queues)) {
+            let mut burst: Burst<'_, 4> = Burst::new();
+            burst.alloc(&mut cache, 4);
+            let before = tx.stats().link_down;
+            assert_eq!(tx.tx_burst(&mut cache, &mut burst), 4);
+            assert_eq!(tx.stats().link_down, before + 4);
+            assert_eq!(rx.rx_burst(&mut cache, &mut burst), 0);
+        }
+        drop((theirs, server));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while port.tend() {
+            assert!(Instant::now() < deadline, "its back end is gone");
+        }
+    }
+    drop((pairs, port));
     drop(adapter);
     drop(cache);
     pool.audit().unwrap();

@@ -4,6 +4,7 @@ use core::fmt;
 use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
+use std::vec::Vec;
 
 use linecard::device::{Capabilities, Device, DeviceError, Features as Can, Link};
 use linecard::mempool::{Cache, Pool};
@@ -48,14 +49,14 @@ use crate::net::{Adapter, Config, Net};
 /// assert_eq!(rx.stats().packets, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Client<'d, 'p, D: Dma, const N: usize = 256> {
-    adapter: &'d Adapter<'p, VhostUser, D, N, 1>,
+pub struct Client<'d, 'p, D: Dma, const N: usize = 256, const Q: usize = 1> {
+    adapter: &'d Adapter<'p, VhostUser, D, N, Q>,
     pool: &'p Pool<'static>,
     config: ClientConfig,
     name: String,
-    control: Mutex<Control<'d, 'p, D, N>>,
-    /// The queues that are open.
-    open: Weak<Queues<'d, 'p, D, N>>,
+    control: Mutex<Control<'d, 'p, D, N, Q>>,
+    /// The queue pairs, of which some are open.
+    open: Vec<Weak<Queues<'d, 'p, D, N, Q>>>,
 }
 
 /// How a [`Client`] is set up.
@@ -103,6 +104,8 @@ pub struct ClientStatus {
     pub sessions: u64,
     /// What was agreed on with the last.
     pub features: Features,
+    /// Queue pairs that it has, up to those that are wanted; the others are silent.
+    pub pairs: u16,
     /// Times that a back end broke the rules and was set up anew.
     pub faults: u64,
     /// When the last of them gave its first answer; its queues run some milliseconds later.
@@ -111,24 +114,27 @@ pub struct ClientStatus {
     pub error: Option<String>,
 }
 
-struct Control<'d, 'p, D: Dma, const N: usize> {
-    net: Option<Net<'d, 'p, VhostUser, D, N, 1>>,
+struct Control<'d, 'p, D: Dma, const N: usize, const Q: usize> {
+    net: Option<Net<'d, 'p, VhostUser, D, N, Q>>,
     cache: Cache<'p>,
     status: ClientStatus,
 }
 
-impl<'d, 'p, D: Dma, const N: usize> Client<'d, 'p, D, N> {
-    /// A port on the back end that the adapter's transport names. It need not be there yet.
+impl<'d, 'p, D: Dma, const N: usize, const Q: usize> Client<'d, 'p, D, N, Q> {
+    /// A port on the back end that the adapter's transport names, with as many queue pairs as the
+    /// configuration's, the adapter's `Q` and the transport's
+    /// ([`with_queues`](VhostUser::with_queues)) say. The back end need not be there yet.
     ///
     /// # Errors
     ///
     /// [`DeviceError::TooManyAccounts`].
     pub fn new(
-        adapter: &'d Adapter<'p, VhostUser, D, N, 1>,
+        adapter: &'d Adapter<'p, VhostUser, D, N, Q>,
         pool: &'p Pool<'static>,
         config: ClientConfig,
     ) -> Result<Self, DeviceError> {
         let path = adapter.with_transport(|transport| transport.path().display().to_string());
+        let pairs = usize::from(config.net.queues).clamp(1, Q);
         let cache = Cache::new(pool, "vhost-user", 1).map_err(|_| DeviceError::TooManyAccounts)?;
         Ok(Self {
             adapter,
@@ -140,7 +146,7 @@ impl<'d, 'p, D: Dma, const N: usize> Client<'d, 'p, D, N> {
                 cache,
                 status: ClientStatus::default(),
             }),
-            open: Weak::new(),
+            open: (0..pairs).map(|_| Weak::new()).collect(),
         })
     }
 
@@ -151,17 +157,25 @@ impl<'d, 'p, D: Dma, const N: usize> Client<'d, 'p, D, N> {
     /// it: while a queue is being changed its bursts are empty.
     pub fn tend(&self) -> bool {
         let mut control = self.control();
-        let Some(queues) = self.open.upgrade() else {
+        let queues = self.opened();
+        if queues.is_empty() {
             return false;
-        };
-        let (running, fault) = queues.state();
-        let linked = |net: &mut Net<'d, 'p, VhostUser, D, N, 1>| net.link().is_up();
-        if running && control.net.as_mut().is_some_and(linked) {
+        }
+        let linked = |net: &mut Net<'d, 'p, VhostUser, D, N, Q>| net.link().is_up();
+        let linked = control.net.as_mut().is_some_and(linked);
+        let agreed = control.net.as_ref().map_or(0, pairs_of);
+        let used = || queues.iter().filter(|(pair, _)| *pair < agreed);
+        let fault = queues.iter().any(|(_, queues)| queues.state().1);
+        let running = control.status.running && linked && !fault;
+        if running && used().all(|(_, queues)| queues.state().0) {
             return true;
         }
         control.status.faults += u64::from(fault);
-        control.status.running = false;
-        queues.retire();
+        // One pair that was opened just now takes nothing from the others.
+        if !running {
+            control.status.running = false;
+            queues.iter().for_each(|(_, queues)| queues.retire());
+        }
         let answer = self.connect(&mut control, &queues);
         control.cache.flush();
         let status = &mut control.status;
@@ -187,8 +201,8 @@ impl<'d, 'p, D: Dma, const N: usize> Client<'d, 'p, D, N> {
 
     fn connect(
         &self,
-        control: &mut Control<'d, 'p, D, N>,
-        queues: &Queues<'d, 'p, D, N>,
+        control: &mut Control<'d, 'p, D, N, Q>,
+        queues: &[(u16, Arc<Queues<'d, 'p, D, N, Q>>)],
     ) -> Result<(), String> {
         let net = match &mut control.net {
             Some(net) => net,
@@ -198,23 +212,37 @@ impl<'d, 'p, D: Dma, const N: usize> Client<'d, 'p, D, N> {
                 control.net.insert(net)
             }
         };
-        let (rx, tx) = net
-            .open(0, &mut control.cache)
-            .map_err(|error| error.to_string())?;
+        for (turn, (pair, queues)) in queues.iter().enumerate() {
+            // The first sets the device up if it was reset, and then it is known how many it has.
+            if queues.state().0 || (turn > 0 && *pair >= pairs_of(net)) {
+                continue;
+            }
+            let (rx, tx) = net
+                .open(*pair, &mut control.cache)
+                .map_err(|error| error.to_string())?;
+            queues.rx.lock().queue = Some(rx);
+            queues.tx.lock().queue = Some(tx);
+        }
         control.status.features = net.features();
-        queues.rx.lock().queue = Some(rx);
-        queues.tx.lock().queue = Some(tx);
+        control.status.pairs = pairs_of(net);
         Ok(())
     }
 
-    fn control(&self) -> MutexGuard<'_, Control<'d, 'p, D, N>> {
+    /// The pairs that are open, by their numbers.
+    fn opened(&self) -> Vec<(u16, Arc<Queues<'d, 'p, D, N, Q>>)> {
+        let pairs = (0..).zip(&self.open);
+        let open = pairs.filter_map(|(pair, open)| Some((pair, open.upgrade()?)));
+        open.collect()
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control<'d, 'p, D, N, Q>> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<'d, 'p, D: Dma, const N: usize> Device<'p> for Client<'d, 'p, D, N> {
-    type Rx = ClientRx<'d, 'p, D, N>;
-    type Tx = ClientTx<'d, 'p, D, N>;
+impl<'d, 'p, D: Dma, const N: usize, const Q: usize> Device<'p> for Client<'d, 'p, D, N, Q> {
+    type Rx = ClientRx<'d, 'p, D, N, Q>;
+    type Tx = ClientTx<'d, 'p, D, N, Q>;
 
     fn name(&self) -> &str {
         &self.name
@@ -222,29 +250,31 @@ impl<'d, 'p, D: Dma, const N: usize> Device<'p> for Client<'d, 'p, D, N> {
 
     /// Of the back end that was there last; of none, what is hoped for.
     fn capabilities(&self) -> Capabilities {
+        let queues = self.open.len() as u16;
         match &self.control().net {
-            Some(net) => net.capabilities(),
+            Some(net) => Capabilities {
+                queues,
+                ..net.capabilities()
+            },
             None => Capabilities {
                 features: Can::ZERO_COPY | Can::TX_CHAINED | Can::RX_UNFINISHED,
                 tx_depth: u32::from(self.config.net.depth),
                 rx_depth: u32::from(self.config.net.depth),
                 max_frame: usize::from(self.config.mtu) + 18,
-                ..Capabilities::default()
+                queues,
             },
         }
     }
 
     fn link(&mut self) -> Link {
-        match self.open.upgrade() {
-            Some(queues) if queues.state().0 => {
-                let control = self
-                    .control
-                    .get_mut()
-                    .unwrap_or_else(PoisonError::into_inner);
-                control.net.as_mut().map_or(Link::Down, Device::link)
-            }
-            _ => Link::Down,
+        if !self.opened().iter().any(|(_, queues)| queues.state().0) {
+            return Link::Down;
         }
+        let control = self
+            .control
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        control.net.as_mut().map_or(Link::Down, Device::link)
     }
 
     fn mac(&self) -> MacAddr {
@@ -255,21 +285,20 @@ impl<'d, 'p, D: Dma, const N: usize> Device<'p> for Client<'d, 'p, D, N> {
         usize::from(self.config.mtu)
     }
 
-    /// Opens the port's one queue pair. That there is no back end yet is no error: see
+    /// Opens a queue pair. That there is no back end yet, or one with fewer pairs, is no error: see
     /// [`tend`](Client::tend), which is called once here.
     fn open(
         &mut self,
         queue: u16,
         _cache: &mut Cache<'p>,
     ) -> Result<(Self::Rx, Self::Tx), DeviceError> {
-        if queue != 0 {
-            return Err(DeviceError::NoSuchQueue(queue));
-        }
-        if self.open.strong_count() > 0 {
+        let place = self.open.get_mut(usize::from(queue));
+        let place = place.ok_or(DeviceError::NoSuchQueue(queue))?;
+        if place.strong_count() > 0 {
             return Err(DeviceError::QueueTaken(queue));
         }
-        let queues = Arc::new(Queues::new());
-        self.open = Arc::downgrade(&queues);
+        let queues = Arc::new(Queues::new(queue));
+        *place = Arc::downgrade(&queues);
         self.tend();
         let rx = ClientRx::new(Arc::clone(&queues));
         Ok((rx, ClientTx::new(queues)))
@@ -281,12 +310,18 @@ impl<'d, 'p, D: Dma, const N: usize> Device<'p> for Client<'d, 'p, D, N> {
         tx: Self::Tx,
         cache: &mut Cache<'p>,
     ) -> Result<(Self::Rx, Self::Tx), DeviceError> {
+        let queue = rx.queues.number;
         drop((rx, tx));
-        self.open(0, cache)
+        self.open(queue, cache)
     }
 }
 
-impl<D: Dma, const N: usize> fmt::Debug for Client<'_, '_, D, N> {
+/// The queue pairs that were agreed on.
+fn pairs_of<D: Dma, const N: usize, const Q: usize>(net: &Net<'_, '_, VhostUser, D, N, Q>) -> u16 {
+    net.capabilities().queues
+}
+
+impl<D: Dma, const N: usize, const Q: usize> fmt::Debug for Client<'_, '_, D, N, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("name", &self.name)
@@ -301,6 +336,9 @@ impl fmt::Display for ClientStatus {
             let packed = self.features.contains(Features::RING_PACKED);
             let form = if packed { "packed" } else { "split" };
             write!(f, "back end {}, {form}", self.sessions)?;
+            if self.pairs > 1 {
+                write!(f, ", {} queue pairs", self.pairs)?;
+            }
         } else {
             write!(f, "no back end, {} before", self.sessions)?;
         }

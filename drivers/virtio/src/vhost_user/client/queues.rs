@@ -28,21 +28,23 @@ impl<Q, S: Default> Half<Q, S> {
     }
 }
 
-pub(super) type RxHalf<'d, 'p, D, const N: usize> =
-    Half<NetRx<'d, 'p, VhostUser, D, N, 1>, RxStats>;
-pub(super) type TxHalf<'d, 'p, D, const N: usize> =
-    Half<NetTx<'d, 'p, VhostUser, D, N, 1>, TxStats>;
+pub(super) type RxHalf<'d, 'p, D, const N: usize, const Q: usize> =
+    Half<NetRx<'d, 'p, VhostUser, D, N, Q>, RxStats>;
+pub(super) type TxHalf<'d, 'p, D, const N: usize, const Q: usize> =
+    Half<NetTx<'d, 'p, VhostUser, D, N, Q>, TxStats>;
 
 /// Both halves, as the client and its handles share them.
 #[derive(Debug)]
-pub(super) struct Queues<'d, 'p, D: Dma, const N: usize> {
-    pub(super) rx: Slot<RxHalf<'d, 'p, D, N>>,
-    pub(super) tx: Slot<TxHalf<'d, 'p, D, N>>,
+pub(super) struct Queues<'d, 'p, D: Dma, const N: usize, const Q: usize> {
+    pub(super) number: u16,
+    pub(super) rx: Slot<RxHalf<'d, 'p, D, N, Q>>,
+    pub(super) tx: Slot<TxHalf<'d, 'p, D, N, Q>>,
 }
 
-impl<D: Dma, const N: usize> Queues<'_, '_, D, N> {
-    pub(super) fn new() -> Self {
+impl<D: Dma, const N: usize, const Q: usize> Queues<'_, '_, D, N, Q> {
+    pub(super) fn new(number: u16) -> Self {
         Self {
+            number,
             rx: Slot::new(Half::new()),
             tx: Slot::new(Half::new()),
         }
@@ -96,14 +98,14 @@ fn settled(mut stats: TxStats) -> TxStats {
 /// fn received<D: Dma>(rx: &ClientRx<'_, '_, D>) -> u64 { rx.stats().packets }
 /// ```
 #[derive(Debug)]
-pub struct ClientRx<'d, 'p, D: Dma, const N: usize = 256> {
-    pub(super) queues: Arc<Queues<'d, 'p, D, N>>,
+pub struct ClientRx<'d, 'p, D: Dma, const N: usize = 256, const Q: usize = 1> {
+    pub(super) queues: Arc<Queues<'d, 'p, D, N, Q>>,
     /// As last seen, for when the queue is being changed.
     stats: Cell<RxStats>,
 }
 
-impl<'d, 'p, D: Dma, const N: usize> ClientRx<'d, 'p, D, N> {
-    pub(super) fn new(queues: Arc<Queues<'d, 'p, D, N>>) -> Self {
+impl<'d, 'p, D: Dma, const N: usize, const Q: usize> ClientRx<'d, 'p, D, N, Q> {
+    pub(super) fn new(queues: Arc<Queues<'d, 'p, D, N, Q>>) -> Self {
         Self {
             queues,
             stats: Cell::default(),
@@ -111,7 +113,7 @@ impl<'d, 'p, D: Dma, const N: usize> ClientRx<'d, 'p, D, N> {
     }
 }
 
-impl<'p, D: Dma, const N: usize> RxQueue<'p> for ClientRx<'_, 'p, D, N> {
+impl<'p, D: Dma, const N: usize, const Q: usize> RxQueue<'p> for ClientRx<'_, 'p, D, N, Q> {
     #[inline]
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
         let Some(mut half) = self.queues.rx.poll() else {
@@ -133,7 +135,7 @@ impl<'p, D: Dma, const N: usize> RxQueue<'p> for ClientRx<'_, 'p, D, N> {
     }
 }
 
-impl<D: Dma, const N: usize> Drop for ClientRx<'_, '_, D, N> {
+impl<D: Dma, const N: usize, const Q: usize> Drop for ClientRx<'_, '_, D, N, Q> {
     fn drop(&mut self) {
         let queue = self.queues.rx.lock().queue.take();
         drop(queue);
@@ -150,16 +152,16 @@ impl<D: Dma, const N: usize> Drop for ClientRx<'_, '_, D, N> {
 /// fn sent<D: Dma>(tx: &ClientTx<'_, '_, D>) -> u64 { tx.stats().packets }
 /// ```
 #[derive(Debug)]
-pub struct ClientTx<'d, 'p, D: Dma, const N: usize = 256> {
-    pub(super) queues: Arc<Queues<'d, 'p, D, N>>,
+pub struct ClientTx<'d, 'p, D: Dma, const N: usize = 256, const Q: usize = 1> {
+    pub(super) queues: Arc<Queues<'d, 'p, D, N, Q>>,
     /// As last seen, for when the queue is being changed.
     stats: Cell<TxStats>,
     /// Packets that came while there was no back end.
     unplugged: u64,
 }
 
-impl<'d, 'p, D: Dma, const N: usize> ClientTx<'d, 'p, D, N> {
-    pub(super) fn new(queues: Arc<Queues<'d, 'p, D, N>>) -> Self {
+impl<'d, 'p, D: Dma, const N: usize, const Q: usize> ClientTx<'d, 'p, D, N, Q> {
+    pub(super) fn new(queues: Arc<Queues<'d, 'p, D, N, Q>>) -> Self {
         Self {
             queues,
             stats: Cell::default(),
@@ -168,7 +170,7 @@ impl<'d, 'p, D: Dma, const N: usize> ClientTx<'d, 'p, D, N> {
     }
 }
 
-impl<'p, D: Dma, const N: usize> TxQueue<'p> for ClientTx<'_, 'p, D, N> {
+impl<'p, D: Dma, const N: usize, const Q: usize> TxQueue<'p> for ClientTx<'_, 'p, D, N, Q> {
     #[inline]
     fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
         let Some(mut half) = self.queues.tx.poll() else {
@@ -206,7 +208,7 @@ impl<'p, D: Dma, const N: usize> TxQueue<'p> for ClientTx<'_, 'p, D, N> {
     }
 }
 
-impl<D: Dma, const N: usize> Drop for ClientTx<'_, '_, D, N> {
+impl<D: Dma, const N: usize, const Q: usize> Drop for ClientTx<'_, '_, D, N, Q> {
     fn drop(&mut self) {
         let queue = self.queues.tx.lock().queue.take();
         drop(queue);
