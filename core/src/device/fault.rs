@@ -2,7 +2,7 @@
 
 use super::{RxQueue, RxStats, TxQueue, TxStats};
 use crate::mempool::{Cache, Limbo, Pool, PoolError};
-use crate::packet::{Burst, BurstView, Packet};
+use crate::packet::{Burst, BurstView, Offloads, Packet};
 
 /// What goes wrong, and how often: each rate is in 65,536ths of the packets (or calls).
 ///
@@ -340,7 +340,7 @@ fn copied<'p>(cache: &mut Cache<'p>, packet: &Packet<'p>) -> Option<Packet<'p>> 
     room.copy_from_slice(packet.data());
     copy.port = packet.port;
     copy.hash = packet.hash;
-    copy.offloads = packet.offloads;
+    copy.offloads = packet.offloads.difference(Offloads::TIMESTAMP);
     copy.layers = packet.layers;
     copy.vlan_tci = packet.vlan_tci;
     copy.mark = packet.mark;

@@ -52,6 +52,9 @@ bitflags! {
         const VLAN_WANTED = 1 << 7;
         /// [`Packet::hash`] is the device's receive hash, or one computed since.
         const HASH = 1 << 8;
+        /// The device wrote down when it received the packet, beside its bytes; its driver says
+        /// where. A packet that takes over another's marks leaves this one out.
+        const TIMESTAMP = 1 << 9;
     }
 }
 

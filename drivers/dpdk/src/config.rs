@@ -90,6 +90,9 @@ pub struct Config {
     pub vlan_strip: bool,
     /// Whether checksums and hashes are asked of the device.
     pub offloads: bool,
+    /// Whether the device is asked when packets were received: see
+    /// [`Port::timestamps`](crate::Port::timestamps).
+    pub timestamps: bool,
 }
 
 impl EalConfig {
@@ -148,6 +151,7 @@ impl Default for Config {
             promiscuous: true,
             vlan_strip: false,
             offloads: true,
+            timestamps: false,
         }
     }
 }

@@ -168,6 +168,14 @@ unsafe extern "C" {
         each: EachXstat,
         argument: *mut c_void,
     ) -> c_int;
+    pub(crate) fn lc_dpdk_xstat_id(port: u16, name: *const c_char, id: &mut u64) -> c_int;
+    pub(crate) fn lc_dpdk_xstats_by_id(
+        port: u16,
+        ids: *const u64,
+        values: *mut u64,
+        count: c_uint,
+    ) -> c_int;
+    pub(crate) safe fn lc_dpdk_timestamps(offset: &mut c_int, flag: &mut u64) -> c_int;
     pub(crate) safe fn lc_dpdk_xstat_name_size() -> c_uint;
     pub(crate) safe fn lc_dpdk_xstat_size() -> c_uint;
 

@@ -43,10 +43,16 @@ mod rx;
 mod scope;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
+mod stamp;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
 mod state;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
 mod tx;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
+mod xstats;
 
 #[cfg(feature = "dpdk")]
 pub use {
@@ -57,6 +63,7 @@ pub use {
     port::Port,
     rss::{Rss, RssFields, RssFunction, RssKey, RssState, RssTable},
     rx::Rx,
+    stamp::Timestamps,
     tx::Tx,
 };
 

@@ -95,16 +95,17 @@ impl Meta {
         self.refcnt == 1 && self.ol_flags & (INDIRECT | EXTERNAL) == 0
     }
 
-    /// Whether the device found out anything.
+    /// Whether the device found out anything; `stamped` is the flag of a time, if that was asked for.
     #[inline]
-    pub(crate) const fn tells(&self) -> bool {
-        self.ol_flags & RX_ANY != 0
+    pub(crate) const fn tells(&self, stamped: u64) -> bool {
+        self.ol_flags & (RX_ANY | stamped) != 0
     }
 
     /// What the device found out, into a packet.
     #[inline]
-    pub(crate) fn tell(&self, packet: &mut Packet<'_>) {
+    pub(crate) fn tell(&self, packet: &mut Packet<'_>, stamped: u64) {
         let mut offloads = Offloads::empty();
+        offloads.set(Offloads::TIMESTAMP, self.ol_flags & stamped != 0);
         match self.ol_flags & (L3_BAD | L3_GOOD) {
             L3_BAD => offloads |= Offloads::L3_BAD,
             L3_GOOD => offloads |= Offloads::L3_GOOD,
@@ -179,6 +180,17 @@ pub(crate) unsafe fn write_lengths(mbuf: *mut Mbuf, lengths: u64) {
             .cast::<u64>()
             .write(lengths)
     };
+}
+
+/// A word that a driver left in the mbuf.
+///
+/// # Safety
+///
+/// `mbuf` is an mbuf that nobody writes meanwhile; `offset` is a multiple of eight, and the word ends
+/// inside of it.
+pub(crate) unsafe fn read_u64(mbuf: *mut Mbuf, offset: usize) -> u64 {
+    // SAFETY: the caller's promise; an mbuf is aligned to a cache line.
+    unsafe { mbuf.wrapping_byte_add(offset).cast::<u64>().read() }
 }
 
 /// The mbuf behind this one.

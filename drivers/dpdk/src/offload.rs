@@ -6,6 +6,7 @@ use linecard::device::Features;
 pub(crate) const RX_VLAN_STRIP: u64 = 1 << 0;
 pub(crate) const RX_CHECKSUM: u64 = 1 << 1 | 1 << 2 | 1 << 3;
 pub(crate) const RX_SCATTER: u64 = 1 << 13;
+pub(crate) const RX_TIMESTAMP: u64 = 1 << 14;
 pub(crate) const RX_HASH: u64 = 1 << 19;
 pub(crate) const TX_VLAN: u64 = 1 << 0;
 /// UDP and TCP.

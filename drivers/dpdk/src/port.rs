@@ -1,6 +1,5 @@
 //! A port: a device by its arguments, as the program sees it.
 
-use core::ffi::{CStr, c_char, c_void};
 use core::marker::PhantomData;
 use std::string::String;
 use std::sync::Arc;
@@ -18,8 +17,10 @@ use crate::memory::Memory;
 use crate::rss::RssState;
 use crate::rx::Rx;
 use crate::scope::Scope;
+use crate::stamp::Timestamps;
 use crate::state::PortState;
 use crate::tx::Tx;
+use crate::xstats;
 
 /// An `rte_ethdev`.
 ///
@@ -116,33 +117,30 @@ impl<'p> Port<'p> {
         self.state.rss()
     }
 
-    /// The device's own statistics, each by its name.
+    /// Reads when packets were received, of a port that was set up with [`Config::timestamps`]. It finds
+    /// a time where the device gives one: as the offload `RTE_ETH_RX_OFFLOAD_TIMESTAMP`, or without
+    /// saying that it can, as `net_pcap` does.
+    #[must_use]
+    pub fn timestamps(&self) -> Option<Timestamps> {
+        let field = self.state.stamps?;
+        Some(Timestamps::new(self.state.memory.shared(), field))
+    }
+
+    /// The device's own statistics, each by its name. These are in the queues' too, under queue 0:
+    ///
+    /// | the device's | ours |
+    /// |---|---|
+    /// | `rx_missed_errors` (`imissed`) | [`RxStats::missed`](linecard::device::RxStats::missed) |
+    /// | `rx_oversize_errors`, `rx_jabber_errors` | [`RxStats::oversize`](linecard::device::RxStats::oversize) |
+    /// | `rx_undersize_errors`, `rx_fragment_errors`, `rx_fragmented_errors` | [`RxStats::truncated`](linecard::device::RxStats::truncated) |
+    /// | what is left of `rx_errors` (`ierrors`) | [`RxStats::errors`](linecard::device::RxStats::errors) |
+    /// | `tx_errors` (`oerrors`) | [`TxStats::errors`](linecard::device::TxStats::errors), and no longer in `packets` |
+    ///
+    /// Packets and bytes are counted here, where they are handed over, and so are frames that there
+    /// were not (`rx_mbuf_allocation_errors`). All others have no counter of ours.
     #[must_use]
     pub fn xstats(&self) -> Vec<(String, u64)> {
-        extern "C" fn each(list: *mut c_void, name: *const c_char, value: u64) {
-            // SAFETY: it is the list that `xstats` below hands through, borrowed by nobody else.
-            let list: &mut Vec<(String, u64)> = unsafe { &mut *list.cast() };
-            // SAFETY: DPDK's names end with a zero.
-            let name = unsafe { CStr::from_ptr(name) };
-            list.push((name.to_string_lossy().into_owned(), value));
-        }
-        let mut room = 64_u32;
-        loop {
-            let mut list: Vec<(String, u64)> = Vec::new();
-            let bytes = |each: u32| (room * each) as usize;
-            let mut names = std::vec![0_u8; bytes(ffi::lc_dpdk_xstat_name_size())];
-            let mut values = std::vec![0_u64; bytes(ffi::lc_dpdk_xstat_size()).div_ceil(8)];
-            let argument = (&raw mut list).cast();
-            let (names, values) = (names.as_mut_ptr(), values.as_mut_ptr());
-            // SAFETY: there is room for as many names and values as is said, and `each` takes the
-            // list.
-            let count =
-                unsafe { ffi::lc_dpdk_xstats(self.state.id, names, values, room, each, argument) };
-            match u32::try_from(count) {
-                Ok(count) if count > room && count <= MOST_XSTATS => room = count,
-                _ => return list,
-            }
-        }
+        xstats::list(self.state.id)
     }
 }
 
@@ -209,6 +207,3 @@ impl<'p> Device<'p> for Port<'p> {
         self.open(queue, cache)
     }
 }
-
-/// Statistics that a device may have; more are not believed.
-const MOST_XSTATS: u32 = 65_536;

@@ -16,6 +16,7 @@ use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::{Scope, Taking};
 use crate::state::{Half, PortState};
+use crate::xstats::Counters;
 
 /// Receives the packets of one queue.
 ///
@@ -43,11 +44,13 @@ pub struct Rx<'p> {
     queue: u16,
     /// What is to be thought of a checksum of which the device says nothing.
     doubt: Offloads,
+    /// The flag of an mbuf that has a time, if that was asked for.
+    stamped: u64,
     /// How DPDK had the last frame.
     usual: Held,
     stats: RxStats,
     /// What the device had counted when the queue was opened.
-    before: ffi::Stats,
+    before: Counters,
     _pool: PhantomData<&'p ()>,
 }
 
@@ -64,6 +67,7 @@ impl<'p> Rx<'p> {
                 true => Offloads::L4_DOUBTFUL,
                 false => Offloads::empty(),
             },
+            stamped: state.stamps.map_or(0, |field| field.flag),
             state,
             usual: Held::posted(account.id().number()),
             account,
@@ -109,11 +113,11 @@ impl<'p> Rx<'p> {
             packet.offloads = self.doubt;
             // There is room: no more than that was asked for.
             let _ = out.push(packet);
-            if meta.tells() {
+            if meta.tells(self.stamped) {
                 out.iter_mut()
                     .next_back()
                     .into_iter()
-                    .for_each(|packet| meta.tell(packet));
+                    .for_each(|packet| meta.tell(packet, self.stamped));
             }
         }
         self.usual = taking.usual();
@@ -194,7 +198,7 @@ impl<'p> Rx<'p> {
             match &mut head {
                 None => {
                     let mut packet = Packet::new(frame);
-                    first.tell(&mut packet);
+                    first.tell(&mut packet, self.stamped);
                     head = Some(packet);
                 }
                 // Both are of one pool.
@@ -270,11 +274,11 @@ impl<'p> RxQueue<'p> for Rx<'p> {
     fn stats(&self) -> RxStats {
         let mut stats = self.stats;
         if self.queue == 0 {
-            let now = self.state.counters();
-            let missed = now.missed.saturating_sub(self.before.missed);
-            let errors = now.rx_errors.saturating_sub(self.before.rx_errors);
-            stats.missed = stats.missed.wrapping_add(missed);
-            stats.errors = stats.errors.wrapping_add(errors);
+            let since = self.state.counters().since(&self.before);
+            stats.missed = stats.missed.wrapping_add(since.missed);
+            stats.oversize = stats.oversize.wrapping_add(since.oversize);
+            stats.truncated = stats.truncated.wrapping_add(since.truncated);
+            stats.errors = stats.errors.wrapping_add(since.rx_errors);
         }
         stats
     }

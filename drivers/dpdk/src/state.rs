@@ -11,11 +11,13 @@ use linecard::mempool::{Cache, SharedAccount};
 use crate::config::Config;
 use crate::eal;
 use crate::error::Error;
-use crate::ffi::{self, Info, Mbuf, Setup, Stats};
+use crate::ffi::{self, Info, Mbuf, Setup};
 use crate::memory::Memory;
 use crate::offload;
 use crate::rss::{Plan, RssFields, RssState};
 use crate::scope::Scope;
+use crate::stamp::Field;
+use crate::xstats::{Counters, Parts};
 
 /// What a port and its queues share.
 #[derive(Debug)]
@@ -31,6 +33,10 @@ pub(crate) struct PortState {
     /// What the device took.
     setup: Setup,
     plan: Plan,
+    /// What the device counts in more detail than it must.
+    parts: Parts,
+    /// Where its times are, if it gives any.
+    pub(crate) stamps: Option<Field>,
     /// Its queues keep frames until they are released.
     keeps: bool,
     /// Sends into memory from which it receives: what is there is taken out before it is closed.
@@ -72,6 +78,12 @@ impl PortState {
             });
         }
         let (mut taken, plan) = wanted(memory, id, &info, &config)?;
+        // Registered first: drivers look for the field when they are set up or started. Some fill it in
+        // and do not say so (`net_pcap`).
+        let stamps = config.timestamps.then(Field::register).flatten();
+        if stamps.is_none() {
+            taken.rx_offloads &= !offload::RX_TIMESTAMP;
+        }
         let mut scope = Scope::uncached(memory.shared());
         let answer = configure(id, &mut taken, memory, &mut scope);
         let short = scope.starved;
@@ -95,8 +107,10 @@ impl PortState {
             queues: config.queues,
             rx_ring: taken.rx_ring,
             tx_ring: taken.tx_ring,
+            stamps,
             setup: taken,
             plan,
+            parts: Parts::of(id),
             keeps: driver == c"net_tap",
             ring: driver == c"net_ring",
             #[cfg(feature = "test-utils")]
@@ -142,11 +156,8 @@ impl PortState {
     }
 
     /// What the device has counted.
-    pub(crate) fn counters(&self) -> Stats {
-        let mut stats = Stats::default();
-        // A device that counts nothing has counted zero.
-        let _ = ffi::lc_dpdk_stats(self.id, &mut stats);
-        stats
+    pub(crate) fn counters(&self) -> Counters {
+        Counters::read(self.id, &self.parts)
     }
 
     /// A half of a queue is gone; with the last of all, the port stops.
@@ -311,6 +322,9 @@ fn wanted(memory: &Memory, id: u16, info: &Info, config: &Config) -> Result<(Set
     let mut rx = 0;
     if config.offloads {
         rx |= offload::RX_CHECKSUM | offload::RX_HASH;
+    }
+    if config.timestamps {
+        rx |= offload::RX_TIMESTAMP;
     }
     if config.vlan_strip {
         rx |= offload::RX_VLAN_STRIP;

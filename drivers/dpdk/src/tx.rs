@@ -16,6 +16,7 @@ use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
 use crate::state::{Half, PortState};
+use crate::xstats::Counters;
 
 /// Sends packets through one queue.
 ///
@@ -48,7 +49,7 @@ pub struct Tx<'p> {
     features: Features,
     max_frame: usize,
     stats: TxStats,
-    before: ffi::Stats,
+    before: Counters,
     _pool: PhantomData<&'p ()>,
 }
 
@@ -464,8 +465,7 @@ impl<'p> TxQueue<'p> for Tx<'p> {
             .saturating_sub(self.account.completing() as u64);
         stats.completed = done;
         if self.queue == 0 {
-            let now = self.state.counters();
-            let errors = now.tx_errors.saturating_sub(self.before.tx_errors);
+            let errors = self.state.counters().since(&self.before).tx_errors;
             stats.packets = stats.packets.saturating_sub(errors);
             stats.errors = stats.errors.wrapping_add(errors);
         }

@@ -6,13 +6,14 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf_dyn.h>
 #include <rte_log.h>
 
 #include "shim.h"
 
 _Static_assert(RTE_ETH_RX_OFFLOAD_VLAN_STRIP == 1ull << 0 && RTE_ETH_RX_OFFLOAD_IPV4_CKSUM == 1ull << 1 &&
 		       RTE_ETH_RX_OFFLOAD_UDP_CKSUM == 1ull << 2 && RTE_ETH_RX_OFFLOAD_TCP_CKSUM == 1ull << 3 &&
-		       RTE_ETH_RX_OFFLOAD_SCATTER == 1ull << 13 && RTE_ETH_RX_OFFLOAD_RSS_HASH == 1ull << 19,
+		       RTE_ETH_RX_OFFLOAD_SCATTER == 1ull << 13 && RTE_ETH_RX_OFFLOAD_TIMESTAMP == 1ull << 14 && RTE_ETH_RX_OFFLOAD_RSS_HASH == 1ull << 19,
 	       "src/offload.rs: receive");
 _Static_assert(RTE_ETH_TX_OFFLOAD_VLAN_INSERT == 1ull << 0 && RTE_ETH_TX_OFFLOAD_UDP_CKSUM == 1ull << 2 &&
 		       RTE_ETH_TX_OFFLOAD_TCP_CKSUM == 1ull << 3 && RTE_ETH_TX_OFFLOAD_MULTI_SEGS == 1ull << 15,
@@ -174,6 +175,23 @@ int lc_dpdk_xstats(uint16_t port, struct rte_eth_xstat_name *names, struct rte_e
 		if (values[i].id < room)
 			each(arg, names[values[i].id].name, values[i].value);
 	return count;
+}
+
+int lc_dpdk_xstat_id(uint16_t port, const char *name, uint64_t *id)
+{
+	return -rte_eth_xstats_get_id_by_name(port, name, id);
+}
+
+/* How many values there are, all or none: those of a port that has forgotten one are left alone. */
+int lc_dpdk_xstats_by_id(uint16_t port, const uint64_t *ids, uint64_t *values, unsigned count)
+{
+	return rte_eth_xstats_get_by_id(port, ids, values, count);
+}
+
+/* Where in an mbuf a driver puts the time of receipt, and the flag that says so; 0, or the error number. */
+int lc_dpdk_timestamps(int *offset, uint64_t *flag)
+{
+	return rte_mbuf_dyn_rx_timestamp_register(offset, flag) == 0 ? 0 : rte_errno;
 }
 
 unsigned lc_dpdk_xstat_name_size(void) { return sizeof(struct rte_eth_xstat_name); }

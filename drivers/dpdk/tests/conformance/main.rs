@@ -10,6 +10,7 @@ mod pcap;
 mod queues;
 mod ring;
 mod rss;
+mod stamps;
 mod tap;
 
 /// So that the suite sees whether a burst allocates.
