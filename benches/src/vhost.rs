@@ -205,7 +205,7 @@ impl Front {
             PortMemory::RINGS,
         );
         let memory = memory.map_err(|error| text(&error))?;
-        let (pool, _, mut ports) = memory.leak_shared(1).map_err(|error| text(&error))?;
+        let (pool, _, mut ports) = memory.leak_shared(1, 1).map_err(|error| text(&error))?;
         let pool: &'static Pool<'static> = Box::leak(Box::new(pool));
         let port = ports.pop().ok_or("no memory for rings")?;
         let transport = VhostUser::new(path, MacAddr([2, 0, 0, 0, 0, 1]), 1500, vec![port.shared]);

@@ -189,7 +189,7 @@ fn serve(path: &str, on: &AtomicBool, ready: impl FnOnce()) -> Result<(), String
     affinity::pin(1).map_err(|error| text(&error))?;
     let memory = PoolMemory::shared(FRAMES, PoolConfig::default(), PagePolicy::Prefer, false, 0);
     let memory = memory.map_err(|error| text(&error))?;
-    let (pool, _, _) = memory.leak_shared(0).map_err(|error| text(&error))?;
+    let (pool, _, _) = memory.leak_shared(0, 1).map_err(|error| text(&error))?;
     let pool = Box::leak(Box::new(pool));
     let mut cache = Cache::new(pool, "bench", 256).map_err(|error| text(&error))?;
     let mut server = Server::new(ServerConfig::new(path)).map_err(|error| text(&error))?;

@@ -14,14 +14,17 @@ fn socket(name: &str) -> PathBuf {
 }
 
 /// generator -> server = socket = client -> null.
-fn joined(name: &str, options: &str, form: &str) {
+fn joined(name: &str, options: &str, guests: &str, form: &str) {
     let path = socket(name);
     let port = |text: String| DraftPort::new(Setting::flag("--port", text));
     let config = Config::try_from(Draft {
         forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
         ports: vec![
             port(format!("generator,count={PACKETS},name=generator0")),
-            port(format!("vhost-user-server:{},name=vm", path.display())),
+            port(format!(
+                "vhost-user-server:{},name=vm{guests}",
+                path.display()
+            )),
             port(format!("vhost-user:{},name=back{options}", path.display())),
             port("null,name=null0".into()),
         ],
@@ -63,12 +66,18 @@ fn joined(name: &str, options: &str, form: &str) {
 
 #[test]
 fn split_rings_join_two_ports() {
-    joined("split", ",packed=no,ring=512", "split");
+    joined("split", ",packed=no,ring=512", "", "split");
 }
 
 #[test]
 fn packed_rings_join_two_ports() {
-    joined("packed", ",packed=yes", "packed");
+    joined("packed", ",packed=yes", "", "packed");
+}
+
+#[test]
+fn several_pairs_join_two_ports() {
+    let form = "packed, 2 queue pairs";
+    joined("pairs", ",queues=4", ",queues=2", form);
 }
 
 #[test]

@@ -79,6 +79,9 @@ pub(crate) struct RunArgs {
     /// generator, loopback or null, with options (below); repeatable
     #[arg(short, long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<String>,
+    /// An argument of DPDK's environment, for dpdk: ports; repeatable
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub(crate) eal: Vec<String>,
     /// What happens to packets.
     #[command(flatten)]
     pub(crate) forwarder: ForwarderArgs,
@@ -183,6 +186,11 @@ impl RunArgs {
             .ports
             .into_iter()
             .map(|port| DraftPort::new(Setting::flag("--port", port)))
+            .collect();
+        over.dpdk.arguments = self
+            .eal
+            .into_iter()
+            .map(|argument| Setting::flag("--eal", argument))
             .collect();
         draft.overlay(over);
         Ok(draft)
@@ -289,13 +297,16 @@ const GRAMMAR: &str = "\
 Ports:
   af_xdp:IF[,queue=N][,mode=auto|native|generic][,zero-copy=auto|yes|no][,ring=N]
   pcap:FILE[,out=FILE][,loop=N|endless][,timing=fast|original], where FILE may be - for none
-  vhost-user:SOCKET[,ring=N][,packed=auto|yes|no]
-  vhost-user-server:SOCKET[,packed=auto|yes|no]
-  dpdk:DEVICE[,ring=N][,mtu=SIZE][,eal=ARGUMENT], where the build has the feature dpdk
+  vhost-user:SOCKET[,ring=N][,packed=auto|yes|no][,queues=COUNT]
+  vhost-user-server:SOCKET[,packed=auto|yes|no][,queues=COUNT]
+  dpdk:DEVICE[,ring=N][,mtu=SIZE][,queues=COUNT][,rss=FIELDS][,rss-key=symmetric|HEX][,rss-queues=COUNT][,eal=ARGUMENT], where the build has the feature dpdk
   generator[,flows=N][,size=BYTES][,count=N]
   loopback
   null
   and each [,name=NAME][,addr=ADDRESS/LENGTH]...[,mac=MAC]; a name is port0, port1, ... if not given
+
+Of dpdk ports:
+  other options are the device's; FIELDS is ip+tcp+udp, or single ones as ipv4-tcp; HEX is the key's bytes
 
 Of UDP rules:
   P is ADDRESS[/LENGTH][:PORT], [IPV6[/LENGTH]]:PORT or *:PORT: what matches
@@ -353,7 +364,7 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 7, "check, five times run, and replay");
+        assert_eq!(count, 8, "check, six times run, and replay");
     }
 
     /// The ports of the grammar that `run` shows, with each option once.
@@ -375,6 +386,9 @@ mod tests {
                     let value = value
                         .replace("SIZE", "1500")
                         .replace("BYTES", "64")
+                        .replace("COUNT", "4")
+                        .replace("FIELDS", "ip+tcp+udp")
+                        .replace("HEX", "6d5a")
                         .replace('N', "64");
                     Device::parse(&format!("{kind}{key}={value}")).unwrap();
                 }
@@ -427,6 +441,7 @@ mod tests {
             config: None,
             duration: None,
             ports: vec!["loopbak".into()],
+            eal: Vec::new(),
             forwarder: ForwarderArgs::default(),
             common: CommonArgs::default(),
         };

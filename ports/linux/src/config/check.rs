@@ -23,6 +23,7 @@ impl TryFrom<Draft> for Config {
             ports,
             pool: pool(&draft)?,
             worker: worker(&draft)?,
+            dpdk: super::environment::eal(&draft.dpdk)?,
             stats: stats(&draft)?,
             duration: draft.duration.as_ref().map(duration).transpose()?,
         })
@@ -269,7 +270,11 @@ fn duration(setting: &Setting) -> Result<Duration, ConfigError> {
         .ok_or_else(|| invalid(setting, "length of time", values::DURATION))
 }
 
-fn invalid(setting: &Setting, what: &'static str, expected: &'static str) -> ConfigError {
+pub(super) fn invalid(
+    setting: &Setting,
+    what: &'static str,
+    expected: &'static str,
+) -> ConfigError {
     setting.error(Problem::Invalid {
         what,
         value: setting.value.clone(),
@@ -287,7 +292,7 @@ pub(super) fn rule<T: core::str::FromStr<Err = Problem>>(
         .map_err(|problem| setting.error(problem))
 }
 
-fn in_range(
+pub(super) fn in_range(
     setting: Option<&Setting<u64>>,
     what: &'static str,
     default: u64,

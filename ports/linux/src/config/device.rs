@@ -5,9 +5,9 @@
 //! | `af_xdp:IF[,queue=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no][,ring=N]` | a queue of a network interface |
 //! | `pcap:FILE[,out=FILE][,loop=N\|endless][,timing=fast\|original]` | receives what FILE holds, sends into `out` |
 //! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
-//! | `vhost-user:SOCKET[,ring=N][,packed=auto\|yes\|no]` | a device in another process, such as DPDK's vhost |
-//! | `vhost-user-server:SOCKET[,packed=auto\|yes\|no]` | a virtual machine plugs in |
-//! | `dpdk:DEVICE[,ARGUMENT=VALUE...][,ring=N][,mtu=N][,eal=ARGUMENT...]` | a device of DPDK's: `net_af_packet0,iface=eth1`, `0000:01:00.0` (of a build with the feature `dpdk`) |
+//! | `vhost-user:SOCKET[,ring=N][,packed=auto\|yes\|no][,queues=N]` | a device in another process, such as DPDK's vhost |
+//! | `vhost-user-server:SOCKET[,packed=auto\|yes\|no][,queues=N]` | a virtual machine plugs in |
+//! | `dpdk:DEVICE[,ARGUMENT=VALUE...][,ring=N][,mtu=N][,queues=N][,rss=FIELD+FIELD...][,rss-key=symmetric\|HEX][,rss-queues=N][,eal=ARGUMENT...]` | a device of DPDK's: `net_af_packet0,iface=eth1`, `0000:01:00.0` (of a build with the feature `dpdk`) |
 //! | `loopback` | receives what was sent to it |
 //! | `null` | receives nothing, discards what is sent |
 //!
@@ -351,6 +351,9 @@ impl Device {
             (Self::VhostUser(vhost) | Self::VhostUserServer(vhost), "packed") => {
                 vhost.set_packed(value)?;
             }
+            (Self::VhostUser(vhost) | Self::VhostUserServer(vhost), "queues") => {
+                vhost.set_queues(value)?;
+            }
             (Self::Generator(generator), "flows") => {
                 generator.flows = number("flows", value, 1, 1 << 24)?;
             }
@@ -366,8 +369,8 @@ impl Device {
                     Self::Pcap(_) => &["out", "loop", "timing"],
                     Self::Generator(_) => &["flows", "size", "count"],
                     Self::Dpdk(_) => &Dpdk::OPTIONS,
-                    Self::VhostUser(_) => &["ring", "packed"],
-                    Self::VhostUserServer(_) => &["packed"],
+                    Self::VhostUser(_) => &["ring", "packed", "queues"],
+                    Self::VhostUserServer(_) => &["packed", "queues"],
                     Self::Loopback | Self::Null => &[],
                 };
                 return Err(Problem::Unknown {

@@ -80,6 +80,8 @@ pub struct Draft {
     pub cpu: Option<Setting<u64>>,
     /// `spin`, `yield` or `sleep:TIME`.
     pub idle: Option<Setting>,
+    /// DPDK's environment.
+    pub dpdk: DraftDpdk,
     /// How long to run.
     pub duration: Option<Setting>,
     /// Time between two lines of statistics.
@@ -106,6 +108,32 @@ pub struct DraftPort {
     pub addresses: Vec<Setting>,
     /// Its Ethernet address, where the device's own will not do.
     pub mac: Option<Setting>,
+}
+
+/// DPDK's environment as it was written.
+///
+/// ```
+/// use linecard_linux::config::{DraftDpdk, Setting};
+///
+/// let quiet = DraftDpdk { log_level: Some(Setting::flag("test", "critical".into())), ..DraftDpdk::default() };
+/// assert_ne!(quiet, DraftDpdk::default());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DraftDpdk {
+    /// What its files are called.
+    pub file_prefix: Option<Setting>,
+    /// Whether its own structures are on huge pages.
+    pub huge_pages: Option<Setting<bool>>,
+    /// Megabytes for them.
+    pub memory: Option<Setting<u64>>,
+    /// Whether PCI devices are looked for.
+    pub pci: Option<Setting<bool>>,
+    /// `auto`, `virtual` or `physical`.
+    pub iova: Option<Setting>,
+    /// From which level on there are messages.
+    pub log_level: Option<Setting>,
+    /// More arguments.
+    pub arguments: Vec<Setting>,
 }
 
 impl DraftPort {
@@ -143,6 +171,14 @@ impl Draft {
         replace(&mut self.burst, over.burst);
         replace(&mut self.cpu, over.cpu);
         replace(&mut self.idle, over.idle);
+        let (dpdk, above) = (&mut self.dpdk, over.dpdk);
+        replace(&mut dpdk.file_prefix, above.file_prefix);
+        replace(&mut dpdk.huge_pages, above.huge_pages);
+        replace(&mut dpdk.memory, above.memory);
+        replace(&mut dpdk.pci, above.pci);
+        replace(&mut dpdk.iova, above.iova);
+        replace(&mut dpdk.log_level, above.log_level);
+        dpdk.arguments.extend(above.arguments);
         replace(&mut self.duration, over.duration);
         replace(&mut self.stats_interval, over.stats_interval);
         replace(&mut self.stats_json, over.stats_json);

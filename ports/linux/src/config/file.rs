@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::draft::{Draft, DraftPort, Setting};
+use super::draft::{Draft, DraftDpdk, DraftPort, Setting};
 use super::error::{ConfigError, Origin, Problem};
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +30,8 @@ struct File {
     pool: FilePool,
     #[serde(default)]
     worker: FileWorker,
+    #[serde(default)]
+    dpdk: FileDpdk,
     #[serde(default)]
     stats: FileStats,
 }
@@ -59,6 +61,19 @@ struct FileWorker {
     burst: Option<Spanned<u64>>,
     cpu: Option<Spanned<u64>>,
     idle: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileDpdk {
+    file_prefix: Option<Spanned<String>>,
+    huge_pages: Option<Spanned<bool>>,
+    memory: Option<Spanned<u64>>,
+    pci: Option<Spanned<bool>>,
+    iova: Option<Spanned<String>>,
+    log_level: Option<Spanned<String>>,
+    #[serde(default)]
+    arguments: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -129,6 +144,15 @@ impl Draft {
             burst: source.one("worker.burst", file.worker.burst),
             cpu: source.one("worker.cpu", file.worker.cpu),
             idle: source.one("worker.idle", file.worker.idle),
+            dpdk: DraftDpdk {
+                file_prefix: source.one("dpdk.file-prefix", file.dpdk.file_prefix),
+                huge_pages: source.one("dpdk.huge-pages", file.dpdk.huge_pages),
+                memory: source.one("dpdk.memory", file.dpdk.memory),
+                pci: source.one("dpdk.pci", file.dpdk.pci),
+                iova: source.one("dpdk.iova", file.dpdk.iova),
+                log_level: source.one("dpdk.log-level", file.dpdk.log_level),
+                arguments: source.list("dpdk.arguments", file.dpdk.arguments),
+            },
             stats_interval: source.one("stats.interval", file.stats.interval),
             stats_json: source.one("stats.json", file.stats.json),
         })

@@ -44,9 +44,11 @@ mod device;
 mod dpdk;
 mod draft;
 mod endpoint;
+mod environment;
 mod error;
 mod file;
 mod forwarder;
+mod rss;
 mod rules;
 mod values;
 mod vhost;
@@ -58,10 +60,11 @@ use std::path::PathBuf;
 use linecard::wire::MacAddr;
 
 pub use device::{AfXdp, AfXdpMode, Device, Generator, Pcap, Timing, ZeroCopy};
-pub use dpdk::Dpdk;
-pub use draft::{Draft, DraftPort, Setting};
+pub use dpdk::{Dpdk, Eal, Iova};
+pub use draft::{Draft, DraftDpdk, DraftPort, Setting};
 pub use endpoint::{Endpoint, Pattern};
 pub use error::{ConfigError, Origin, Problem};
+pub use rss::{Rss, RssKey};
 pub use values::Cidr;
 pub use vhost::{Packed, VhostUser};
 
@@ -92,6 +95,8 @@ pub struct Config {
     pub pool: Pool,
     /// Who moves them.
     pub worker: Worker,
+    /// DPDK's environment, for ports on its devices.
+    pub dpdk: Eal,
     /// What is said of it.
     pub stats: Stats,
     /// When to end; none runs until it is told to, or until nothing can come any more.

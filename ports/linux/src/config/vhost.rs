@@ -22,6 +22,8 @@ pub struct VhostUser {
     pub ring: u32,
     /// Whether rings are packed.
     pub packed: Packed,
+    /// Queue pairs, where the other end has as many.
+    pub queues: u16,
 }
 
 /// Whether rings are packed.
@@ -48,12 +50,16 @@ impl VhostUser {
     /// The most descriptors of a ring.
     pub const MAX_RING: u32 = 1_024;
 
+    /// The most queue pairs.
+    pub const MAX_QUEUES: u32 = 8;
+
     pub(super) fn at(kind: &str, target: Option<&str>) -> Result<Self, Problem> {
         match target.filter(|path| !path.is_empty()) {
             Some(path) if path.len() <= MAX_PATH => Ok(Self {
                 path: path.into(),
                 ring: 256,
                 packed: Packed::default(),
+                queues: 1,
             }),
             Some(path) => Err(Problem::Invalid {
                 what: "socket",
@@ -83,6 +89,11 @@ impl VhostUser {
         Ok(())
     }
 
+    pub(super) fn set_queues(&mut self, value: &str) -> Result<(), Problem> {
+        self.queues = number("queues", value, 1, Self::MAX_QUEUES)? as u16;
+        Ok(())
+    }
+
     pub(super) fn set_packed(&mut self, value: &str) -> Result<(), Problem> {
         let known = [
             ("auto", Packed::Auto),
@@ -109,11 +120,12 @@ mod tests {
     #[test]
     fn every_option_of_both_ends() {
         assert_eq!(
-            "vhost-user:/run/a.sock,ring=1024,packed=yes".parse(),
+            "vhost-user:/run/a.sock,ring=1024,packed=yes,queues=8".parse(),
             Ok(Device::VhostUser(VhostUser {
                 path: "/run/a.sock".into(),
                 ring: 1024,
                 packed: Packed::Yes,
+                queues: 8,
             }))
         );
         assert_eq!(
@@ -122,6 +134,7 @@ mod tests {
                 path: "vm0.sock".into(),
                 ring: 256,
                 packed: Packed::No,
+                queues: 1,
             }))
         );
     }
@@ -148,12 +161,16 @@ mod tests {
                 "ring 2048 is out of range; choose 64 to 1024",
             ),
             (
+                "vhost-user-server:a,queues=9",
+                "queues 9 is out of range; choose 1 to 8",
+            ),
+            (
                 "vhost-user-server:a,packed=maybe",
                 "unknown packed `maybe`; known: auto, yes, no",
             ),
             (
                 "vhost-user-server:a,ring=64",
-                "unknown option `ring`; known: packed, name, addr, mac",
+                "unknown option `ring`; known: packed, queues, name, addr, mac",
             ),
         ] {
             assert_eq!(refused(text), message, "{text}");

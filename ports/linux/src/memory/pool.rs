@@ -127,18 +127,20 @@ impl PoolMemory {
         (pool, self.reserved)
     }
 
-    /// As [`leak`](Self::leak), with what each of `ports` vhost-user front ends needs of
-    /// [`shared`](Self::shared) memory; none of memory that is not, or that has too little behind
-    /// the frames.
+    /// As [`leak`](Self::leak), with what each of `ports` vhost-user front ends, of so many queue pairs
+    /// each, needs of [`shared`](Self::shared) memory; none of memory that is not, or that has too
+    /// little behind the frames.
     ///
     /// # Errors
     /// [`MemoryError::Refused`] if the file's descriptor could not be duplicated.
     pub fn leak_shared(
         self,
         ports: usize,
+        pairs: usize,
     ) -> Result<(Pool<'static>, Option<Reservation>, Vec<PortMemory>), MemoryError> {
         let frames_len = self.count * self.config.frame_size;
-        let end = frames_len.saturating_add(ports.saturating_mul(PortMemory::RINGS));
+        let rings_len = pairs.saturating_mul(PortMemory::RINGS);
+        let end = frames_len.saturating_add(ports.saturating_mul(rings_len));
         let mut memory = Vec::with_capacity(ports);
         if self.frames.file().is_some() && end <= self.frames.len() {
             let windows: &'static [Window<'static>] = vec![self.window()].leak();
@@ -149,10 +151,10 @@ impl PoolMemory {
                     continue;
                 };
                 // SAFETY: below `end`, which is inside of the mapping (above).
-                let rings = unsafe { base.add(frames_len + port * PortMemory::RINGS) };
+                let rings = unsafe { base.add(frames_len + port * rings_len) };
                 // SAFETY: a part of the mapping that is behind the frames and no other port's. It is
                 // never unmapped (`leak`, below), unless this returns early, and drops it before.
-                let rings = unsafe { Region::from_raw(rings, PortMemory::RINGS) };
+                let rings = unsafe { Region::from_raw(rings, rings_len) };
                 // SAFETY: the mapping is the file's from its start (`Mapping::shared`), and never
                 // unmapped (as above); it is reached as frames and through the arenas alone.
                 let shared = unsafe { SharedMemory::from_raw(file, base, len) };

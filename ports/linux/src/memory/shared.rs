@@ -85,7 +85,7 @@ pub struct PortMemory {
 }
 
 impl PortMemory {
-    /// Bytes of rings for each port: both of 1,024 descriptors, split, and what goes with them.
+    /// Bytes of rings for each queue pair: both of 1,024 descriptors, split, and what goes with them.
     pub const RINGS: usize = 256 << 10;
 }
 

@@ -15,14 +15,18 @@ use linecard_pcap::{PcapDevice, PcapRx, PcapTx};
 use linecard_virtio::vhost_user::{Client, ClientRx, ClientTx, Server, ServerRx, ServerTx};
 
 use super::generator::{Generator, GeneratorRx};
+use super::several::{SeveralRx, SeveralTx};
 use crate::clock::MonotonicClock;
 use crate::error::Error;
 
 /// The most descriptors of a vhost-user front end's rings.
 pub(crate) const VHOST_RING: usize = crate::config::VhostUser::MAX_RING as usize;
 
+/// The most queue pairs of a vhost-user front end.
+pub(crate) const VHOST_QUEUES: usize = crate::config::VhostUser::MAX_QUEUES as usize;
+
 /// A vhost-user front end as these ports have it.
-pub type VhostClient<'r, 'p> = Client<'r, 'p, Arena<'static>, VHOST_RING>;
+pub type VhostClient<'r, 'p> = Client<'r, 'p, Arena<'static>, VHOST_RING, VHOST_QUEUES>;
 
 /// A port of any kind, and the name it goes by.
 ///
@@ -109,13 +113,15 @@ pub enum AnyRx<'r, 'p> {
     #[cfg(feature = "dpdk")]
     Dpdk(linecard_dpdk::Rx<'p>),
     /// Of a device in another process.
-    VhostUser(ClientRx<'r, 'p, Arena<'static>, VHOST_RING>),
+    VhostUser(ClientRx<'r, 'p, Arena<'static>, VHOST_RING, VHOST_QUEUES>),
     /// Of a virtual machine.
     VhostUserServer(Box<ServerRx>),
     /// Of a loopback.
     Loopback(LoopbackRx<'r, 'p>),
     /// Of nothing.
     Null(NullRx),
+    /// Of several queues of one port.
+    Several(SeveralRx<'r, 'p>),
 }
 
 /// The sending side of an [`AnyPort`].
@@ -138,59 +144,94 @@ pub enum AnyTx<'r, 'p> {
     #[cfg(feature = "dpdk")]
     Dpdk(linecard_dpdk::Tx<'p>),
     /// To a device in another process.
-    VhostUser(ClientTx<'r, 'p, Arena<'static>, VHOST_RING>),
+    VhostUser(ClientTx<'r, 'p, Arena<'static>, VHOST_RING, VHOST_QUEUES>),
     /// To a virtual machine.
     VhostUserServer(Box<ServerTx>),
     /// Into a loopback.
     Loopback(LoopbackTx<'r, 'p>),
     /// Into nothing.
     Null(NullTx),
+    /// By several queues of one port.
+    Several(SeveralTx<'r, 'p>),
 }
 
 impl<'r, 'p: 'r> AnyPort<'r, 'p> {
-    /// Opens the port's queue; frames to receive into come from `cache`.
+    /// Opens the port's queues; frames to receive into come from `cache`. Several are one, to be polled
+    /// by one worker.
     ///
     /// # Errors
     /// [`Error::Port`], with what the driver says.
     pub fn open(&mut self, cache: &mut Cache<'p>) -> Result<(AnyRx<'r, 'p>, AnyTx<'r, 'p>), Error> {
+        let count = self.queues();
+        if count == 1 {
+            return self.open_one(0, cache);
+        }
+        let (mut receive, mut send) = (Vec::new(), Vec::new());
+        for queue in 0..count {
+            let (rx, tx) = self.open_one(queue, cache)?;
+            receive.push(rx);
+            send.push(tx);
+        }
+        let rx = AnyRx::Several(SeveralRx::new(receive));
+        Ok((rx, AnyTx::Several(SeveralTx::new(send))))
+    }
+
+    /// The queue pairs that the port is configured with.
+    #[must_use]
+    pub fn queues(&self) -> u16 {
+        match &self.device {
+            #[cfg(feature = "dpdk")]
+            AnyDevice::Dpdk(port) => port.capabilities().queues,
+            AnyDevice::VhostUser(port) => port.capabilities().queues,
+            AnyDevice::VhostUserServer(port) => port.capabilities().queues,
+            // An interface's queues are ports of their own.
+            _ => 1,
+        }
+    }
+
+    fn open_one(
+        &mut self,
+        queue: u16,
+        cache: &mut Cache<'p>,
+    ) -> Result<(AnyRx<'r, 'p>, AnyTx<'r, 'p>), Error> {
         let refused = |device: String, error: Box<dyn core::error::Error + Send + Sync>| {
             Error::port(&self.name, &device, error)
         };
         match &mut self.device {
-            AnyDevice::AfXdp(port, queue) => port
-                .open_queue(*queue, cache)
+            AnyDevice::AfXdp(port, own) => port
+                .open_queue(*own, cache)
                 .map(|(rx, tx)| (AnyRx::AfXdp(rx), AnyTx::AfXdp(tx)))
                 .map_err(|error| refused(port.name().into(), error.into())),
             AnyDevice::Pcap(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| (AnyRx::Pcap(rx), AnyTx::Pcap(tx)))
                 .map_err(|error| refused(Device::name(port).into(), error.into())),
             AnyDevice::Generator(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| (AnyRx::Generator(rx), AnyTx::Null(tx)))
                 .map_err(|error| refused(Device::name(port).into(), error.into())),
             #[cfg(feature = "dpdk")]
             AnyDevice::Dpdk(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| (AnyRx::Dpdk(rx), AnyTx::Dpdk(tx)))
                 .map_err(|error| refused(port.name().into(), error.into())),
             AnyDevice::VhostUser(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| (AnyRx::VhostUser(rx), AnyTx::VhostUser(tx)))
                 .map_err(|error| refused(port.name().into(), error.into())),
             AnyDevice::VhostUserServer(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| {
                     let rx = AnyRx::VhostUserServer(Box::new(rx));
                     (rx, AnyTx::VhostUserServer(Box::new(tx)))
                 })
                 .map_err(|error| refused(Device::name(port).into(), error.into())),
             AnyDevice::Loopback(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| (AnyRx::Loopback(rx), AnyTx::Loopback(tx)))
                 .map_err(|error| refused("loopback".into(), error.into())),
             AnyDevice::Null(port) => port
-                .open(0, cache)
+                .open(queue, cache)
                 .map(|(rx, tx)| (AnyRx::Null(rx), AnyTx::Null(tx)))
                 .map_err(|error| refused("null".into(), error.into())),
         }
@@ -231,6 +272,16 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
         }
     }
 
+    /// What the device counts by names of its own; nothing if it has none.
+    #[must_use]
+    pub fn device_stats(&self) -> Vec<(String, u64)> {
+        match &self.device {
+            #[cfg(feature = "dpdk")]
+            AnyDevice::Dpdk(port) => port.xstats(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The error by which the port's output was cut short, once its queue is closed.
     #[must_use]
     pub fn output_failed(&self) -> Option<std::io::ErrorKind> {
@@ -253,6 +304,7 @@ impl AnyRx<'_, '_> {
             Self::Generator(rx) => rx.is_done(),
             // What it sent may yet come, and then something is received and not nothing.
             Self::Loopback(_) | Self::Null(_) => true,
+            Self::Several(rx) => rx.is_done(),
         }
     }
 }
@@ -270,6 +322,7 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::VhostUserServer(rx) => rx.rx_burst(cache, out),
             Self::Loopback(rx) => rx.rx_burst(cache, out),
             Self::Null(rx) => rx.rx_burst(cache, out),
+            Self::Several(rx) => rx.rx_burst(cache, out),
         }
     }
 
@@ -284,6 +337,7 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::VhostUserServer(rx) => RxQueue::stats(&**rx),
             Self::Loopback(rx) => rx.stats(),
             Self::Null(rx) => rx.stats(),
+            Self::Several(rx) => rx.stats(),
         }
     }
 }
@@ -300,6 +354,7 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::VhostUserServer(tx) => tx.tx_burst(cache, packets),
             Self::Loopback(tx) => tx.tx_burst(cache, packets),
             Self::Null(tx) => tx.tx_burst(cache, packets),
+            Self::Several(tx) => tx.tx_burst(cache, packets),
         }
     }
 
@@ -314,6 +369,7 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::VhostUserServer(tx) => tx.reclaim(cache),
             Self::Loopback(tx) => tx.reclaim(cache),
             Self::Null(tx) => tx.reclaim(cache),
+            Self::Several(tx) => tx.reclaim(cache),
         }
     }
 
@@ -327,6 +383,7 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::VhostUserServer(tx) => TxQueue::stats(&**tx),
             Self::Loopback(tx) => tx.stats(),
             Self::Null(tx) => tx.stats(),
+            Self::Several(tx) => tx.stats(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`AnyPort`]: a port of any kind, [`AnyRx`] and [`AnyTx`] its queues;
 //! - [`Checker`]: checks that what a stamping generator made arrives, once and in order;
+//! - [`SeveralRx`], [`SeveralTx`]: several queues of one port, polled as one;
 //! - [`Generator`]: receives made-up UDP packets of many [`Flow`]s, discards what is sent.
 
 mod any;
@@ -9,9 +10,11 @@ mod checker;
 mod flow;
 mod generator;
 mod only;
+mod several;
 
-pub(crate) use any::VHOST_RING;
 pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx, VhostClient};
+pub(crate) use any::{VHOST_QUEUES, VHOST_RING};
 pub use checker::{Checker, CheckerTx, Seen};
 pub use flow::{Flow, Stamp, flows};
 pub use generator::{Generator, GeneratorRx};
+pub use several::{SeveralRx, SeveralTx};

@@ -167,6 +167,7 @@ pub fn run(config: &Config, replay: &Replay) -> Result<ReplayReport, Error> {
                     device: "pcap",
                     status: None,
                     stats,
+                    device_stats: Vec::new(),
                 })
                 .collect(),
             phases: Vec::new(),

@@ -34,8 +34,8 @@ pub(super) fn check_pool(config: &Config) -> Result<(), Error> {
         .map(|port| match &port.device {
             // As many are posted to receive into, and as many may wait to be sent.
             Device::AfXdp(xdp) => 2 * xdp.ring as usize,
-            Device::VhostUser(vhost) => 2 * vhost.ring as usize,
-            Device::Dpdk(dpdk) => 2 * usize::from(dpdk.ring),
+            Device::VhostUser(vhost) => 2 * vhost.ring as usize * usize::from(vhost.queues),
+            Device::Dpdk(dpdk) => 2 * usize::from(dpdk.ring) * usize::from(dpdk.queues),
             _ => 0,
         })
         .sum();

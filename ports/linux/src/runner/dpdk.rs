@@ -35,15 +35,29 @@ fn devices(config: &Config) -> impl Iterator<Item = &config::Dpdk> {
 impl Dpdk {
     /// Starts DPDK, if there is a port of its.
     pub(super) fn new(config: &Config, pool: &'static Pool<'static>) -> Result<Self, Refused> {
-        use linecard_dpdk::{Eal, EalConfig, Memory};
+        use linecard_dpdk::{Eal, EalConfig, HugePages, IovaMode, Memory};
 
         if devices(config).next().is_none() {
             return Ok(Self { memory: None });
         }
+        let wanted = &config.dpdk;
+        let of_ports = devices(config).flat_map(|dpdk| &dpdk.eal);
+        let any_pci = || devices(config).any(|dpdk| !dpdk.device.starts_with("net_"));
         let eal = EalConfig {
-            pci: devices(config).any(|dpdk| !dpdk.device.starts_with("net_")),
-            extra: devices(config).flat_map(|dpdk| dpdk.eal.clone()).collect(),
-            ..EalConfig::default()
+            file_prefix: wanted.file_prefix.clone().unwrap_or_default(),
+            huge_pages: match wanted.huge_pages {
+                true => HugePages::InMemory,
+                false => HugePages::No,
+            },
+            megabytes: wanted.megabytes,
+            pci: wanted.pci.unwrap_or_else(any_pci),
+            iova: match wanted.iova {
+                config::Iova::Auto => IovaMode::Auto,
+                config::Iova::Virtual => IovaMode::Virtual,
+                config::Iova::Physical => IovaMode::Physical,
+            },
+            log_level: wanted.log_level.clone(),
+            extra: wanted.arguments.iter().chain(of_ports).cloned().collect(),
         };
         // A process may run one configuration after another.
         let eal = match Eal::started() {
@@ -61,9 +75,29 @@ impl Dpdk {
         let config = linecard_dpdk::Config {
             ring: dpdk.ring,
             mtu: dpdk.mtu,
+            queues: dpdk.queues,
+            rss: rss(&dpdk.rss),
             ..linecard_dpdk::Config::default()
         };
         Ok(linecard_dpdk::Port::new(memory, &dpdk.device, config)?)
+    }
+}
+
+/// How packets are to be spread, in the driver's words.
+#[cfg(feature = "dpdk")]
+fn rss(rss: &config::Rss) -> linecard_dpdk::Rss {
+    use linecard_dpdk::{RssFields, RssKey, RssTable};
+
+    // The names and the key's length were looked at when they were read.
+    let fields = rss.fields.iter().filter_map(|name| RssFields::named(name));
+    linecard_dpdk::Rss {
+        fields: fields.reduce(|all, field| all | field),
+        key: rss.key.as_ref().and_then(|key| match key {
+            config::RssKey::Symmetric => Some(RssKey::SYMMETRIC),
+            config::RssKey::Bytes(bytes) => RssKey::new(bytes),
+        }),
+        table: rss.queues.map_or(RssTable::Device, RssTable::First),
+        ..linecard_dpdk::Rss::default()
     }
 }
 

@@ -131,7 +131,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     )));
     // The reservation is given back last, when the pages are about to be free.
     let front_ends = vhost::front_ends(config);
-    let (pool, _reserved, shared) = memory.leak_shared(front_ends)?;
+    let (pool, _reserved, shared) = memory.leak_shared(front_ends, vhost::most_pairs(config))?;
     // Its frames stay for ever, and what refers to them by way of a library may too.
     let pool: &'static Pool<'static> = Box::leak(Box::new(pool));
     let dpdk = Dpdk::new(config, pool).map_err(|error| dpdk_refused(config, error))?;
@@ -365,7 +365,7 @@ fn pool_memory(config: &Config) -> Result<PoolMemory, MemoryError> {
     match vhost::front_ends(config) {
         0 => PoolMemory::new(frames, layout, pages, reserve),
         ports => {
-            let rings = ports * PortMemory::RINGS;
+            let rings = ports * vhost::most_pairs(config) * PortMemory::RINGS;
             PoolMemory::shared(frames, layout, pages, reserve, rings)
         }
     }
@@ -396,6 +396,7 @@ fn port_reports(
         device: config.device.kind(),
         status: port.status(),
         stats: *stats,
+        device_stats: port.device_stats(),
     })
     .collect()
 }

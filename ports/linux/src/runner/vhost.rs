@@ -12,15 +12,24 @@ use linecard_virtio::vhost_user::{
 
 use crate::config::{self, Config, Device, Packed};
 use crate::memory::PortMemory;
-use crate::port::VHOST_RING;
+use crate::port::{VHOST_QUEUES, VHOST_RING, VhostClient};
 
 /// What a front end's port stands on, which outlives it.
-pub(super) type VhostAdapter<'p> = Adapter<'p, VhostUser, Arena<'static>, VHOST_RING, 1>;
+pub(super) type VhostAdapter<'p> = Adapter<'p, VhostUser, Arena<'static>, VHOST_RING, VHOST_QUEUES>;
 
 /// How many ports are front ends: the pool's memory is shared with their back ends.
 pub(super) fn front_ends(config: &Config) -> usize {
     let front_end = |port: &&config::Port| matches!(port.device, Device::VhostUser(_));
     config.ports.iter().filter(front_end).count()
+}
+
+/// Queue pairs of the front end that has most.
+pub(super) fn most_pairs(config: &Config) -> usize {
+    let pairs = config.ports.iter().map(|port| match &port.device {
+        Device::VhostUser(vhost) => vhost.queues.into(),
+        _ => 0,
+    });
+    pairs.max().unwrap_or(0)
 }
 
 /// An adapter for each front end, in the ports' order.
@@ -38,7 +47,8 @@ pub(super) fn adapters<'p>(
         let Some(memory) = memory.next() else {
             continue;
         };
-        let transport = VhostUser::new(&vhost.path, macs(index), MTU, vec![memory.shared]);
+        let transport = VhostUser::new(&vhost.path, macs(index), MTU, vec![memory.shared])
+            .with_queues(vhost.queues);
         adapters.push(Adapter::new(transport, memory.rings));
     }
     adapters
@@ -50,13 +60,14 @@ pub(super) fn front_end<'r, 'p>(
     pool: &'p Pool<'static>,
     vhost: &config::VhostUser,
     mac: MacAddr,
-) -> Result<Client<'r, 'p, Arena<'static>, VHOST_RING>, DeviceError> {
+) -> Result<VhostClient<'r, 'p>, DeviceError> {
     let mut config = ClientConfig {
         mac,
         mtu: MTU,
         ..ClientConfig::default()
     };
     config.net.depth = vhost.ring as u16;
+    config.net.queues = vhost.queues;
     let (accept, require) = (&mut config.net.accept, &mut config.net.require);
     accept.set(Features::RING_PACKED, vhost.packed != Packed::No);
     require.set(Features::RING_PACKED, vhost.packed == Packed::Yes);
@@ -69,6 +80,7 @@ pub(super) fn server(vhost: &config::VhostUser, mac: MacAddr) -> Result<Server, 
         mac,
         mtu: usize::from(MTU),
         packed: vhost.packed != Packed::No,
+        queues: vhost.queues,
         ..ServerConfig::new(&vhost.path)
     })
 }

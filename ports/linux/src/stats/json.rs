@@ -60,6 +60,8 @@ struct Port<'a> {
     status: Option<&'a str>,
     rx: BTreeMap<&'static str, u64>,
     tx: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    device_stats: BTreeMap<&'a str, u64>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +138,11 @@ impl Report {
                     status: port.status.as_deref(),
                     rx: port.stats.rx.iter().collect(),
                     tx: port.stats.tx.iter().collect(),
+                    device_stats: port
+                        .device_stats
+                        .iter()
+                        .map(|(name, count)| (name.as_str(), *count))
+                        .collect(),
                 })
                 .collect(),
             ledger: Ledger {

@@ -64,6 +64,17 @@ pub struct PortReport {
     pub status: Option<String>,
     /// What its queues counted.
     pub stats: PortStats,
+    /// What its device counts by names of its own, if it does: all of it. `Display` shows what is not
+    /// zero and not counted by the queues as well.
+    pub device_stats: Vec<(String, u64)>,
+}
+
+impl PortReport {
+    /// What the device counted that the queues did not.
+    fn peculiar(&self) -> impl Iterator<Item = &(String, u64)> {
+        let stats = self.device_stats.iter();
+        stats.filter(|(name, count)| *count > 0 && !is_common(name))
+    }
 }
 
 impl Report {
@@ -188,6 +199,14 @@ impl fmt::Display for Report {
             writeln!(f, ")")?;
             writeln!(f, "    rx {}", port.stats.rx)?;
             writeln!(f, "    tx {}", port.stats.tx)?;
+            let mut between = "    device ";
+            for (name, count) in port.peculiar() {
+                write!(f, "{between}{name} {count}")?;
+                between = ", ";
+            }
+            if between == ", " {
+                writeln!(f)?;
+            }
         }
         write!(f, "  ledger    {}", self.ledger)?;
         let verdict = if self.is_balanced() {
@@ -199,7 +218,48 @@ impl fmt::Display for Report {
     }
 }
 
+/// Whether a device's statistic is packets or bytes, in all or of a queue, by DPDK's names.
+fn is_common(name: &str) -> bool {
+    let rest = name
+        .strip_prefix("rx_")
+        .or_else(|| name.strip_prefix("tx_"));
+    let Some(rest) = rest else { return false };
+    let what = match rest
+        .strip_prefix('q')
+        .and_then(|queue| queue.split_once('_'))
+    {
+        Some((queue, what)) if queue.bytes().all(|byte| byte.is_ascii_digit()) => what,
+        _ => rest,
+    };
+    matches!(what, "good_packets" | "good_bytes" | "packets" | "bytes")
+}
+
 /// Above this share of empty rounds, time divided by packets says nothing of what a packet costs.
 const BUSY: f64 = 0.01;
 /// Below this share of its CPU a worker's rates are not its own.
 const SHARED: f64 = 0.97;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_devices_statistics_those_are_shown_that_say_something_new() {
+        let stats = [
+            ("rx_good_packets", 5),
+            ("tx_q12_bytes", 7),
+            ("rx_q0_errors", 1),
+            ("rx_mbuf_allocation_errors", 0),
+            ("mac_local_errors", 3),
+        ];
+        let port = PortReport {
+            name: "a".into(),
+            device: "dpdk",
+            status: None,
+            stats: PortStats::default(),
+            device_stats: stats.map(|(name, count)| (name.into(), count)).to_vec(),
+        };
+        let shown: Vec<&str> = port.peculiar().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(shown, ["rx_q0_errors", "mac_local_errors"]);
+    }
+}
