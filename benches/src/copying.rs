@@ -64,9 +64,9 @@ fn forward(
 }
 
 /// A queue whose packets are copied on their way, or not.
-struct Copying<Q> {
-    queue: Q,
-    copies: bool,
+pub(crate) struct Copying<Q> {
+    pub(crate) queue: Q,
+    pub(crate) copies: bool,
 }
 
 impl<'p, Q: RxQueue<'p>> RxQueue<'p> for Copying<Q> {

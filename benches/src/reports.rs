@@ -1,5 +1,6 @@
 //! Every report, as data.
 
+use crate::af_xdp::latency;
 use crate::report::Report;
 use crate::stages;
 
@@ -14,5 +15,15 @@ pub const REPORTS: &[Report] = &[
         name: "latency/pauses",
         gives: "pauses of a polling worker, beside a thread that does nothing",
         run: stages::pauses,
+    },
+    Report {
+        name: "af_xdp/latency",
+        gives: "quantiles of each stage's time between two real interfaces",
+        run: latency::stages,
+    },
+    Report {
+        name: "af_xdp/pauses",
+        gives: "pauses of a worker over AF_XDP, beside a thread that does nothing",
+        run: latency::pauses,
     },
 ];

@@ -218,6 +218,12 @@ pub const SCENARIOS: &[Scenario] = &[
         )])
         .note(af_xdp::NOTE)
         .by_the_clock(),
+    Scenario::new("af_xdp/affinity", "packet", af_xdp::questions::affinity)
+        .note(af_xdp::NOTE)
+        .by_the_clock(),
+    Scenario::new("af_xdp/copying", "packet", af_xdp::questions::copying)
+        .note(af_xdp::questions::COPYING)
+        .by_the_clock(),
     Scenario::new("vhost-user/split", "packet", vhost::split).uncounted(),
     Scenario::new("vhost-user/packed", "packet", vhost::packed).uncounted(),
     Scenario::new("vhost-user-server/split", "packet", vhost_server::split).uncounted(),

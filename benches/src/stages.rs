@@ -38,11 +38,7 @@ pub fn timers() -> Result<Vec<Contender>, String> {
 /// That there is no memory.
 pub fn latency(plan: &Plan) -> Result<Findings, String> {
     let seen: &'static Seen = leak(Seen::default());
-    let stages = Stages {
-        clock: MonotonicClock::new(),
-        last: Instant::from_nanos(0),
-        seen,
-    };
+    let stages = Stages::new(seen);
     let mut run = router("latency", Some((leak(stages), 1)))?.build()?;
     let end = Wall::now() + plan.slice * plan.turns as u32 * 2;
     while Wall::now() < end {
@@ -50,12 +46,7 @@ pub fn latency(plan: &Plan) -> Result<Findings, String> {
     }
     let head = ["stage", "p50", "p99", "p99.9", "max", "bursts"];
     let mut findings = Findings::new("latency/stages", &head);
-    for (number, histogram) in seen.phases.iter().enumerate() {
-        if histogram.count() > 0 {
-            let name = format!("{}, a burst", Phase(number as u8));
-            findings.row(quantiles(name, histogram));
-        }
-    }
+    seen.phases().for_each(|row| findings.row(row));
     findings.row(quantiles(
         "reception to transmission, a packet".into(),
         &seen.whole,
@@ -85,9 +76,30 @@ fn watch_both(plan: &Plan) -> Result<Findings, String> {
         // Where that is not allowed both run where the kernel likes.
         let _ = affinity::pin(*cpu);
     }
+    let mut run = router("pauses", None)?.build()?;
+    // A burst: between two looks at the clock lies a microsecond of work.
+    let work = &mut || {
+        let _ = run(32);
+    };
+    let (mut findings, seconds) = compare("latency/pauses", "a burst of the router", plan, work);
+    findings.answer = format!(
+        "{seconds:.1} s each, in turns on one processor; --turns 300 makes it a minute each. Nothing is allocated and nothing \
+         collected: what is longer than a burst's work is the kernel's (its tick, other threads) and the hypervisor's, and \
+         the thread that only looks at the clock has it too."
+    );
+    Ok(findings)
+}
+
+/// The time from one look at the clock to the next with this work in between, and with nothing, in turns; and for
+/// how many seconds each was watched.
+pub(crate) fn compare(
+    name: &str,
+    what: &str,
+    plan: &Plan,
+    work: &mut dyn FnMut(),
+) -> (Findings, f64) {
     let clock = MonotonicClock::new();
     let (worker, spinner) = (Histogram::new(), Histogram::new());
-    let mut run = router("pauses", None)?.build()?;
     let watch = |gaps: &Histogram, work: &mut dyn FnMut()| {
         let end = Wall::now() + plan.slice * 4;
         while Wall::now() < end {
@@ -102,10 +114,7 @@ fn watch_both(plan: &Plan) -> Result<Findings, String> {
     };
     let began = Wall::now();
     for _ in 0..plan.turns {
-        // A burst: between two looks at the clock lies a microsecond of work.
-        watch(&worker, &mut || {
-            let _ = run(32);
-        });
+        watch(&worker, work);
         watch(&spinner, &mut || {});
     }
     let seconds = began.elapsed().as_secs_f64() / 2.0;
@@ -116,12 +125,11 @@ fn watch_both(plan: &Plan) -> Result<Findings, String> {
         "p99.9",
         "max",
     ];
-    let mut findings = Findings::new("latency/pauses", &head);
+    let mut findings = Findings::new(name, &head);
     for (than, _) in PAUSES {
         findings.columns.push(format!("{than} and more, a second"));
     }
-    let both = [("a burst of the router", &worker), ("nothing", &spinner)];
-    for (name, gaps) in both {
+    for (name, gaps) in [(what, &worker), ("nothing", &spinner)] {
         let [name, p50, p99, p99_9, max, _] = quantiles(name.into(), gaps);
         let mut row = vec![name, p50, p99, p99_9, max];
         for (_, than) in PAUSES {
@@ -131,18 +139,13 @@ fn watch_both(plan: &Plan) -> Result<Findings, String> {
         }
         findings.rows.push(row);
     }
-    findings.answer = format!(
-        "{seconds:.1} s each, in turns on one processor; --turns 300 makes it a minute each. Nothing is allocated and nothing \
-         collected: what is longer than a burst's work is the kernel's (its tick, other threads) and the hypervisor's, and \
-         the thread that only looks at the clock has it too."
-    );
-    Ok(findings)
+    (findings, seconds)
 }
 
 /// Pauses that are counted, in nanoseconds.
 const PAUSES: [(&str, u64); 3] = [("20 µs", 20_000), ("100 µs", 100_000), ("1 ms", 1_000_000)];
 
-fn quantiles(name: String, histogram: &Histogram) -> [String; 6] {
+pub(crate) fn quantiles(name: String, histogram: &Histogram) -> [String; 6] {
     let at = |quantile| histogram.quantile(quantile).map_or(String::new(), time);
     [
         name,
@@ -166,16 +169,37 @@ fn router(
 
 /// What [`Stages`] saw.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     phases: [Histogram; Phase::NAMED],
     whole: Histogram,
 }
 
+impl Seen {
+    /// A row of the table for each phase that was seen.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = [String; 6]> {
+        let seen = self.phases.iter().enumerate();
+        let seen = seen.filter(|(_, histogram)| histogram.count() > 0);
+        seen.map(|(number, histogram)| {
+            quantiles(format!("{}, a burst", Phase(number as u8)), histogram)
+        })
+    }
+}
+
 /// An observer with a histogram for each phase.
-struct Stages {
+pub(crate) struct Stages {
     clock: MonotonicClock,
     last: Instant,
     seen: &'static Seen,
+}
+
+impl Stages {
+    pub(crate) fn new(seen: &'static Seen) -> Self {
+        Self {
+            clock: MonotonicClock::new(),
+            last: Instant::from_nanos(0),
+            seen,
+        }
+    }
 }
 
 impl Observe for Stages {

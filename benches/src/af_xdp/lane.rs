@@ -15,13 +15,14 @@
 //! sent is in the statistics of `out0`.
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::fs;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use linecard_linux::affinity;
-use linecard_testnet::{Flood, Namespace, set_merging};
+use linecard_testnet::{Flood, Namespace, Sink, set_merging};
 
 use crate::routing::{FLOWS, FRAME, MAC, OTHER_MAC, ROUTES, bench_flows, frame};
 
@@ -31,6 +32,7 @@ pub struct Lane {
     pub inside: Namespace,
     outside: Namespace,
     generator: Option<Generator>,
+    sink: Option<Sink>,
 }
 
 /// Who takes what comes in by `in0`.
@@ -63,6 +65,7 @@ impl Lane {
             inside,
             outside,
             generator: None,
+            sink: None,
         })
     }
 
@@ -71,13 +74,7 @@ impl Lane {
     /// # Errors
     /// As [`new`](Self::new), or what the kernel says of the programs.
     pub fn flooded(input: Input, cpu: Option<usize>) -> Result<Self, String> {
-        let flows = bench_flows(FLOWS, ROUTES);
-        let frame = frame(flows.first().ok_or("no flows")?, FRAME)?;
-        let destinations = flows.iter().filter_map(|flow| match flow.destination() {
-            core::net::SocketAddr::V4(address) => Some(address.ip().octets()),
-            core::net::SocketAddr::V6(_) => None,
-        });
-        let destinations: Vec<_> = destinations.collect();
+        let (frame, destinations) = flows()?;
         Self::new(input)?.between(&frame, &destinations, cpu)
     }
 
@@ -94,8 +91,38 @@ impl Lane {
         let kernel = |error: std::io::Error| error.to_string();
         let flood = self.outside(|| Flood::new("gen0", frame, destinations, false));
         let flood = flood.map_err(kernel)?;
-        self.generator = Some(Generator::new(&self.outside, flood, cpu)?);
+        self.generator = Some(Generator::new(&self.outside, flood, cpu, FULL)?);
         Ok(self)
+    }
+
+    /// A flood of the bench's flows that is none: bursts of 32 with a pause behind each, stamped with their time, and at
+    /// the other end a program that writes down how old the last [`AGES`] packets are.
+    ///
+    /// # Errors
+    /// As [`flooded`](Self::flooded).
+    pub fn paced(input: Input, cpu: Option<usize>) -> Result<Self, String> {
+        let kernel = |error: std::io::Error| error.to_string();
+        let (frame, destinations) = flows()?;
+        let mut lane = Self::new(input)?;
+        let flood = lane.outside(|| Flood::new("gen0", &frame, &destinations, true));
+        let flood = flood.map_err(kernel)?;
+        let sink = lane.outside(|| Sink::of_stamped("out1", AGES));
+        lane.sink = Some(sink.map_err(kernel)?);
+        lane.generator = Some(Generator::new(&lane.outside, flood, cpu, PACED)?);
+        Ok(lane)
+    }
+
+    /// The ages, in nanoseconds, of the last packets of a paced flood that came through.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn ages(&self) -> Result<Vec<u64>, String> {
+        let sink = self.sink.as_ref().ok_or("nobody writes down ages")?;
+        let kernel = |error: std::io::Error| error.to_string();
+        let count = sink.count().map_err(kernel)?;
+        let last = count.saturating_sub(AGES.into())..count;
+        let ages = last.map(|number| sink.age(number, AGES));
+        ages.collect::<Result<_, _>>().map_err(kernel)
     }
 
     /// Does something outside, where `gen0` and `out1` are.
@@ -132,6 +159,17 @@ impl Lane {
     }
 }
 
+/// A frame, and the bench's destinations.
+fn flows() -> Result<(Vec<u8>, Vec<[u8; 4]>), String> {
+    let flows = bench_flows(FLOWS, ROUTES);
+    let frame = frame(flows.first().ok_or("no flows")?, FRAME)?;
+    let destinations = flows.iter().filter_map(|flow| match flow.destination() {
+        core::net::SocketAddr::V4(address) => Some(address.ip().octets()),
+        core::net::SocketAddr::V6(_) => None,
+    });
+    Ok((frame, destinations.collect()))
+}
+
 /// Whether lanes can be had here.
 ///
 /// # Errors
@@ -152,7 +190,12 @@ struct Generator {
 }
 
 impl Generator {
-    fn new(outside: &Namespace, flood: Flood, cpu: Option<usize>) -> Result<Self, String> {
+    fn new(
+        outside: &Namespace,
+        flood: Flood,
+        cpu: Option<usize>,
+        (frames, batch, pause): Pace,
+    ) -> Result<Self, String> {
         let on = Arc::new(AtomicBool::new(false));
         let (go, turns) = sync_channel::<()>(1);
         let (end, ended) = sync_channel(1);
@@ -161,7 +204,10 @@ impl Generator {
             for () in turns {
                 let mut result = Ok(());
                 while goes_on.load(Ordering::Relaxed) && result.is_ok() {
-                    result = flood.send(AT_A_TIME, BATCH);
+                    result = flood.send(frames, batch);
+                    if !pause.is_zero() {
+                        thread::sleep(pause);
+                    }
                 }
                 if end
                     .send(result.map_err(|error| format!("the flood: {error}")))
@@ -211,8 +257,14 @@ impl Drop for Generator {
     }
 }
 
-/// Frames of one system call of the flood's: 10 ms or so, after which it looks whether to end.
-const AT_A_TIME: u32 = 1 << 15;
+/// Frames of one system call of the flood's, frames that the other end gets at once, and the pause behind.
+type Pace = (u32, u32, Duration);
 
-/// Frames that the other end gets at once.
-const BATCH: u32 = 64;
+/// 10 ms or so, after which it looks whether to end.
+const FULL: Pace = (1 << 15, 64, Duration::ZERO);
+
+/// A burst, and nothing on its way any more when the next one comes.
+const PACED: Pace = (32, 32, Duration::from_micros(200));
+
+/// Packets of a paced flood whose ages are known.
+pub const AGES: u32 = 1 << 14;

@@ -3,12 +3,15 @@
 //! - [`lane`]: two interfaces with a flood at one end and nobody at the other; [`turn`]: a forwarder between them,
 //!   and what is measured of it;
 //! - [`ours`]: Linecard's forwarders; [`crates`]: loops over other crates; [`others`]: DPDK, packet sockets, the kernel;
-//! - [`mod@self`]: the scenarios.
+//! - [`questions`]: what copies cost, and where to run; [`latency`]: stage by stage, and pauses;
+//! - [`mod@self`]: the scenarios beside the peers.
 
 pub mod crates;
 pub mod lane;
+pub mod latency;
 pub mod others;
 pub mod ours;
+pub mod questions;
 pub mod turn;
 
 use linecard_af_xdp::Config;

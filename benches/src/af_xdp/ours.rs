@@ -5,6 +5,7 @@ use linecard::forward::CrossConnect;
 use linecard::mempool::{Cache, Pool};
 use linecard::pipeline::{Stage, Worker, WorkerStats};
 use linecard::platform::NoClock;
+use linecard::trace::Observe;
 use linecard_af_xdp::{Config, Port, Rx, Tx, Umem};
 
 use super::lane::{Input, Lane};
@@ -57,20 +58,51 @@ pub fn forwarder<S: Stage<'static> + 'static>(
     stage: impl FnOnce() -> Result<S, String> + Send + 'static,
 ) -> Contender {
     Contender::lazy(name, move || {
-        let [one, other] = processors()?;
-        let lane = Lane::flooded(Input::Xdp, Some(one))?;
-        let poller = Poller::new(&lane.inside, Some(other), move || {
-            worker(open(config)?, stage()?, |near, far| (near, far))
-        })?;
-        contender(name, lane, Forwarder::Thread(poller))
+        let [one, other] = processors()?.map(Some);
+        placed(name, [one, other], config, stage)
     })
+}
+
+/// Likewise with the flood and the worker on these processors, or where the kernel likes.
+///
+/// # Errors
+/// What is missing.
+pub fn placed<S: Stage<'static> + 'static>(
+    name: &'static str,
+    [flood, forwards]: [Option<usize>; 2],
+    config: Config,
+    stage: impl FnOnce() -> Result<S, String> + Send + 'static,
+) -> Result<Contender, String> {
+    let lane = Lane::flooded(Input::Xdp, flood)?;
+    let poller = Poller::new(&lane.inside, forwards, move || {
+        worker(open(config)?, stage()?, |near, far| (near, far))
+    })?;
+    contender(name, lane, Forwarder::Thread(poller))
 }
 
 /// A worker of queues, made of both interfaces' by `wrap`, and a stage.
 pub fn worker<R, T, S>(
     ends: Ends,
     stage: S,
+    wrap: impl FnMut(Rx<'static>, Tx<'static>) -> (R, T),
+) -> Result<impl FnMut(), String>
+where
+    R: RxQueue<'static> + 'static,
+    T: TxQueue<'static> + 'static,
+    S: Stage<'static> + 'static,
+{
+    watched(ends, stage, wrap, None)
+}
+
+/// Likewise under an observer of every burst.
+///
+/// # Errors
+/// What is missing.
+pub fn watched<R, T, S>(
+    ends: Ends,
+    stage: S,
     mut wrap: impl FnMut(Rx<'static>, Tx<'static>) -> (R, T),
+    observer: Option<&'static mut dyn Observe>,
 ) -> Result<impl FnMut(), String>
 where
     R: RxQueue<'static> + 'static,
@@ -84,7 +116,10 @@ where
         _ports: ports,
     } = ends;
     let stats: &WorkerStats = leak(WorkerStats::new());
-    let mut worker: Worker<'_, _, _, _, _> = Worker::new(stage, NoClock, cache, stats);
+    let mut worker: Worker<'_, _, _, _, _, 16, BURST> = Worker::new(stage, NoClock, cache, stats);
+    if let Some(observer) = observer {
+        worker.observe(observer, 1);
+    }
     for (rx, tx) in [near, far] {
         let (rx, tx) = wrap(rx, tx);
         worker.add_port(rx, tx).map_err(text)?;
@@ -95,6 +130,10 @@ where
         let _ = worker.poll();
     })
 }
+
+/// Packets that are received, worked on and sent at once: as many go with one system call, of which the default's 32
+/// would make two.
+const BURST: usize = 64;
 
 /// Two rings full of frames to receive into, two to send, and what is under way.
 const FRAMES: usize = 4 * 2048 + 1024;
