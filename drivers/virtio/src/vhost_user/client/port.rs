@@ -134,7 +134,7 @@ impl<'d, 'p, D: Dma, const N: usize, const Q: usize> Client<'d, 'p, D, N, Q> {
         config: ClientConfig,
     ) -> Result<Self, DeviceError> {
         let path = adapter.with_transport(|transport| transport.path().display().to_string());
-        let pairs = usize::from(config.net.queues).clamp(1, Q);
+        let pairs = usize::from(config.net.queues).min(Q).max(1);
         let cache = Cache::new(pool, "vhost-user", 1).map_err(|_| DeviceError::TooManyAccounts)?;
         Ok(Self {
             adapter,
