@@ -28,6 +28,7 @@ fn run(test: &str, config: &str, arguments: &[&str]) -> (Option<i32>, serde_json
     )
 }
 
+/// A folder that goes away with the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -143,5 +144,13 @@ fn what_cannot_be_is_said_and_nothing_is_started() {
         assert_eq!(code, Some(1), "{options}: {said}");
         let last = said.lines().last().unwrap_or_default();
         assert!(last.contains(message), "{options}: {said}");
+    }
+}
+
+#[test]
+fn the_driver_knows_every_field_of_a_hash() {
+    for name in linecard_linux::config::Rss::FIELDS {
+        let field = linecard_dpdk::RssFields::named(name);
+        assert_eq!(field.map(|field| field.to_string()).as_deref(), Some(name));
     }
 }
