@@ -48,6 +48,20 @@ fn the_udp_loops_send_our_bytes() {
     udp::check(&peers).unwrap();
 }
 
+/// Where answers change: the first and last address of each range, and their neighbours outside; a
+/// multiple of 32 of them.
+fn edges<A: Copy>(
+    ranges: impl Iterator<Item = (A, A)>,
+    before: fn(A) -> A,
+    behind: fn(A) -> A,
+) -> Vec<A> {
+    let mut addresses: Vec<A> = ranges
+        .flat_map(|(first, last)| [first, last, before(first), behind(last)])
+        .collect();
+    addresses.truncate(addresses.len() / 32 * 32);
+    addresses
+}
+
 #[test]
 fn route_tables_answer_alike_at_the_edges_of_routes() {
     let Some(peers) = peers() else { return };
@@ -58,13 +72,15 @@ fn route_tables_answer_alike_at_the_edges_of_routes() {
     };
     let mut lines = vec![CacheLine::ZERO; config.lines()];
     let mut table = Lpm4::new(config, &mut lines).unwrap();
-    let mut addresses = Vec::new();
     for (prefix, hop) in &routes {
         table.insert(*prefix, *hop).unwrap();
-        let (first, last) = (prefix.first(), prefix.last());
-        addresses.extend([first, last, first.wrapping_sub(1), last.wrapping_add(1)]);
     }
-    addresses.truncate(addresses.len() / 32 * 32);
+    let ranges = routes.iter().map(|(at, _)| (at.first(), at.last()));
+    let addresses = edges(
+        ranges,
+        |first| first.wrapping_sub(1),
+        |last| last.wrapping_add(1),
+    );
     let reader = table.reader();
     assert!(addresses.iter().any(|&at| reader.lookup(at).is_none()));
     let right: Vec<_> = addresses.iter().map(|&at| reader.lookup(at)).collect();
@@ -100,13 +116,15 @@ fn ipv6_route_tables_answer_alike_at_the_edges_of_routes() {
     };
     let mut lines = vec![CacheLine::ZERO; config.lines()];
     let mut table = Lpm6::new(config, &mut lines).unwrap();
-    let mut addresses = Vec::new();
     for (prefix, hop) in &routes {
         table.insert(*prefix, *hop).unwrap();
-        let (first, last) = (prefix.first(), prefix.last());
-        addresses.extend([first, last, first.wrapping_sub(1), last.wrapping_add(1)]);
     }
-    addresses.truncate(addresses.len() / 32 * 32);
+    let ranges = routes.iter().map(|(at, _)| (at.first(), at.last()));
+    let addresses = edges(
+        ranges,
+        |first| first.wrapping_sub(1),
+        |last| last.wrapping_add(1),
+    );
     let reader = table.reader();
     let right: Vec<_> = addresses.iter().map(|&at| reader.lookup(at)).collect();
     peer_lookups::check(&peers, &routes, &addresses, &right).unwrap();
