@@ -106,9 +106,23 @@ fn one_line(text: &[u8]) -> String {
 }
 
 /// The program's sources.
-const SOURCES: [&str; 15] = [
-    "belt", "checksum", "hash", "lookups", "lpm", "lpm6", "main", "packets", "pool", "ptype",
-    "ring", "rings", "route", "tables", "udp",
+const SOURCES: [&str; 16] = [
+    "belt",
+    "checksum",
+    "hash",
+    "lookups",
+    "lpm",
+    "lpm6",
+    "main",
+    "packets",
+    "pool",
+    "ptype",
+    "ring",
+    "ring_threads",
+    "rings",
+    "route",
+    "tables",
+    "udp",
 ];
 
 const REQUIRE: &str = "LINECARD_REQUIRE_DPDK";

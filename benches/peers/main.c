@@ -26,6 +26,8 @@
 
 bool on_huge_pages;
 
+cpu_set_t allowed_cpus;
+
 static char why[256];
 
 static const struct peer *const groups[] = {
@@ -35,6 +37,7 @@ static const struct peer *const groups[] = {
 	lpm6_peers,
 	ptype_peers,
 	ring_peers,
+	ring_threads_peers,
 	pool_peers,
 	route_peers,
 	udp_peers,
@@ -196,6 +199,11 @@ int main(int count, char **arguments)
 	if (count != 3) {
 		fprintf(stderr, "%s huge|plain CPU\n", arguments[0]);
 		return 2;
+	}
+	/* DPDK keeps its thread to one of them. */
+	if (sched_getaffinity(0, sizeof(allowed_cpus), &allowed_cpus) != 0) {
+		printf("error no processors: %s\n", strerror(errno));
+		return 1;
 	}
 	if (start_dpdk(arguments[0], arguments[1], arguments[2]) != 0) {
 		printf("error %s\n", why);

@@ -3,6 +3,11 @@
 #ifndef PEERS_H
 #define PEERS_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,9 +31,13 @@ extern const struct peer lpm_peers[];
 extern const struct peer lpm6_peers[];
 extern const struct peer ptype_peers[];
 extern const struct peer ring_peers[];
+extern const struct peer ring_threads_peers[];
 extern const struct peer pool_peers[];
 extern const struct peer route_peers[];
 extern const struct peer udp_peers[];
+
+/* The processors that the program was started with: main.c is told which of them to be on. */
+extern cpu_set_t allowed_cpus;
 
 /* Whether the memory is on huge pages. */
 extern bool on_huge_pages;

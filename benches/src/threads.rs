@@ -11,7 +11,7 @@ use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
 
 use crate::harness::Contender;
-use crate::two;
+use crate::{peers, two};
 
 /// Slots of every ring.
 const SLOTS: usize = 1024;
@@ -23,7 +23,9 @@ const BULK: usize = 32;
 /// # Errors
 /// Never.
 pub fn spsc_single() -> Result<Vec<Contender>, String> {
-    Ok(spsc_singles::<u64>())
+    let mut contenders = spsc_singles::<u64>();
+    rte_ring(&mut contenders, &[("SP/SC", "threads_spsc_single")]);
+    Ok(contenders)
 }
 
 /// Items one by one, of 32 bytes.
@@ -31,7 +33,9 @@ pub fn spsc_single() -> Result<Vec<Contender>, String> {
 /// # Errors
 /// Never.
 pub fn spsc_single_32() -> Result<Vec<Contender>, String> {
-    Ok(spsc_singles::<[u64; 4]>())
+    let mut contenders = spsc_singles::<[u64; 4]>();
+    rte_ring(&mut contenders, &[("SP/SC", "threads_spsc_32_single")]);
+    Ok(contenders)
 }
 
 /// 32 items at a time, of 8 bytes.
@@ -39,7 +43,9 @@ pub fn spsc_single_32() -> Result<Vec<Contender>, String> {
 /// # Errors
 /// Never.
 pub fn spsc_bulk() -> Result<Vec<Contender>, String> {
-    Ok(spsc_bulks::<u64>())
+    let mut contenders = spsc_bulks::<u64>();
+    rte_ring(&mut contenders, &[("SP/SC", "threads_spsc_bulk")]);
+    Ok(contenders)
 }
 
 /// 32 items at a time, of 32 bytes.
@@ -47,7 +53,9 @@ pub fn spsc_bulk() -> Result<Vec<Contender>, String> {
 /// # Errors
 /// Never.
 pub fn spsc_bulk_32() -> Result<Vec<Contender>, String> {
-    Ok(spsc_bulks::<[u64; 4]>())
+    let mut contenders = spsc_bulks::<[u64; 4]>();
+    rte_ring(&mut contenders, &[("SP/SC", "threads_spsc_32_bulk")]);
+    Ok(contenders)
 }
 
 /// One item there and back, through two rings.
@@ -81,13 +89,15 @@ pub fn spsc_round_trip() -> Result<Vec<Contender>, String> {
         let queue: &ArrayQueue<u64> = leak(ArrayQueue::new(SLOTS));
         (move |item| queue.push(item).is_ok(), move || queue.pop())
     };
-    Ok(vec![
+    let mut contenders = vec![
         echo("linecard spsc", ours(), ours()),
         echo("rtrb", rtrb(), rtrb()),
         echo("ringbuf", ringbuf(), ringbuf()),
         echo("heapless spsc", heapless(), heapless()),
         echo("crossbeam ArrayQueue", crossbeam(), crossbeam()),
-    ])
+    ];
+    rte_ring(&mut contenders, &[("SP/SC", "threads_spsc_trip")]);
+    Ok(contenders)
 }
 
 /// Items one by one, of 8 bytes, through rings for many producers and consumers. That of heapless is
@@ -99,7 +109,7 @@ pub fn mpmc_single() -> Result<Vec<Contender>, String> {
     let ring = leak(mpmc::Ring::<Inline<u64, SLOTS>>::new());
     let (mut producer, mut consumer) = (ring.producer(), ring.consumer());
     let queue: &ArrayQueue<u64> = leak(ArrayQueue::new(SLOTS));
-    Ok(vec![
+    let mut contenders = vec![
         singles(
             "linecard mpmc",
             move |item| producer.enqueue(item).is_ok(),
@@ -110,7 +120,14 @@ pub fn mpmc_single() -> Result<Vec<Contender>, String> {
             move |item| queue.push(item).is_ok(),
             move || queue.pop(),
         ),
-    ])
+    ];
+    let peers = [
+        ("MP/MC", "threads_mpmc_single"),
+        ("HTS", "threads_hts_single"),
+        ("RTS", "threads_rts_single"),
+    ];
+    rte_ring(&mut contenders, &peers);
+    Ok(contenders)
 }
 
 /// 32 items at a time, likewise; those without bulks take them one by one.
@@ -121,7 +138,7 @@ pub fn mpmc_bulk() -> Result<Vec<Contender>, String> {
     let ring = leak(mpmc::Ring::<Inline<u64, SLOTS>>::new());
     let (mut producer, mut consumer) = (ring.producer(), ring.consumer());
     let queue: &ArrayQueue<u64> = leak(ArrayQueue::new(SLOTS));
-    Ok(vec![
+    let mut contenders = vec![
         bulks(
             "linecard mpmc",
             move |items| producer.enqueue_burst(&mut &items[..]),
@@ -143,7 +160,14 @@ pub fn mpmc_bulk() -> Result<Vec<Contender>, String> {
                     .count()
             },
         ),
-    ])
+    ];
+    let peers = [
+        ("MP/MC", "threads_mpmc_bulk"),
+        ("HTS", "threads_hts_bulk"),
+        ("RTS", "threads_rts_bulk"),
+    ];
+    rte_ring(&mut contenders, &peers);
+    Ok(contenders)
 }
 
 /// Frames out of the pool on one core, through a ring, and back into it on the other, 32 at a time.
@@ -232,6 +256,19 @@ fn passing<T: Send + 'static>(
             }
         },
     )
+}
+
+/// Rings of DPDK, by their way of synchronization and by their name in the program of the peers.
+fn rte_ring(contenders: &mut Vec<Contender>, peers: &[(&str, &'static str)]) {
+    let named: Vec<(String, &'static str)> = peers
+        .iter()
+        .map(|(way, peer)| (format!("rte_ring {way}"), *peer))
+        .collect();
+    let named: Vec<(&str, &'static str)> = named
+        .iter()
+        .map(|(name, peer)| (name.as_str(), *peer))
+        .collect();
+    peers::add(contenders, "rte_ring", &named);
 }
 
 fn spsc_singles<T: Copy + Default + Send + 'static>() -> Vec<Contender> {

@@ -204,3 +204,23 @@ fn what_goes_wrong_has_a_name() {
     assert!(peers.prepare("ring_spsc_bulk", None).is_ok());
     assert!(peers.run("ring_spsc_bulk", 320).is_ok());
 }
+
+#[test]
+fn every_ring_of_two_threads_passes_all_its_items() {
+    let Some(peers) = peers() else { return };
+    for ring in ["spsc", "spsc_32", "mpmc", "hts", "rts"] {
+        for way in ["single", "bulk"] {
+            let peer = format!("threads_{ring}_{way}");
+            match peers.prepare(&peer, None) {
+                Err(PeerError::Refused(why)) if why.contains("two processors") => return,
+                prepared => prepared.unwrap(),
+            }
+            // Twice: what the first turn left would be in the way of the second.
+            for units in [1, 5000] {
+                peers.run(&peer, units).unwrap();
+            }
+        }
+    }
+    peers.prepare("threads_spsc_trip", None).unwrap();
+    peers.run("threads_spsc_trip", 100).unwrap();
+}
