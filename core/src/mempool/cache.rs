@@ -273,8 +273,11 @@ impl<'p> Cache<'p> {
             if self.len >= self.limit {
                 self.spill(self.len - self.limit / 2);
             }
-            let room = self.limit - self.len;
-            let (now, later) = rest.split_at(rest.len().min(room));
+            // At least one: what was spilled leaves half of the limit.
+            let room = self.limit.saturating_sub(self.len).min(rest.len());
+            let Some((now, later)) = rest.split_at_checked(room) else {
+                return;
+            };
             let cells = self.stack.get_mut(self.len..).unwrap_or_default();
             for (cell, index) in cells.iter_mut().zip(now) {
                 *cell = index.0;
@@ -284,8 +287,8 @@ impl<'p> Cache<'p> {
         }
     }
 
-    /// Takes as many numbers of frames off the stack as there are, up to `out.len()`, and gives how
-    /// many; [`publish`](Self::publish) is the caller's.
+    /// Takes as many numbers of frames off the stack as there are, up to `out.len()`, for `to`, and
+    /// gives how many.
     #[inline]
     pub(super) fn get(&mut self, out: &mut [FrameIndex], to: Place) -> usize {
         self.take_runs(out.len(), to, |taken, run| {
@@ -302,8 +305,8 @@ impl<'p> Cache<'p> {
         self.account.cached(self.len);
     }
 
-    /// Takes up to `count` frames off the stack, in runs as they lie there, and publishes it. `each`
-    /// is told how many went before.
+    /// Takes up to `count` frames off the stack for `to`, in runs as they lie there, and publishes it;
+    /// gives how many. `each` is told how many went before.
     #[inline]
     pub(super) fn take_runs(
         &mut self,
