@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use linecard::mempool::{Cache, Pool, PoolConfig};
+use linecard::mempool::{Cache, Frame, Pool, PoolConfig};
 use linecard::packet::Burst;
 use linecard_linux::memory::{PagePolicy, PoolMemory};
 
@@ -25,6 +25,15 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
             burst.alloc(&mut cache, BULK);
             black_box(burst.as_slice());
             burst.free(&mut cache);
+        }
+    });
+    let mut cache = Cache::new(pool, "frames", 256).map_err(|error| error.to_string())?;
+    let frames = Contender::timed("linecard, frames alone through a cache", move |units| {
+        let mut frames: heapless::Vec<Frame<'_>, BULK> = heapless::Vec::new();
+        for _ in 0..units / BULK as u64 {
+            cache.alloc_into(&mut frames, BULK, |frame| frame);
+            black_box(frames.as_slice());
+            cache.free_burst(core::mem::take(&mut frames));
         }
     });
     let shared = Contender::timed("linecard, one by one, no cache", move |units| {
@@ -53,7 +62,7 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
             }
         }
     });
-    let mut contenders = vec![ours, shared, malloc, stack];
+    let mut contenders = vec![ours, frames, shared, malloc, stack];
     peers::add(
         &mut contenders,
         "rte_mempool",
