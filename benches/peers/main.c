@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -171,23 +172,26 @@ static int obey(const char *line, bool *timed, uint64_t *nanos)
 
 static int start_dpdk(const char *program, const char *pages, const char *cpu)
 {
-	char lcore[32];
+	char lcore[32], prefix[64];
 	const char *huge[] = {
-		program, "--lcores", lcore, "-m", MEGABYTES, "--in-memory", "--no-pci",
+		program, "--lcores", lcore, "-m", MEGABYTES, "--in-memory", "--no-pci", "--file-prefix", prefix,
 		"--no-telemetry", "--log-level=error", "--force-max-simd-bitwidth=512", NULL,
 	};
 	const char *plain[] = {
-		program, "--lcores", lcore, "-m", MEGABYTES, "--no-huge", "--no-pci", "--no-shconf",
-		"--no-telemetry", "--log-level=error", "--force-max-simd-bitwidth=512", NULL,
+		program, "--lcores", lcore, "-m", MEGABYTES, "--no-huge", "--no-pci", "--file-prefix", prefix,
+		"--no-shconf", "--no-telemetry", "--log-level=error", "--force-max-simd-bitwidth=512", NULL,
 	};
 	const char **arguments = strcmp(pages, "huge") == 0 ? huge : plain;
 	int count = 0;
 
 	snprintf(lcore, sizeof(lcore), "0@%d", atoi(cpu));
+	snprintf(prefix, sizeof(prefix), "linecard-peer-%d-%d", (int)getppid(), (int)getpid());
 	while (arguments[count] != NULL)
 		count++;
 	if (rte_eal_init(count, (char **)(uintptr_t)arguments) < 0)
 		return complain("rte_eal_init, %s pages: %s", pages, rte_strerror(rte_errno));
+	/* Made although no file is to be in it, and never removed by DPDK. */
+	rmdir(rte_eal_get_runtime_dir());
 	on_huge_pages = arguments == huge;
 	return 0;
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
-use linecard_testnet::Namespace;
+use linecard_testnet::{DpdkFolder, Namespace};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::testpmd_ports::Pages;
@@ -22,6 +22,8 @@ pub struct Testpmd {
     lines: Receiver<String>,
     /// The sockets that it made, which it leaves behind when it is killed.
     sockets: Vec<PathBuf>,
+    /// Removed when it has ended.
+    _folder: DpdkFolder,
 }
 
 impl Testpmd {
@@ -123,6 +125,7 @@ impl Testpmd {
                 .filter_map(|argument| argument.strip_prefix("iface="))
                 .map(PathBuf::from)
                 .collect(),
+            _folder: DpdkFolder::of(&prefix),
         };
         testpmd.ask("show port stats 0", "TX-bytes:")?;
         Ok(testpmd)

@@ -27,6 +27,27 @@ fn peers() -> Option<Peers> {
 }
 
 #[test]
+fn a_peer_leaves_no_folder_of_dpdk() {
+    let Some(peers) = peers() else { return };
+    let ours = format!("linecard-peer-{}-", std::process::id());
+    for place in ["/var/run/dpdk", "/tmp/dpdk"] {
+        let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name());
+        let left = names.find(|name| name.to_string_lossy().starts_with(&ours));
+        // Those that start meanwhile, for other tests, have theirs for a moment.
+        let left = left.map(|name| std::path::Path::new(place).join(name));
+        let gone = |path: &std::path::PathBuf| {
+            (0..1000).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                !path.exists()
+            })
+        };
+        assert!(left.as_ref().is_none_or(gone), "left behind: {left:?}");
+    }
+    drop(peers);
+}
+
+#[test]
 fn every_loop_over_packets_sends_our_bytes() {
     let Some(peers) = peers() else { return };
     // Each gateway another address, so that a wrong hop shows.

@@ -18,6 +18,7 @@ mod allocations;
 mod bpf;
 #[allow(unsafe_code)]
 mod child;
+mod dpdk_folder;
 mod flood;
 #[allow(unsafe_code)]
 mod merging;
@@ -35,6 +36,7 @@ mod taken;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
+pub use dpdk_folder::DpdkFolder;
 pub use flood::Flood;
 pub use merging::set_merging;
 pub use meter::{Meter, Running};

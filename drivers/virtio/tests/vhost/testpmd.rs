@@ -1,11 +1,14 @@
 //! DPDK's `dpdk-testpmd`, as the other end.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use linecard_testnet::DpdkFolder;
 
 /// A running testpmd: killed, by its process id, when dropped.
 pub(crate) struct Testpmd {
@@ -15,6 +18,8 @@ pub(crate) struct Testpmd {
     seen: Vec<String>,
     /// The socket that it made, which it leaves behind when it is killed.
     socket: Option<PathBuf>,
+    /// Removed when it has ended.
+    folder: DpdkFolder,
 }
 
 /// Whether DPDK is there. With `LINECARD_REQUIRE_DPDK` it must be; with `LINECARD_SKIP_DPDK` it is not
@@ -41,11 +46,9 @@ impl Testpmd {
     pub(crate) fn start(vdev: &str, more: &[&str]) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         assert!(cores > 1, "one core for testpmd, and one for the test");
-        let prefix = format!(
-            "linecard{}x{}",
-            std::process::id(),
-            Instant::now().elapsed().as_nanos()
-        );
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("linecard{}x{count}", std::process::id());
         // Line by line, although it is a pipe; `stdbuf` becomes testpmd.
         let mut child = Command::new("stdbuf")
             .args(["-oL", "dpdk-testpmd"])
@@ -88,6 +91,7 @@ impl Testpmd {
             lines,
             seen: Vec::new(),
             socket: made_socket(vdev),
+            folder: DpdkFolder::of(&prefix),
         };
         testpmd.command("start");
         testpmd.wait_for("io packet forwarding", Duration::from_secs(20));
@@ -141,6 +145,18 @@ impl Testpmd {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+#[test]
+fn a_testpmd_that_was_killed_leaves_no_folder() {
+    if !is_there() {
+        return;
+    }
+    let testpmd = Testpmd::start("net_null0", &[]);
+    let folder = testpmd.folder.clone();
+    assert!(folder.exists(), "DPDK makes it: {folder:?}");
+    testpmd.kill();
+    assert!(!folder.exists(), "it is left behind: {folder:?}");
 }
 
 /// The socket that a device makes: `net_vhost`'s, not `net_virtio_user`'s.
