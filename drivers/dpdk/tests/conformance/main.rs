@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod eal;
+mod memif;
 mod null;
 mod opened;
 mod packet;
