@@ -199,9 +199,11 @@ unsafe extern "C" {
     pub(crate) fn lc_dpdk_ring_put(
         ring: *mut Ring,
         pool: *mut Mempool,
+        other: *mut Mempool,
         data: *const u8,
         len: u32,
         part: u32,
+        found: &crate::found::Raw,
     ) -> c_int;
     pub(crate) fn lc_dpdk_ring_get(ring: *mut Ring, data: *mut u8, room: u32) -> i64;
 }

@@ -17,6 +17,8 @@ mod error;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
 mod ffi;
+#[cfg(feature = "test-utils")]
+mod found;
 #[cfg(feature = "dpdk")]
 mod frames;
 #[cfg(feature = "dpdk")]
@@ -68,4 +70,7 @@ pub use {
 };
 
 #[cfg(feature = "test-utils")]
-pub use rings::RingPort;
+pub use {
+    found::{Checksum, Found},
+    rings::RingPort,
+};

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::eal::{self, c_string};
 use crate::error::Error;
 use crate::ffi::{self, Ring};
+use crate::found::{Found, Raw};
 use crate::memory::Memory;
 use crate::port::Port;
 use crate::scope::Scope;
@@ -70,17 +71,33 @@ impl RingPort {
     /// Puts a packet towards the port, in mbufs of at most `part` bytes; false if there is no room
     /// now.
     pub fn put(&mut self, packet: &[u8], part: usize) -> bool {
+        let memory = self.memory.clone();
+        self.put_of(packet, part, &memory, Found::default())
+    }
+
+    /// As [`put`](Self::put), in one mbuf of which the device has found something out.
+    pub fn put_found(&mut self, packet: &[u8], found: Found) -> bool {
+        let memory = self.memory.clone();
+        self.put_of(packet, usize::MAX, &memory, found)
+    }
+
+    /// As [`put`](Self::put), with every second mbuf of another pool.
+    pub fn put_mixed(&mut self, packet: &[u8], part: usize, other: &Memory) -> bool {
+        self.put_of(packet, part, other, Found::default())
+    }
+
+    fn put_of(&mut self, packet: &[u8], part: usize, other: &Memory, found: Found) -> bool {
         let pool = self.memory.shared().mempool();
-        let (len, part) = (
-            packet.len() as u32,
-            part.min(self.memory.max_receive()) as u32,
-        );
-        let ring = self.towards.as_ptr();
+        let other = other.shared().mempool();
+        let part = part.min(self.memory.max_receive()) as u32;
+        let (data, len) = (packet.as_ptr(), packet.len() as u32);
+        let (ring, found) = (self.towards.as_ptr(), Raw::from(found));
         let mut scope = Scope::uncached(self.memory.shared());
-        // SAFETY: the ring and the mempool live, the bytes are `packet`'s, and this is the ring's
+        // SAFETY: the ring and the mempools live, the bytes are `packet`'s, and this is the ring's
         // one producer.
-        scope.enter(|| unsafe { ffi::lc_dpdk_ring_put(ring, pool, packet.as_ptr(), len, part) })
-            != 0
+        let put = scope
+            .enter(|| unsafe { ffi::lc_dpdk_ring_put(ring, pool, other, data, len, part, &found) });
+        put != 0
     }
 
     /// Takes the next packet that the port has sent.

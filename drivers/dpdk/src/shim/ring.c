@@ -20,8 +20,27 @@ int lc_dpdk_ring_port(const char *name, struct rte_ring *rx, struct rte_ring *tx
 	return rte_eth_from_rings(name, &rx, 1, &tx, 1, 0);
 }
 
-/* 0 if there is no room or no mbuf; the bytes are spread over mbufs of `part` bytes. */
-int lc_dpdk_ring_put(struct rte_ring *ring, struct rte_mempool *mp, const uint8_t *data, uint32_t len, uint32_t part)
+static void mark(struct rte_mbuf *mbuf, const struct lc_dpdk_found *found)
+{
+	static const uint64_t l3[] = {0, RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD};
+	static const uint64_t l4[] = {0, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD,
+				      RTE_MBUF_F_RX_L4_CKSUM_NONE};
+
+	mbuf->ol_flags |= l3[found->l3 % 3] | l4[found->l4 % 4];
+	if (found->hashed) {
+		mbuf->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+		mbuf->hash.rss = found->hash;
+	}
+	if (found->stripped) {
+		mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+		mbuf->vlan_tci = (uint16_t)found->vlan_tci;
+	}
+}
+
+/* 0 if there is no room or no mbuf; the bytes are spread over mbufs of `part` bytes, of the two mempools
+ * in turn. */
+int lc_dpdk_ring_put(struct rte_ring *ring, struct rte_mempool *mp, struct rte_mempool *other, const uint8_t *data,
+		     uint32_t len, uint32_t part, const struct lc_dpdk_found *found)
 {
 	struct rte_mbuf *head = NULL, *last = NULL, *mbuf;
 	uint32_t done = 0;
@@ -31,7 +50,7 @@ int lc_dpdk_ring_put(struct rte_ring *ring, struct rte_mempool *mp, const uint8_
 	do {
 		uint32_t now = len - done < part ? len - done : part;
 
-		mbuf = rte_pktmbuf_alloc(mp);
+		mbuf = rte_pktmbuf_alloc(head == NULL || last->pool == other ? mp : other);
 		if (mbuf == NULL) {
 			rte_pktmbuf_free(head);
 			return 0;
@@ -52,6 +71,7 @@ int lc_dpdk_ring_put(struct rte_ring *ring, struct rte_mempool *mp, const uint8_
 		}
 		last = mbuf;
 	} while (done < len);
+	mark(head, found);
 	if (rte_ring_enqueue(ring, head) != 0) {
 		rte_pktmbuf_free(head);
 		return 0;

@@ -71,6 +71,17 @@ struct rte_eth_dev_info;
 uint32_t lc_dpdk_functions(const struct rte_eth_dev_info *info);
 void lc_dpdk_rss_conf(struct rte_eth_rss_conf *conf, struct lc_dpdk_setup *setup);
 
+/* What a device is to have found out about a packet, for tests. */
+struct lc_dpdk_found {
+	uint32_t l3;         /* 0: nothing, 1: its checksum is right, 2: it is wrong */
+	uint32_t l4;         /* the same, and 3: it is not finished */
+	uint32_t hashed;
+	uint32_t hash;
+	uint32_t stripped;   /* whether a VLAN tag was taken off, which was: */
+	uint32_t vlan_tci;
+};
+_Static_assert(sizeof(struct lc_dpdk_found) == 24, "src/found.rs: Found");
+
 /* Implemented in Rust (src/memory.rs). */
 int lc_dpdk_take(void *owner, void **objects, unsigned count);
 int lc_dpdk_give(void *owner, void *const *objects, unsigned count);

@@ -5,12 +5,14 @@
 mod eal;
 mod memif;
 mod null;
+mod offloads;
 mod opened;
 mod packet;
 mod pcap;
 mod queues;
 mod ring;
 mod rss;
+mod segments;
 mod stamps;
 mod tap;
 

@@ -12,11 +12,11 @@ use crate::eal::{memory, unique};
 linecard_conformance::suite!(Tap);
 
 /// A port that is an interface of a namespace of its own, and a raw socket there.
-struct Tap {
+pub(crate) struct Tap {
     // Closed before its namespace is left.
-    port: Port<'static>,
+    pub(crate) port: Port<'static>,
     far: PacketSocket,
-    pool: &'static Pool<'static>,
+    pub(crate) pool: &'static Pool<'static>,
     before: Namespace,
 }
 
@@ -54,7 +54,7 @@ impl Harness for Tap {
         let before = Namespace::current().expect("this namespace");
         let here = Namespace::new().expect("a namespace");
         here.enter().expect("into the namespace");
-        let device = format!("{},iface=lctap", unique("net_tap"));
+        let device = format!("{},iface={INTERFACE}", unique("net_tap"));
         let config = Config {
             ring: 256,
             ..Config::default()
@@ -62,7 +62,7 @@ impl Harness for Tap {
         let port = Port::new(&memory, &device, config).expect("a port");
         Some(Self {
             port,
-            far: PacketSocket::on("lctap", PacketSocket::ETHERTYPE),
+            far: PacketSocket::on(INTERFACE, PacketSocket::ETHERTYPE),
             pool: memory.pool(),
             before,
         })
@@ -92,3 +92,6 @@ impl Wire for Tap {
         self.far.collect(frame)
     }
 }
+
+/// The interface that the port makes.
+pub(crate) const INTERFACE: &str = "lctap";
