@@ -13,6 +13,7 @@ pub(crate) fn build() -> Result<(), String> {
         "PKG_CONFIG",
         "PKG_CONFIG_PATH",
         "PKG_CONFIG_LIBDIR",
+        "PKG_CONFIG_SYSROOT_DIR",
         "LINECARD_DPDK_STATIC",
     ] {
         println!("cargo::rerun-if-env-changed={name}");
