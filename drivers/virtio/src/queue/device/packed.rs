@@ -55,8 +55,12 @@ pub struct PackedQueue<M> {
     done: Cursor,
     /// Where the guest was last told that the used ones end.
     told: Cursor,
-    /// The flags of the first used descriptor since then, which are written last.
-    first: Option<u16>,
+    /// Descriptors used since then: more than the ring has, if the guest made some available again that
+    /// it was only [offered](DeviceQueue::offer).
+    used: u16,
+    /// Of the used descriptors that the guest does not see yet, the first: where it is, and the half
+    /// with its flags, which is written last.
+    first: Option<(usize, u64)>,
     /// With `in_order`: the last buffer that was only read, which speaks for all since `done`.
     last_read: Option<u16>,
     /// Slots that `last_read` speaks for.
@@ -179,6 +183,7 @@ impl<M: GuestMemory> PackedQueue<M> {
             next: start,
             done: start,
             told: start,
+            used: 0,
             first: None,
             last_read: None,
             read_slots: 0,
@@ -234,24 +239,38 @@ impl<M: GuestMemory> PackedQueue<M> {
         &self.memory
     }
 
-    /// A descriptor whose flags were read already, and its buffer's id.
+    /// The second half of the descriptor at `at`: length, id and flags, what is there of it by the
+    /// time that its flags are.
     #[inline(always)]
-    fn descriptor(&self, at: usize, flags: u16) -> (Descriptor, u16) {
-        let descriptor = Descriptor {
-            address: self.ring.read64(at),
-            len: self.ring.read32(at.wrapping_add(8)),
-            flags,
-            next: 0,
-        };
-        let id = self.ring.read16(at.wrapping_add(12), Ordering::Relaxed);
-        (descriptor, id)
+    fn half(&self, at: Cursor) -> u64 {
+        let offset = at.offset().wrapping_add(HALF);
+        let half = self.ring.read64(offset, Ordering::Acquire);
+        if cfg!(target_arch = "x86_64") {
+            return half;
+        }
+        // A guest may have written it in pieces, the flags last: where one load may be made of such
+        // pieces in any order, the rest is read once more.
+        let rest = self.ring.read64(offset, Ordering::Relaxed);
+        rest & !(0xffff << FLAGS_SHIFT) | half & 0xffff << FLAGS_SHIFT
     }
 
-    /// Walks the chain that begins at the cursor, whose first flags are these.
+    /// The descriptor at `at`, whose second half was read already, and its buffer's id.
+    #[inline(always)]
+    fn descriptor(&self, at: Cursor, half: u64) -> (Descriptor, u16) {
+        let descriptor = Descriptor {
+            address: self.ring.read64(at.offset(), Ordering::Relaxed),
+            len: half as u32,
+            flags: flags_of(half),
+            next: 0,
+        };
+        (descriptor, (half >> ID_SHIFT) as u16)
+    }
+
+    /// Walks the chain that begins at the cursor, of whose first descriptor this is the second half.
     #[inline(always)]
     fn walk<const N: usize>(
         &self,
-        mut flags: u16,
+        mut half: u64,
         builder: &mut Builder,
         segments: &mut Segments<N>,
     ) -> Result<(), GuestFault> {
@@ -260,7 +279,8 @@ impl<M: GuestMemory> PackedQueue<M> {
         let mut at = self.next;
         let mut slots = 0;
         while slots < most {
-            let (descriptor, id) = self.descriptor(at.offset(), flags);
+            let (descriptor, id) = self.descriptor(at, half);
+            let flags = descriptor.flags;
             slots = slots.wrapping_add(1);
             builder.chain.slots = slots;
             builder.chain.id = id;
@@ -277,29 +297,35 @@ impl<M: GuestMemory> PackedQueue<M> {
             }
             at = at.forward(1, self.size);
             // Written before the first descriptor's flags, which were read with acquire.
-            flags = self
-                .ring
-                .read16(at.offset().wrapping_add(FLAGS), Ordering::Relaxed);
+            half = self.half(at);
         }
         Err(GuestFault::Loop)
     }
 
-    /// Writes a used descriptor at `done`, but not its flags if it is the first to be published.
+    /// Writes a used descriptor at `done`. The guest sees it with the first of those that it does not
+    /// see yet: see [`show`](Self::show).
     #[inline(always)]
     fn write_used(&mut self, id: u16, written: u32, slots: u16) {
-        let at = self.done.offset();
-        self.ring.write32(at.wrapping_add(8), written);
-        self.ring
-            .write16(at.wrapping_add(12), id, Ordering::Relaxed);
+        let at = self.done.offset().wrapping_add(HALF);
         let flags = self.done.used() | if written > 0 { WRITE } else { 0 };
+        let half = u64::from(written) | u64::from(id) << ID_SHIFT | u64::from(flags) << FLAGS_SHIFT;
         if self.first.is_none() {
-            self.first = Some(flags);
+            self.first = Some((at, half));
         } else {
             // The guest reads in order: it does not come here before it has seen the first.
-            self.ring
-                .write16(at.wrapping_add(FLAGS), flags, Ordering::Relaxed);
+            self.ring.write64(at, half, Ordering::Relaxed);
         }
         self.done = self.done.forward(slots, self.size);
+        self.used = self.used.saturating_add(slots);
+    }
+
+    /// Lets the guest see what is used.
+    #[inline(always)]
+    fn show(&mut self) {
+        if let Some((at, half)) = self.first.take() {
+            // The other used descriptors, and the bytes of the buffers, come before the first's flags.
+            self.ring.write64(at, half, Ordering::Release);
+        }
     }
 
     /// Writes the used descriptor that speaks for all buffers read since the last one.
@@ -324,22 +350,25 @@ impl<M: GuestMemory> PackedQueue<M> {
         *self.fault.get_or_insert(fault)
     }
 
-    #[inline]
-    fn look(&self) -> u16 {
+    /// The second half of the next descriptor, if it is available.
+    #[inline(always)]
+    fn look(&self) -> Option<u64> {
         // The rest of the chain is read after the flags that make it available.
-        self.ring
-            .read16(self.next.offset().wrapping_add(FLAGS), Ordering::Acquire)
+        let half = self.half(self.next);
+        self.next.available(flags_of(half)).then_some(half)
     }
 
-    /// Whether the guest wants to be called for what was used since `old` (VIRTIO 1.2, 2.8.10).
+    /// Whether the guest wants to be called for the `used` descriptors since `old` (VIRTIO 1.2, 2.8.10).
     #[inline]
-    fn wants_call(&self, old: Cursor) -> bool {
+    fn wants_call(&self, old: Cursor, used: u16) -> bool {
         // The used descriptors must be visible before it is looked whether anybody waits for
         // them: the guest does the opposite.
         fence(Ordering::SeqCst);
         match self.driver.read16(EVENT_FLAGS, Ordering::Acquire) & 3 {
             SUPPRESS_ENABLE => true,
             SUPPRESS_DISABLE => false,
+            // Every place was passed.
+            SUPPRESS_DESC if used >= self.size => true,
             SUPPRESS_DESC if self.event_idx => {
                 let event = self.driver.read16(EVENT_OFFSET, Ordering::Relaxed);
                 let wrap = event & 0x8000 != 0;
@@ -365,7 +394,7 @@ impl<M: GuestMemory> PackedQueue<M> {
 impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
     #[inline(always)]
     fn prefetch(&mut self, most: usize) {
-        if self.fault.is_some() || !self.next.available(self.look()) {
+        if self.fault.is_some() || self.look().is_none() {
             return;
         }
         // To be written: a used descriptor goes where the available one was.
@@ -388,12 +417,11 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
         if self.out >= self.size {
             return Ok(None);
         }
-        let flags = self.look();
-        if !self.next.available(flags) {
+        let Some(half) = self.look() else {
             return Ok(None);
-        }
+        };
         let mut builder = Builder::new(segments);
-        if let Err(fault) = self.walk(flags, &mut builder, segments) {
+        if let Err(fault) = self.walk(half, &mut builder, segments) {
             builder.undo(segments);
             return Err(self.fail(fault));
         }
@@ -426,24 +454,32 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
         self.write_used(chain.id, written, chain.slots);
     }
 
+    #[inline(always)]
+    fn offer(&mut self) {
+        if let Some((first, _)) = self.first
+            && first / LINE != self.done.offset() / LINE
+        {
+            self.show();
+        }
+    }
+
     #[inline]
     fn publish(&mut self) -> bool {
         if self.fault.is_some() {
             return false;
         }
         self.write_read();
-        let Some(flags) = self.first.take() else {
+        self.show();
+        let used = core::mem::take(&mut self.used);
+        if used == 0 {
             return false;
-        };
+        }
         let old = self.told;
-        // The other used descriptors, and the bytes of the buffers, come before the first's flags.
-        self.ring
-            .write16(old.offset().wrapping_add(FLAGS), flags, Ordering::Release);
         self.told = self.done;
         if self.polled {
             self.write_down();
         }
-        self.wants_call(old)
+        self.wants_call(old, used)
     }
 
     fn set_notify(&mut self, wanted: bool) -> bool {
@@ -466,7 +502,7 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
         self.device.write16(EVENT_FLAGS, flags, Ordering::Release);
         // The wish must be visible before it is looked whether it came too late.
         fence(Ordering::SeqCst);
-        self.out < self.size && self.next.available(self.look())
+        self.out < self.size && self.look().is_some()
     }
 
     #[inline]
@@ -490,6 +526,17 @@ pub(super) const AVAILABLE: u16 = DescFlags::AVAIL.bits();
 pub(super) const USED: u16 = DescFlags::USED.bits();
 /// Where a descriptor's flags are: behind address, length and id.
 pub(super) const FLAGS: usize = 14;
+/// Where its second half begins; and where in that, as a number, the id and the flags do.
+const HALF: usize = 8;
+const ID_SHIFT: u32 = 32;
+const FLAGS_SHIFT: u32 = 48;
+
+/// The flags in the second half of a descriptor.
+#[inline(always)]
+const fn flags_of(half: u64) -> u16 {
+    (half >> FLAGS_SHIFT) as u16
+}
+
 /// Event suppression: offset and wrap counter, then flags.
 const SUPPRESSION: usize = size_of::<EventSuppress>();
 pub(super) const EVENT_OFFSET: usize = 0;

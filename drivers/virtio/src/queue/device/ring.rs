@@ -120,8 +120,12 @@ pub trait DeviceQueue {
     fn unpop(&mut self, chain: Chain);
 
     /// Gives back a chain as used, of which `written` bytes were written. The guest learns of it
-    /// by [`publish`](Self::publish).
+    /// by [`publish`](Self::publish), or by [`offer`](Self::offer).
     fn put(&mut self, chain: Chain, written: u32);
+
+    /// Between two packets of a burst: may show the guest what was put, without calling it, where the
+    /// ring has a cache line full of that. A guest that polls goes on with it meanwhile.
+    fn offer(&mut self) {}
 
     /// Shows the guest all chains that were put, at once; gives whether it wants to be called.
     #[must_use = "whether the guest wants to be called"]

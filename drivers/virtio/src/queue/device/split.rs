@@ -116,15 +116,14 @@ impl<M: GuestMemory> SplitQueue<M> {
     #[inline(always)]
     fn descriptor(&self, index: u16) -> Descriptor {
         let at = usize::from(index) * DESCRIPTOR;
+        let order = Ordering::Relaxed;
+        let address = self.descriptors.read64(at, order);
+        let rest = self.descriptors.read64(at.wrapping_add(8), order);
         Descriptor {
-            address: self.descriptors.read64(at),
-            len: self.descriptors.read32(at.wrapping_add(8)),
-            flags: self
-                .descriptors
-                .read16(at.wrapping_add(12), Ordering::Relaxed),
-            next: self
-                .descriptors
-                .read16(at.wrapping_add(14), Ordering::Relaxed),
+            address,
+            len: rest as u32,
+            flags: (rest >> 32) as u16,
+            next: (rest >> 48) as u16,
         }
     }
 

@@ -70,12 +70,6 @@ impl Window {
     }
 
     #[inline(always)]
-    pub(super) fn read32(&self, offset: usize) -> u32 {
-        self.u32(offset)
-            .map_or(0, |cell| cell.load(Ordering::Relaxed))
-    }
-
-    #[inline(always)]
     pub(super) fn write32(&self, offset: usize, value: u32) {
         if let Some(cell) = self.u32(offset) {
             cell.store(value, Ordering::Relaxed);
@@ -83,26 +77,36 @@ impl Window {
     }
 
     #[inline(always)]
-    pub(super) fn read64(&self, offset: usize) -> u64 {
-        let Some(at) = self.field::<AtomicU64>(offset) else {
-            return 0;
-        };
+    pub(super) fn read64(&self, offset: usize, order: Ordering) -> u64 {
+        self.u64(offset).map_or(0, |cell| cell.load(order))
+    }
+
+    #[inline(always)]
+    pub(super) fn write64(&self, offset: usize, value: u64, order: Ordering) {
+        if let Some(cell) = self.u64(offset) {
+            cell.store(value, order);
+        }
+    }
+
+    #[inline(always)]
+    fn u64(&self, offset: usize) -> Option<&AtomicU64> {
+        let at = self.field::<AtomicU64>(offset)?;
         // SAFETY: `field` gave an aligned pointer to eight bytes of the window, which are mapped
         // and initialised (`GuestMemory`'s contract); concurrent writes are what atomics are for.
-        unsafe { at.as_ref() }.load(Ordering::Relaxed)
+        Some(unsafe { at.as_ref() })
     }
 
     #[inline(always)]
     fn u16(&self, offset: usize) -> Option<&AtomicU16> {
         let at = self.field::<AtomicU16>(offset)?;
-        // SAFETY: as in `read64`, for two bytes.
+        // SAFETY: as in `u64`, for two bytes.
         Some(unsafe { at.as_ref() })
     }
 
     #[inline(always)]
     fn u32(&self, offset: usize) -> Option<&AtomicU32> {
         let at = self.field::<AtomicU32>(offset)?;
-        // SAFETY: as in `read64`, for four bytes.
+        // SAFETY: as in `u64`, for four bytes.
         Some(unsafe { at.as_ref() })
     }
 

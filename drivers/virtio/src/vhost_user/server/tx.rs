@@ -249,6 +249,7 @@ impl Send<'_> {
             }
             bytes = bytes.wrapping_add(len as u64);
             queue.put(chain, header.wrapping_add(len) as u32);
+            queue.offer();
         }
         self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);

@@ -309,3 +309,26 @@ fn a_full_ring_is_popped_once<G: Guest, Q: DeviceQueue>(make: Make<Q>) {
     let _ = queue.publish();
     assert_eq!(guest.used(&memory).len(), 8);
 }
+
+#[test]
+fn a_packed_ring_offers_whole_lines_and_still_calls() {
+    let (memory, mut guest, mut queue) = start::<PackedGuest, _>(packed, config());
+    guest.call(&memory, true);
+    let mut segments = Segments::new();
+    // Twice round the ring, so that it ends where the guest was last told: that is news all the same.
+    for _ in 0..2 {
+        for id in 0..8 {
+            guest.post(&memory, id, &[(BUFFERS, 60, true)], None);
+        }
+        for used in 1..=8 {
+            segments.clear();
+            let chain = pop(&mut queue, &mut segments).unwrap();
+            queue.put(chain, 60);
+            queue.offer();
+            let seen = guest.used(&memory).len();
+            assert_eq!(seen, if used % 4 == 0 { 4 } else { 0 }, "{used}");
+        }
+    }
+    assert!(queue.publish());
+    assert!(!queue.publish());
+}

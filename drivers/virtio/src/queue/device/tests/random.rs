@@ -77,6 +77,9 @@ fn model<G: Guest, Q: DeviceQueue>(make: Make<Q>, config: RingConfig, operations
                 if let Some((chain, (id, _, writable, slots))) = popped.pop_front() {
                     let written = written.min(writable);
                     queue.put(chain, written);
+                    if written % 2 == 0 {
+                        queue.offer();
+                    }
                     put.push((id, written, slots));
                 }
             }
