@@ -301,6 +301,6 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// How long one scenario or report takes at most, without counting.
-const ALONE: Duration = Duration::from_secs(120);
+const ALONE: Duration = Duration::from_secs(240);
 /// How long a scenario's contenders are simulated in all.
 const COUNTING: Duration = Duration::from_secs(60);

@@ -73,4 +73,5 @@ pub mod traffic;
 pub mod two;
 pub mod udp;
 pub mod vhost;
+mod vhost_front;
 pub mod vhost_server;

@@ -5,6 +5,8 @@
 //! - [`split`] and [`packed`]: the two kinds of ring, from the driver's side;
 //! - [`Virtqueue`]: what both can do.
 //!
+//! With feature `test-utils` there is also `bare`, a front end without a driver, to measure by.
+//!
 //! A buffer goes in with a *token*, a number of the caller's, and the token comes back when the
 //! device has used the buffer. What was written to the ring is also in a table of the driver's own,
 //! which no device can write: an id or index that comes back is looked up there, and one that cannot
@@ -31,6 +33,8 @@
 //! assert_eq!(queue.pop(), Ok(None), "it has not used it");
 //! ```
 
+#[cfg(feature = "test-utils")]
+pub mod bare;
 pub mod device;
 mod fault;
 pub mod layout;
