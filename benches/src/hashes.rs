@@ -3,7 +3,8 @@
 use core::hint::black_box;
 
 use linecard::wire::rss::{
-    MICROSOFT_KEY, RssHash, SYMMETRIC_KEY_WORD, Toeplitz, ToeplitzSmall, ToeplitzSymmetric,
+    MICROSOFT_KEY, RssHash, SYMMETRIC_KEY_WORD, Toeplitz, ToeplitzGfni, ToeplitzSmall,
+    ToeplitzSymmetric,
 };
 
 use crate::harness::Contender;
@@ -21,6 +22,22 @@ pub fn toeplitz_36() -> Result<Vec<Contender>, String> {
 
 fn contenders<const N: usize>() -> Vec<Contender> {
     let mut contenders = vec![
+        matrices(
+            "linecard, matrices, bulk",
+            tuples::<N>(),
+            |hash, tuples, hashes| {
+                hash.hash_bulk(tuples, hashes);
+            },
+        ),
+        matrices(
+            "linecard, matrices",
+            tuples::<N>(),
+            |hash, tuples, hashes| {
+                for (tuple, to) in tuples.iter().zip(hashes) {
+                    *to = hash.hash(tuple);
+                }
+            },
+        ),
         over("linecard, byte tables", &TABLES, tuples::<N>()),
         over("linecard, nibble tables", &SMALL, tuples::<N>()),
         over("linecard, symmetric key", &SYMMETRIC, tuples::<N>()),
@@ -58,6 +75,24 @@ pub fn check<const N: usize>(peers: &Peers, peer: &str) -> Result<(), PeerError>
         true => Ok(()),
         false => Err(PeerError::Differs(format!("{peer}, {N} bytes"))),
     }
+}
+
+/// All tuples at once, where the processor multiplies matrices.
+fn matrices<const N: usize>(
+    name: &'static str,
+    tuples: Vec<[u8; N]>,
+    work: fn(&ToeplitzGfni, &[[u8; N]], &mut [u32]),
+) -> Contender {
+    let Some(hash) = ToeplitzGfni::new(&MICROSOFT_KEY) else {
+        return Contender::missing(name, "this processor has no GFNI with AVX-512");
+    };
+    Contender::timed(name, move |units| {
+        let mut hashes = [0; TUPLES];
+        for _ in 0..units.div_ceil(TUPLES as u64) {
+            work(&hash, black_box(&tuples), &mut hashes);
+            black_box(&hashes);
+        }
+    })
 }
 
 fn over<const N: usize>(

@@ -10,19 +10,21 @@
 //! - [`barrier`] orders what a device must see in order.
 
 pub mod barrier;
-mod bits;
 mod cache;
 mod clock;
 mod dma;
+mod gfni;
+mod isa;
 mod prefetch;
 mod wide;
 
-pub(crate) use bits::Bits;
 pub use cache::{CacheInstruction, CacheMaintenance};
 pub use clock::{Clock, Instant, ManualClock, NoClock};
 pub(crate) use dma::REGION_ALIGN;
 pub use dma::{
     Arena, DeviceAddress, Dma, DmaBuffer, DmaError, DmaMap, NonCoherent, Region, Window,
 };
+pub(crate) use gfni::{Gfni, Matrices, matrices};
+pub(crate) use isa::{Bits, Work};
 pub use prefetch::{prefetch_read, prefetch_write};
 pub(crate) use wide::sum_of_words;

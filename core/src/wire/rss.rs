@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A port whose device gives no hash gets the same one from here, so that flows stay on their cores
-//! whatever the driver. Three ways to compute it, for keys that are known when the program is built or
+//! whatever the driver. Four ways to compute it, for keys that are known when the program is built or
 //! when it starts:
 //!
 //! | | table | look-ups for 12 bytes | keys |
@@ -18,6 +18,7 @@
 //! | [`Toeplitz`] | 1 KiB per input byte | 12 | any |
 //! | [`ToeplitzSmall`] | 128 bytes per input byte | 24 | any |
 //! | [`ToeplitzSymmetric`] | 2 KiB | 2 | 16 bits, repeated |
+//! | [`ToeplitzGfni`], where the processor can | 320 bytes of matrices | 2 products | any |
 //!
 //! A key that repeats every 16 bits gives both directions of a flow the same hash
 //! ([Woo and Park, 2012](https://www.ndsl.kaist.edu/~kyoungsoo/papers/TR-symRSS.pdf)), as who looks at
@@ -37,6 +38,10 @@
 //!     BOTH_WAYS.hash_ipv4_l4(client, server, 50_000, 443),
 //! );
 //! ```
+
+mod gfni;
+
+pub use gfni::ToeplitzGfni;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -84,6 +89,23 @@ pub const SYMMETRIC_KEY: [u8; KEY_LEN] = {
 pub trait RssHash {
     /// The hash of these bytes; those past the key's reach ([`MAX_INPUT`]) do not count.
     fn hash<const N: usize>(&self, input: &[u8; N]) -> u32;
+
+    /// The hashes of a slice of inputs, as many as both slices hold; how many that was.
+    ///
+    /// ```
+    /// use linecard::wire::rss::{MICROSOFT_KEY, RssHash, ToeplitzSmall};
+    ///
+    /// let hash = ToeplitzSmall::new(&MICROSOFT_KEY);
+    /// let mut hashes = [0; 8];
+    /// assert_eq!(hash.hash_bulk(&[[1; 12], [2; 12]], &mut hashes), 2);
+    /// assert_eq!(hashes[..2], [hash.hash(&[1; 12]), hash.hash(&[2; 12])]);
+    /// ```
+    fn hash_bulk<const N: usize>(&self, inputs: &[[u8; N]], hashes: &mut [u32]) -> usize {
+        for (input, hash) in inputs.iter().zip(hashes.iter_mut()) {
+            *hash = self.hash(input);
+        }
+        inputs.len().min(hashes.len())
+    }
 
     /// The hash over the addresses of IPv4.
     #[inline]

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use super::{ANSWERS, Entries, INNER_BITS, NODE, POINTER, ROOT_BITS, Root};
 use crate::lookup::{Lpm, NextHop};
-use crate::platform::{Bits, prefetch_read};
+use crate::platform::{Bits, Work, prefetch_read};
 
 /// A view of an [`Lpm4Compact`](super::Lpm4Compact) for look-ups, one for each core that wants one.
 ///
@@ -44,7 +44,7 @@ impl Lpm4CompactReader<'_> {
         if word & POINTER == 0 {
             return NextHop::from_entry(word as u16);
         }
-        self.bits.run(|| self.descend(address))
+        self.bits.run(One(self, address))
     }
 
     /// Asks for the cache line of the root that a look-up of `address` reads.
@@ -55,44 +55,55 @@ impl Lpm4CompactReader<'_> {
 
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
     ///
-    /// Loads the root's entries for 32 addresses, then all their marks, then their answers: the
+    /// Loads the root's entries for 32 addresses, or for 8, then all their marks, then their answers: the
     /// loads of each kind wait for memory together.
     pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
-        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks::<CHUNK>();
-        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut::<CHUNK>();
-        self.bits.run(|| {
-            for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
-                self.lookup_chunk(addresses, answers);
-            }
-        });
-        if !addresses.is_empty() {
-            self.bits.run(|| self.lookup_chunk(addresses, answers));
-        }
+        let (addresses, answers) = (addresses.split_at(count).0, answers.split_at_mut(count).0);
+        self.bits.run(Bulk(self, addresses, answers));
         count
     }
 
-    /// Both slices are of one length, at most [`CHUNK`]; a constant one once this is inlined.
+    /// Whole chunks of `N`; gives what is left.
     #[inline(always)]
-    fn lookup_chunk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
+    fn lookup_chunks<'s, const N: usize>(
+        self,
+        addresses: &'s [u32],
+        answers: &'s mut [Option<NextHop>],
+    ) -> (&'s [u32], &'s mut [Option<NextHop>]) {
+        let (address_chunks, addresses) = addresses.as_chunks::<N>();
+        let (answer_chunks, answers) = answers.as_chunks_mut::<N>();
+        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
+            self.lookup_chunk(addresses, answers);
+        }
+        (addresses, answers)
+    }
+
+    #[inline(always)]
+    fn lookup_chunk<const N: usize>(
+        self,
+        addresses: &[u32; N],
+        answers: &mut [Option<NextHop>; N],
+    ) {
         let generation = self.generation.load(Ordering::Acquire);
-        let mut words = [0; CHUNK];
+        let mut words = [0; N];
         for (word, address) in words.iter_mut().zip(addresses) {
             *word = self.root[slot(*address)].load(Ordering::Relaxed);
         }
         // Pairs with the publication of a block: its filling is seen.
         fence(Ordering::Acquire);
-        let mut marks = [0; CHUNK];
+        // Without branches by address, so that the loads of all wait for memory together.
+        let mut marks = [0; N];
         for (marks, word) in marks.iter_mut().zip(&words) {
-            // An answer loads the first cell, which is in the cache, for nothing.
+            // An answer loads from the first cells, which are in the cache, for nothing.
             *marks = self.cell((word & pointer_mask(*word) & !POINTER) as usize);
         }
         let mut seen = 0;
-        for (((word, marks), address), answer) in
-            words.iter().zip(marks).zip(addresses).zip(&mut *answers)
-        {
+        let asked = words.iter().zip(&marks).zip(addresses);
+        for (((word, marks), address), answer) in asked.zip(answers.iter_mut()) {
             let mask = pointer_mask(*word);
-            let found = self.answer((word & mask & !POINTER) as usize, marks, *address);
+            let start = (word & mask & !POINTER) as usize;
+            let found = self.answer(start, *marks, *address);
             let entry = (u32::from(found) & mask | word & !mask) as u16;
             seen |= entry;
             *answer = NextHop::from_entry(entry);
@@ -170,9 +181,47 @@ impl Lpm4CompactReader<'_> {
     /// A cell by its number. One past the last is never pointed to, and would be no route.
     #[inline(always)]
     fn cell(&self, index: usize) -> u64 {
-        self.cells
-            .get(index)
-            .map_or(0, |cell| cell.load(Ordering::Relaxed))
+        // Not by `get`, whose answer would be compared with null as well.
+        if index < self.cells.len() {
+            self.cells[index].load(Ordering::Relaxed)
+        } else {
+            0
+        }
+    }
+}
+
+/// A look-up of one address, where the root has a pointer.
+struct One<'r, 'm>(&'r Lpm4CompactReader<'m>, u32);
+
+impl Work for One<'_, '_> {
+    type Output = Option<NextHop>;
+
+    #[inline(always)]
+    fn work(self) -> Option<NextHop> {
+        self.0.descend(self.1)
+    }
+}
+
+/// Look-ups of as many addresses as there is room for answers.
+struct Bulk<'r, 'm>(
+    &'r Lpm4CompactReader<'m>,
+    &'r [u32],
+    &'r mut [Option<NextHop>],
+);
+
+impl Work for Bulk<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work(self) {
+        let Self(reader, addresses, answers) = self;
+        // A copy of its own is known to stay as it is while answers are written.
+        let reader = *reader;
+        let (addresses, answers) = reader.lookup_chunks::<32>(addresses, answers);
+        let (addresses, answers) = reader.lookup_chunks::<8>(addresses, answers);
+        for (address, answer) in addresses.iter().zip(answers) {
+            *answer = reader.lookup(*address);
+        }
     }
 }
 
@@ -227,6 +276,3 @@ const COVERS: [u64; 32] = {
     }
     covers
 };
-
-/// Look-ups that go down together.
-const CHUNK: usize = 32;

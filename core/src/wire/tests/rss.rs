@@ -103,6 +103,9 @@ fn verification_suite() {
     for case in SUITE {
         check(&LARGE, case);
         check(&SMALL, case);
+        if let Some(matrices) = ToeplitzGfni::new(&MICROSOFT_KEY) {
+            check(&matrices, case);
+        }
     }
 }
 
@@ -141,6 +144,55 @@ fn verification_suite_of_the_data_folder() {
         cases += 1;
     }
     assert_eq!(cases, SUITE.len());
+}
+
+fn check_matrices<const N: usize>(
+    key: &[u8; KEY_LEN],
+    bytes: &[u8; 7 * 40],
+) -> Result<(), TestCaseError> {
+    let Some(hash) = ToeplitzGfni::new(key) else {
+        return Ok(()); // Not on this processor.
+    };
+    let inputs: [[u8; N]; 7] =
+        core::array::from_fn(|input| core::array::from_fn(|at| bytes[input * 40 + at]));
+    let expected = inputs.map(|input| naive(key, &input[..N.min(MAX_INPUT)]));
+    for (input, expected) in inputs.iter().zip(expected) {
+        prop_assert_eq!(hash.hash(input), expected, "{} bytes", N);
+    }
+    for count in 0..=7 {
+        let mut hashes = [7; 7];
+        prop_assert_eq!(hash.hash_bulk(&inputs, &mut hashes[..count]), count);
+        prop_assert_eq!(&hashes[..count], &expected[..count], "{} bytes", N);
+        prop_assert_eq!(&hashes[count..], &[7; 7][count..]);
+        prop_assert_eq!(hash.hash_bulk(&inputs[..count], &mut [0; 7]), count);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn matrices_agree_with_the_definition(key: [u8; KEY_LEN], bytes: [[u8; 40]; 7]) {
+        let bytes: &[u8; 280] = bytes.as_flattened().try_into().unwrap();
+        check_matrices::<0>(&key, bytes)?;
+        check_matrices::<1>(&key, bytes)?;
+        check_matrices::<5>(&key, bytes)?;
+        check_matrices::<8>(&key, bytes)?;
+        check_matrices::<12>(&key, bytes)?;
+        check_matrices::<13>(&key, bytes)?;
+        check_matrices::<32>(&key, bytes)?;
+        check_matrices::<36>(&key, bytes)?;
+        check_matrices::<40>(&key, bytes)?;
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[test]
+fn matrices_are_there_where_the_processor_multiplies_them() {
+    let here = std::arch::is_x86_feature_detected!("gfni")
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vbmi");
+    assert_eq!(ToeplitzGfni::new(&MICROSOFT_KEY).is_some(), here);
 }
 
 #[test]
