@@ -15,6 +15,7 @@
 //! generic over devices, stage and clock, and knows no operating system. With a clock that is set
 //! by hand, [`replay`] runs it in virtual time.
 
+mod ahead;
 mod egress;
 mod outbox;
 mod reason;
@@ -24,10 +25,11 @@ mod stats;
 mod verdict;
 mod worker;
 
+pub use ahead::Ahead;
 pub use egress::{Context, Egress};
 pub use reason::DropReason;
 pub use replay::{Stuck, replay};
-pub use stage::{Lot, Marks, Stage, Then};
+pub use stage::{Lot, Marks, Parts, Stage, Then};
 pub use stats::WorkerStats;
 pub use verdict::Verdict;
 pub use worker::{Worker, WorkerError};

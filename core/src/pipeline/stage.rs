@@ -1,6 +1,6 @@
 //! A stage, and two in a row.
 
-use super::{Context, DropReason, Verdict};
+use super::{Ahead, Context, DropReason, Verdict};
 use crate::packet::Packet;
 use crate::platform::Instant;
 use crate::trace::{Observe, Phase};
@@ -25,7 +25,8 @@ pub struct Lot<'a, 'p> {
     now: Instant,
     /// Exception codes below this belong to stages before.
     first_code: u16,
-    observer: Option<&'a mut dyn Observe>,
+    marks: Marks<'a>,
+    ahead: Ahead<'a, 'p>,
 }
 
 impl<'a, 'p> Lot<'a, 'p> {
@@ -37,14 +38,24 @@ impl<'a, 'p> Lot<'a, 'p> {
             verdicts,
             now,
             first_code: 0,
-            observer: None,
+            marks: Marks(None),
+            ahead: Ahead::default(),
         }
+    }
+
+    /// Has stages ask for the headers of `next`, packets that they will be given after these,
+    /// between the steps of their work.
+    #[inline]
+    #[must_use]
+    pub fn ahead(mut self, next: &'a [Packet<'p>]) -> Self {
+        self.ahead = Ahead::new(next);
+        self
     }
 
     /// Has `observer` told of each phase.
     #[must_use]
     pub fn observed(mut self, observer: Option<&'a mut dyn Observe>) -> Self {
-        self.observer = observer;
+        self.marks = Marks(observer);
         self
     }
 
@@ -66,22 +77,34 @@ impl<'a, 'p> Lot<'a, 'p> {
         self.now
     }
 
-    /// All packets with their verdicts, decided or not, and the observer's marks beside them: for a
-    /// stage that works in passes, and marks its phases while it has hold of packets.
+    /// All packets with their verdicts, decided or not, and what else there is: for a stage that
+    /// goes over them its own way.
     #[inline]
-    pub fn parts_and_marks(&mut self) -> (&mut [Packet<'p>], &mut [Verdict], Marks<'_>) {
-        let observer: Option<&mut dyn Observe> = match &mut self.observer {
-            Some(observer) => Some(&mut **observer),
-            None => None,
-        };
-        (self.packets, self.verdicts, Marks(observer))
+    pub fn parts(&mut self) -> Parts<'_, 'a, 'p> {
+        Parts {
+            packets: self.packets,
+            verdicts: self.verdicts,
+            ahead: &mut self.ahead,
+            marks: self.marks.reborrow(),
+        }
     }
 
-    /// The packets on which no stage has decided.
+    /// Asks for what no stage has asked for of the packets [`ahead`](Self::ahead).
+    #[inline]
+    pub fn ask_all(&mut self) {
+        self.ahead.ask_all();
+    }
+
+    /// The packets on which no stage has decided. With each packet the headers of one that comes
+    /// next are asked for.
     #[inline]
     pub fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet<'p>, &mut Verdict)> {
         let pairs = self.packets.iter_mut().zip(self.verdicts.iter_mut());
-        pairs.filter(|(_, verdict)| verdict.is_undecided())
+        let ahead = &mut self.ahead;
+        pairs.filter(move |(_, verdict)| {
+            ahead.ask();
+            verdict.is_undecided()
+        })
     }
 
     /// The verdict that brings a packet to this stage's [`exception`](Stage::exception) with
@@ -95,9 +118,7 @@ impl<'a, 'p> Lot<'a, 'p> {
     #[inline]
     pub fn mark(&mut self, phase: Phase) {
         let packets = self.len();
-        if let Some(observer) = &mut self.observer {
-            observer.mark(phase, packets);
-        }
+        self.marks.mark(phase, packets);
     }
 }
 
@@ -109,26 +130,64 @@ impl core::fmt::Debug for Lot<'_, '_> {
     }
 }
 
-/// Tells a lot's observer, if it has one, of the phases of the work on it: what
-/// [`Lot::parts_and_marks`] gives.
+/// What [`Lot::parts`] gives.
 ///
 /// ```
-/// use linecard::pipeline::{Lot, Stage};
+/// use linecard::pipeline::{Lot, Parts, Stage};
 /// use linecard::trace::Phase;
 ///
 /// struct InHalves;
 /// impl Stage<'_> for InHalves {
 ///     fn process(&mut self, lot: &mut Lot<'_, '_>) {
-///         let (packets, _verdicts, mut marks) = lot.parts_and_marks();
+///         let Parts { packets, ahead, mut marks, .. } = lot.parts();
 ///         for half in packets.chunks_mut(16) {
+///             for packet in half.iter_mut() {
+///                 ahead.ask();
+///                 packet.mark = 1;
+///             }
 ///             marks.mark(Phase::PARSE, half.len());
 ///         }
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Parts<'l, 'a, 'p> {
+    /// The packets.
+    pub packets: &'l mut [Packet<'p>],
+    /// Their verdicts; there may be more or fewer of them.
+    pub verdicts: &'l mut [Verdict],
+    /// The packets that come next.
+    pub ahead: &'l mut Ahead<'a, 'p>,
+    /// Who is told of phases.
+    pub marks: Marks<'l>,
+}
+
+/// Tells a lot's observer, if it has one, of the phases of the work on it: see [`Parts`].
+///
+/// ```
+/// use linecard::pipeline::{Lot, Stage};
+/// use linecard::trace::Phase;
+///
+/// struct Nothing;
+/// impl Stage<'_> for Nothing {
+///     fn process(&mut self, lot: &mut Lot<'_, '_>) {
+///         let mut parts = lot.parts();
+///         parts.marks.mark(Phase::PARSE, parts.packets.len());
 ///     }
 /// }
 /// ```
 pub struct Marks<'a>(Option<&'a mut dyn Observe>);
 
 impl Marks<'_> {
+    #[inline]
+    fn reborrow(&mut self) -> Marks<'_> {
+        let observer: Option<&mut dyn Observe> = match &mut self.0 {
+            Some(observer) => Some(&mut **observer),
+            None => None,
+        };
+        Marks(observer)
+    }
+
     /// A phase of the work on `packets` packets is done.
     #[inline]
     pub fn mark(&mut self, phase: Phase, packets: usize) {

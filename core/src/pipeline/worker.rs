@@ -6,11 +6,11 @@ use core::time::Duration;
 use heapless::Vec;
 
 use super::outbox::Outbox;
-use super::{Context, Lot, Stage, Verdict, WorkerStats};
+use super::{Ahead, Context, Lot, Stage, Verdict, WorkerStats};
 use crate::device::{RxQueue, TxQueue};
 use crate::mempool::Cache;
 use crate::packet::{Burst, Offloads, Packet, PortId};
-use crate::platform::{Clock, Instant, prefetch_read};
+use crate::platform::{Clock, Instant};
 use crate::trace::{Observe, Phase};
 
 /// Why a worker could not be given a port.
@@ -31,11 +31,11 @@ pub enum WorkerError {
 ///   port 0 ─ rx ─┐                         ┌─ staged ─ tx ─ port 0
 ///   port 1 ─ rx ─┼─> incoming ─> pending ──┼─ staged ─ tx ─ port 1
 ///   ...         ─┘   (headers    (stages,  └─ ...
-///                    prefetched)  verdicts)
+///                    asked for)   verdicts)
 /// ```
 ///
-/// While a burst is worked on, the headers of the next one are already on their way into the
-/// cache: a burst that was received is processed after the next receive, which follows at once.
+/// While a burst is worked on, the headers of the next one are [asked for](Ahead): a burst that was
+/// received is processed after the next receive, which follows at once.
 /// With nothing else to receive it is processed in the same [`poll`](Self::poll).
 ///
 /// `R` and `T` are the queues' types — one type, or an enum over several — `S` the stage and `C`
@@ -99,6 +99,8 @@ struct Received<'p, const BURST: usize> {
     sampled: bool,
     /// Some of them have layer-4 checksums that are, or may be, unfinished.
     unfinished: bool,
+    /// The headers of all of them have been asked for.
+    asked: bool,
 }
 
 /// Which bursts an observer is told of.
@@ -124,6 +126,7 @@ where
             at: now,
             sampled: false,
             unfinished: false,
+            asked: true,
         };
         Self {
             receivers: Vec::new(),
@@ -260,10 +263,10 @@ where
         let mut offloads = Offloads::empty();
         for packet in incoming.packets.iter_mut() {
             packet.port = PortId(port as u16);
-            prefetch_read(packet.frame().as_ptr());
             offloads |= packet.offloads;
         }
         incoming.unfinished = offloads.intersects(Offloads::L4_UNFINISHED);
+        incoming.asked = false;
         incoming.at = now;
         incoming.sampled = sampled;
         if let Some(observer) = self.sampling.of(sampled) {
@@ -283,9 +286,11 @@ where
     #[inline]
     fn work(&mut self, now: Instant) {
         let [a, b] = &mut self.bursts;
-        let burst = if self.pending { a } else { b };
+        let (burst, next) = if self.pending { (a, b) } else { (b, a) };
+        let next = next.unasked();
         let count = burst.packets.len();
         if count == 0 {
+            Ahead::new(next).ask_all();
             return;
         }
         let mut verdicts = [Verdict::UNDECIDED; BURST];
@@ -297,8 +302,11 @@ where
         if burst.unfinished {
             burst.packets.iter_mut().for_each(Packet::finish_checksum);
         }
-        let mut lot = Lot::new(burst.packets.as_mut_slice(), verdicts, now).observed(observer);
+        let packets = burst.packets.as_mut_slice();
+        let lot = Lot::new(packets, verdicts, now).observed(observer);
+        let mut lot = lot.ahead(next);
         self.stage.process(&mut lot);
+        lot.ask_all();
         lot.mark(Phase::PROCESS);
         let stage = &mut self.stage;
         self.outbox.dispatch(
@@ -321,6 +329,18 @@ where
         self.next_tick = now + TICK;
         let mut cx = Context::new(now, &mut self.cache, &mut self.outbox);
         self.stage.tick(&mut cx);
+    }
+}
+
+impl<'p, const BURST: usize> Received<'p, BURST> {
+    /// The packets, if their headers have not been asked for; the caller does.
+    #[inline]
+    fn unasked(&mut self) -> &[Packet<'p>] {
+        if core::mem::replace(&mut self.asked, true) {
+            &[]
+        } else {
+            self.packets.as_slice()
+        }
     }
 }
 

@@ -103,7 +103,7 @@ use core::fmt;
 
 use crate::lookup::{Lpm, NextHop};
 use crate::packet::Packet;
-use crate::pipeline::{Context, Lot, Stage, Verdict};
+use crate::pipeline::{Context, Lot, Parts, Stage, Verdict};
 use crate::platform::Instant;
 use crate::trace::Phase;
 
@@ -180,20 +180,26 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
     #[inline]
     fn passes(&mut self, lot: &mut Lot<'_, 'p>, at: usize) {
         let slow = lot.exception(SLOW);
-        let (packets, verdicts, mut marks) = lot.parts_and_marks();
+        let Parts {
+            packets,
+            verdicts,
+            ahead,
+            mut marks,
+        } = lot.parts();
         let (packets, verdicts) = part(packets, verdicts, at);
         let count = packets.len();
         let Scratch { ipv4, hops, ipv6 } = &mut self.scratch;
         let mut plain = fast4::Plain::new();
-        fast4::prefetch(&self.ipv4, packets);
-        fast4::parse(self.interfaces, packets, verdicts, &mut plain, ipv4);
+        let (routes, interfaces) = (&self.ipv4, &*self.interfaces);
+        fast4::find(routes, interfaces, packets, verdicts, &mut plain, ipv4);
+        fast4::check(&mut plain, count, ahead);
         marks.mark(Phase::PARSE, count);
         if plain.any() {
             let addresses = ipv4.get(..count).unwrap_or_default();
             self.ipv4.lookup_bulk(addresses, hops);
         }
         marks.mark(Phase::LOOKUP, count);
-        let others = fast4::rewrite(&self.table, &mut plain, verdicts, ipv4, hops, slow);
+        let others = fast4::rewrite(&self.table, &mut plain, verdicts, hops, slow);
         marks.mark(Phase::REWRITE, count);
         if others == 0 {
             return;
