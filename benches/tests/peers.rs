@@ -38,7 +38,7 @@ fn a_peer_leaves_no_folder_of_dpdk() {
         let left = left.map(|name| std::path::Path::new(place).join(name));
         let gone = |path: &std::path::PathBuf| {
             (0..1000).any(|_| {
-                std::thread::sleep(std::time::Duration::from_millis(10));
+                std::thread::sleep(core::time::Duration::from_millis(10));
                 !path.exists()
             })
         };
