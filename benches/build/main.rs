@@ -106,7 +106,7 @@ fn one_line(text: &[u8]) -> String {
 }
 
 /// The program's sources.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 17] = [
     "belt",
     "checksum",
     "hash",
@@ -116,6 +116,7 @@ const SOURCES: [&str; 16] = [
     "main",
     "packets",
     "pool",
+    "ports",
     "ptype",
     "ring",
     "ring_threads",

@@ -40,6 +40,7 @@ static const struct peer *const groups[] = {
 	ring_peers,
 	ring_threads_peers,
 	pool_peers,
+	port_peers,
 	route_peers,
 	udp_peers,
 };

@@ -33,6 +33,7 @@ extern const struct peer ptype_peers[];
 extern const struct peer ring_peers[];
 extern const struct peer ring_threads_peers[];
 extern const struct peer pool_peers[];
+extern const struct peer port_peers[];
 extern const struct peer route_peers[];
 extern const struct peer udp_peers[];
 

@@ -54,7 +54,7 @@ pub fn mempool() -> Result<Vec<Contender>, String> {
 /// What is missing.
 pub fn io_null() -> Result<Vec<Contender>, String> {
     let ours = ours("linecard cross-connect", wires()?, Kind::Null)?;
-    Ok(vec![ours, testpmd_ports::contender(Mode::Io, Kind::Null)])
+    Ok(beside(ours, Mode::Io, Kind::Null))
 }
 
 /// The same, on rings.
@@ -63,7 +63,7 @@ pub fn io_null() -> Result<Vec<Contender>, String> {
 /// What is missing.
 pub fn io_ring() -> Result<Vec<Contender>, String> {
     let ours = ours("linecard cross-connect", wires()?, Kind::Ring)?;
-    Ok(vec![ours, testpmd_ports::contender(Mode::Io, Kind::Ring)])
+    Ok(beside(ours, Mode::Io, Kind::Ring))
 }
 
 /// A swap of the Ethernet addresses beside `macswap`.
@@ -73,10 +73,7 @@ pub fn io_ring() -> Result<Vec<Contender>, String> {
 pub fn mac_swap_null() -> Result<Vec<Contender>, String> {
     let stage = MacSwap.and_then(wires()?);
     let ours = ours("linecard address swap", stage, Kind::Null)?;
-    Ok(vec![
-        ours,
-        testpmd_ports::contender(Mode::MacSwap, Kind::Null),
-    ])
+    Ok(beside(ours, Mode::MacSwap, Kind::Null))
 }
 
 /// The same, on rings.
@@ -86,10 +83,7 @@ pub fn mac_swap_null() -> Result<Vec<Contender>, String> {
 pub fn mac_swap_ring() -> Result<Vec<Contender>, String> {
     let stage = MacSwap.and_then(wires()?);
     let ours = ours("linecard address swap", stage, Kind::Ring)?;
-    Ok(vec![
-        ours,
-        testpmd_ports::contender(Mode::MacSwap, Kind::Ring),
-    ])
+    Ok(beside(ours, Mode::MacSwap, Kind::Ring))
 }
 
 /// The UDP forwarder, which changes both ends of a flow and verifies the header's checksum, beside
@@ -99,10 +93,7 @@ pub fn mac_swap_ring() -> Result<Vec<Contender>, String> {
 /// What is missing.
 pub fn udp_null() -> Result<Vec<Contender>, String> {
     let ours = ours("linecard UDP forwarder", udp(Kind::Null)?, Kind::Null)?;
-    Ok(vec![
-        ours,
-        testpmd_ports::contender(Mode::FiveTuple, Kind::Null),
-    ])
+    Ok(beside(ours, Mode::FiveTuple, Kind::Null))
 }
 
 /// The same, on rings, where testpmd makes packets of UDP as well.
@@ -111,10 +102,19 @@ pub fn udp_null() -> Result<Vec<Contender>, String> {
 /// What is missing.
 pub fn udp_ring() -> Result<Vec<Contender>, String> {
     let ours = ours("linecard UDP forwarder", udp(Kind::Ring)?, Kind::Ring)?;
-    Ok(vec![
-        ours,
-        testpmd_ports::contender(Mode::FiveTuple, Kind::Ring),
-    ])
+    Ok(beside(ours, Mode::FiveTuple, Kind::Ring))
+}
+
+/// Ours, testpmd in a mode on the same devices, and a loop in C that reads and writes one line of each
+/// mbuf: less is not to be had by who looks at packets.
+fn beside(ours: Contender, mode: Mode, kind: Kind) -> Vec<Contender> {
+    let mut contenders = vec![ours, testpmd_ports::contender(mode, kind)];
+    let (name, peer) = match kind {
+        Kind::Null => ("floor in C, net_null", "floor_net_null"),
+        Kind::Ring => ("floor in C, net_ring", "floor_net_ring"),
+    };
+    peers::add(&mut contenders, name, &[(name, peer)]);
+    contenders
 }
 
 /// Sends a flow back, by the other port.

@@ -112,17 +112,34 @@ fn forwards(name: &'static str, mode: Mode, kind: Kind) -> Result<Contender, Str
         testpmd.hold(false);
         thread::sleep(WARM);
         let mut look = || {
-            let received = testpmd.received().expect("testpmd forwards");
-            (received, Instant::now(), wait.read())
+            let received = testpmd.received()?;
+            Ok::<_, String>((received, Instant::now(), wait.read()))
         };
-        let (before, began, waited) = look();
-        thread::sleep(SLICE);
-        let (after, ended, waits) = look();
+        let mut slice = || {
+            let first = look()?;
+            thread::sleep(SLICE);
+            Ok::<_, String>((first, look()?))
+        };
+        // It is asked again where it does not answer once.
+        let slice = slice().or_else(|why| {
+            eprintln!("{name}: {why}");
+            slice()
+        });
         testpmd.hold(true);
-        let took = (ended - began).saturating_sub(waits.saturating_sub(waited));
-        // Port 0's: the other one receives as many, its burst by turns.
-        let packets = 2 * after.saturating_sub(before).max(1);
-        took.mul_f64(units as f64 / packets as f64)
+        match slice {
+            Ok(((before, began, waited), (after, ended, waits))) => {
+                let took = (ended - began).saturating_sub(waits.saturating_sub(waited));
+                // Port 0's: the other one receives as many, its burst by turns.
+                let packets = 2 * after.saturating_sub(before).max(1);
+                took.mul_f64(units as f64 / packets as f64)
+            }
+            // A turn that is not to be had: the median of the others is as good, and a testpmd that is
+            // gone shows by all of them.
+            Err(why) => {
+                eprintln!("{name}: {why}");
+                UNHEARD
+            }
+        }
     }))
 }
 
@@ -192,6 +209,9 @@ impl Wait {
 
 /// For its mbufs, and what else it keeps.
 const MEGABYTES: usize = 128;
+
+/// A turn in which it did not answer: so that a contender that never does is the last.
+const UNHEARD: Duration = Duration::from_secs(3600);
 
 /// Between being let go and the first look at its counters.
 const WARM: Duration = Duration::from_millis(10);

@@ -355,6 +355,10 @@ pub(super) struct AccountCell {
     cached: Counter,
     posted: Counter,
     completing: Counter,
+    /// Of the posted ones, those that other threads have counted off; wraps.
+    posted_off: AtomicU32,
+    /// Of the completing ones, likewise.
+    completing_off: AtomicU32,
     name: [AtomicU64; NAME_LEN / 8],
 }
 
@@ -365,6 +369,8 @@ impl AccountCell {
             cached: Counter::new(),
             posted: Counter::new(),
             completing: Counter::new(),
+            posted_off: AtomicU32::new(0),
+            completing_off: AtomicU32::new(0),
             name: core::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
@@ -391,20 +397,37 @@ impl AccountCell {
     pub(super) fn counts(&self) -> Counts {
         Counts {
             cached: self.cached.load(Ordering::Relaxed) as usize,
-            posted: self.posted.load(Ordering::Relaxed) as usize,
-            completing: self.completing.load(Ordering::Relaxed) as usize,
+            posted: self.posted.left(&self.posted_off) as usize,
+            completing: self.completing.left(&self.completing_off) as usize,
         }
     }
 
-    /// Adds what one of several threads has moved; either may have wrapped below zero.
+    /// Counts what the account's own thread has moved.
     #[inline]
-    pub(super) fn settle(&self, posted: u32, completing: u32) {
-        if posted != 0 {
-            self.posted.0.fetch_add(posted, Ordering::Relaxed);
-        }
-        if completing != 0 {
-            self.completing.0.fetch_add(completing, Ordering::Relaxed);
-        }
+    pub(super) fn count(&self, posted: i32, completing: i32) {
+        self.posted.add(posted as u32);
+        self.completing.add(completing as u32);
+    }
+
+    #[inline]
+    pub(super) fn count_cached(&self, cached: i32) {
+        self.cached.add(cached as u32);
+    }
+
+    /// Counts what one of several threads has moved.
+    #[inline]
+    pub(super) fn count_shared(&self, posted: i32, completing: i32) {
+        self.posted_off.fetch_sub(posted as u32, Ordering::Relaxed);
+        self.completing_off
+            .fetch_sub(completing as u32, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_posted(&self, most: u32) -> u32 {
+        self.posted.take(&self.posted_off, most)
+    }
+
+    pub(super) fn take_completing(&self, most: u32) -> u32 {
+        self.completing.take(&self.completing_off, most)
     }
 
     fn claim(&self, name: &str) -> bool {
@@ -427,9 +450,12 @@ impl AccountCell {
     }
 
     pub(super) fn close(&self) {
-        let kept = [&self.cached, &self.posted, &self.completing]
-            .iter()
-            .any(|counter| counter.load(Ordering::Relaxed) != 0);
+        let Counts {
+            cached,
+            posted,
+            completing,
+        } = self.counts();
+        let kept = cached | posted | completing != 0;
         self.state
             .store(if kept { CLOSED } else { VACANT }, Ordering::Release);
     }
@@ -462,6 +488,40 @@ impl Counter {
     #[inline]
     fn sub(&self, count: u32) {
         self.set(self.load(Ordering::Relaxed).wrapping_sub(count));
+    }
+
+    /// What is left of it without what others have counted off. Between two threads that count at
+    /// the same time it may be below zero for a moment.
+    #[inline]
+    fn left(&self, off: &AtomicU32) -> u32 {
+        let left = self
+            .load(Ordering::Relaxed)
+            .wrapping_sub(off.load(Ordering::Relaxed));
+        left.cast_signed().max(0).cast_unsigned()
+    }
+
+    /// Counts off what is left, up to `most`.
+    fn take(&self, off: &AtomicU32, most: u32) -> u32 {
+        let mut gone = off.load(Ordering::Relaxed);
+        loop {
+            let left = self
+                .load(Ordering::Relaxed)
+                .wrapping_sub(gone)
+                .cast_signed();
+            let taken = left.max(0).cast_unsigned().min(most);
+            if taken == 0 {
+                return 0;
+            }
+            match off.compare_exchange_weak(
+                gone,
+                gone.wrapping_add(taken),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return taken,
+                Err(now) => gone = now,
+            }
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub use free_list::Slot;
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};
-pub use shared::{Moves, SharedAccount};
+pub use shared::{Receiver, SharedAccount};
 
 // What a region is, and what devices call its bytes, is for drivers without a pool as well.
 pub use crate::platform::{DeviceAddress, DmaMap, Region};

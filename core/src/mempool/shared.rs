@@ -1,4 +1,4 @@
-//! An account that several threads write.
+//! An account that several threads write, for a library that hands frames around by itself.
 
 use core::fmt;
 
@@ -8,12 +8,16 @@ use super::{Account, Cache, Frame, FrameIndex, Place, Pool, PoolError};
 /// A page in the ledger whose frames pass through the hands of several threads.
 ///
 /// An [`Account`] belongs to the thread that polls its queue. Where a library in between allocates
-/// and frees by itself, a frame may be posted by one thread and come back on another, by another
-/// queue: that is what this one is for. Threads gather their [moves](Moves) and write them down
-/// once a burst, by an atomic addition each.
+/// and frees by itself, a frame may be taken by one thread and come back on another, by another
+/// queue: that is what this one is for. Frames are moved by [`take`](Self::take),
+/// [`receive`](Receiver::receive), [`lend`](Self::lend) and [`give`](Self::give), and counted apart from
+/// that, by the number: once a burst, by whoever knows how many there were.
 ///
-/// The driver keeps what an [`Account`] keeps by itself: which frame is with the device, by which
-/// way it went, and under which account.
+/// The thread that polls the queue counts by [`count`](Self::count), without an atomic operation.
+/// Others may count off what they got hold of, by [`take_posted`](Self::take_posted) and
+/// [`take_completing`](Self::take_completing). What is moved and not counted yet shows as held.
+///
+/// The driver keeps what an [`Account`] keeps by itself: which frame is with the library.
 ///
 /// ```
 /// # use linecard::mempool::{Cache, Pool, PoolConfig, Region, SharedAccount, Slot};
@@ -23,10 +27,15 @@ use super::{Account, Cache, Frame, FrameIndex, Place, Pool, PoolError};
 /// let mut cache = Cache::new(&pool, "core 0", 4)?;
 /// let library = SharedAccount::register(&pool, "library")?;
 ///
-/// let index = library.moves().post(&mut cache).expect("eight frames are free");
-/// assert_eq!((library.posted(), pool.ledger().posted), (1, 1));
-/// // SAFETY: the frame was posted above, is taken once, and no device touches it.
-/// let frame = unsafe { library.moves().receive(index, 256, 60) }.expect("a window in the frame");
+/// let mut taken = Vec::new();
+/// assert_eq!(library.take(Some(&mut cache), 9, |index| taken.push(index)), 8, "there are eight");
+/// library.count(8, 0);
+/// assert_eq!((library.posted(), pool.ledger().posted), (8, 8));
+/// // SAFETY: it was taken above, is received once, and no device touches it.
+/// let frame = unsafe { library.receiver().receive(taken[0], 256, 60) }.expect("a window");
+/// // SAFETY: these were taken above, and no device has them.
+/// unsafe { library.give(Some(&mut cache), taken[1..].iter().copied()) };
+/// library.count(-8, 0);
 /// assert_eq!((library.posted(), frame.len()), (0, 60));
 /// # drop((frame, cache, library));
 /// # pool.audit().unwrap();
@@ -38,9 +47,8 @@ pub struct SharedAccount<'p> {
     id: AccountId,
 }
 
-/// What one thread moves in and out of a [`SharedAccount`], written down when this is dropped.
-///
-/// Until then the ledger shows the frames where they were.
+/// Takes received frames over: with what has to be known of the pool in its hands, which need not be
+/// looked up for each.
 ///
 /// ```
 /// # use linecard::mempool::{Pool, PoolConfig, Region, SharedAccount, Slot};
@@ -48,27 +56,24 @@ pub struct SharedAccount<'p> {
 /// # let slots = [const { Slot::new() }; 8];
 /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
 /// let library = SharedAccount::register(&pool, "library")?;
-/// let frame = pool.alloc().unwrap();
-/// let mut moves = library.moves();
-/// // SAFETY: the frame is held, and forgotten at once.
-/// unsafe { moves.lend(frame.index()) };
-/// let index = frame.index();
-/// core::mem::forget(frame);
-/// drop(moves);
-/// assert_eq!(library.completing(), 1);
-/// // SAFETY: it was lent above, and the library is done with it.
-/// unsafe { library.moves().complete(None, index) };
-/// # drop(library);
-/// # pool.audit().unwrap();
+/// let mut taken = Vec::new();
+/// library.take(None, 2, |index| taken.push(index));
+/// let receiver = library.receiver();
+/// for index in taken {
+///     // SAFETY: it was taken above, and no device has it.
+///     let frame = unsafe { receiver.receive(index, 256, 60) }.expect("a window in the frame");
+///     assert_eq!((frame.index(), frame.len()), (index, 60));
+/// }
 /// # Ok::<(), linecard::mempool::PoolError>(())
 /// ```
-#[derive(Debug)]
-pub struct Moves<'a, 'p> {
+#[derive(Clone, Copy, Debug)]
+pub struct Receiver<'a, 'p> {
     account: &'a SharedAccount<'p>,
-    /// How many more are posted than before; wraps below zero.
-    posted: u32,
-    /// How many more are completing than before; wraps below zero.
-    completing: u32,
+    pool: &'p Pool<'p>,
+    frames: usize,
+    size: usize,
+    private: usize,
+    tracks: bool,
 }
 
 impl<'p> SharedAccount<'p> {
@@ -106,263 +111,196 @@ impl<'p> SharedAccount<'p> {
         self.cell.counts().completing
     }
 
-    /// Begins to gather moves.
+    /// Free frames that the library keeps.
     #[inline]
-    pub const fn moves(&self) -> Moves<'_, 'p> {
-        Moves {
-            account: self,
-            posted: 0,
-            completing: 0,
-        }
-    }
-}
-
-impl<'p> Moves<'_, 'p> {
-    /// The account's number.
-    #[inline]
-    pub const fn id(&self) -> AccountId {
-        self.account.id
+    pub fn cached(&self) -> usize {
+        self.cell.counts().cached
     }
 
-    /// Takes a free frame for the device to fill. `None` when there is none, or the cache is of
-    /// another pool.
+    /// Counts so many more frames as posted, and as sent and not completed; fewer, if negative.
+    ///
+    /// Without an atomic operation: it is for one thread at a time, that of the account's queue.
     #[inline]
-    pub fn post(&mut self, cache: &mut Cache<'p>) -> Option<FrameIndex> {
-        if !cache.pool().owns(self.account.pool) {
-            return None;
-        }
-        let index = cache.pop()?;
-        cache.publish();
-        self.posting(index, Place::Cached(cache.id()))
+    pub fn count(&self, posted: i32, completing: i32) {
+        self.cell.count(posted, completing);
     }
 
-    /// Takes up to `count` free frames, each handed to `each`; gives how many there were.
+    /// As [`count`](Self::count), of free frames that the library keeps for this account's thread.
+    #[inline]
+    pub fn count_cached(&self, cached: i32) {
+        self.cell.count_cached(cached);
+    }
+
+    /// As [`count`](Self::count), for any number of threads at a time.
+    #[inline]
+    pub fn count_shared(&self, posted: i32, completing: i32) {
+        self.cell.count_shared(posted, completing);
+    }
+
+    /// Counts off up to `most` posted frames, those that there are; gives how many. For any thread,
+    /// which has got hold of as many by another account.
     ///
     /// ```
-    /// # use linecard::mempool::{Cache, Pool, PoolConfig, Region, SharedAccount, Slot};
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, SharedAccount, Slot};
     /// # let mut memory = vec![0u8; 8 * 2048 + 63];
     /// # let slots = [const { Slot::new() }; 8];
     /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
-    /// # let mut cache = Cache::new(&pool, "core 0", 4)?;
     /// let library = SharedAccount::register(&pool, "library")?;
-    /// let mut posted = Vec::new();
-    /// assert_eq!(library.moves().post_burst(&mut cache, 9, |index| posted.push(index)), 8);
-    /// assert_eq!((library.posted(), posted.len()), (8, 8));
-    /// # for index in posted {
-    /// #     // SAFETY: it was posted above, and no device has it.
-    /// #     unsafe { library.moves().unpost(Some(&mut cache), index) };
-    /// # }
-    /// # drop((library, cache));
-    /// # pool.audit().unwrap();
+    /// library.count(3, 2);
+    /// assert_eq!((library.take_posted(5), library.take_completing(1)), (3, 1));
+    /// assert_eq!((library.posted(), library.completing()), (0, 1));
+    /// # library.count(0, -1);
     /// # Ok::<(), linecard::mempool::PoolError>(())
     /// ```
     #[inline]
-    pub fn post_burst(
-        &mut self,
-        cache: &mut Cache<'p>,
+    pub fn take_posted(&self, most: u32) -> u32 {
+        self.cell.take_posted(most)
+    }
+
+    /// As [`take_posted`](Self::take_posted), of what was sent and not completed.
+    #[inline]
+    pub fn take_completing(&self, most: u32) -> u32 {
+        self.cell.take_completing(most)
+    }
+
+    /// Takes up to `count` free frames for the library, each handed to `each`; gives how many there
+    /// were. They are from the shared free list without a cache, or with one of another pool.
+    #[inline]
+    pub fn take(
+        &self,
+        cache: Option<&mut Cache<'p>>,
         count: usize,
         mut each: impl FnMut(FrameIndex),
     ) -> usize {
-        if !cache.pool().owns(self.account.pool) {
-            return 0;
-        }
-        let taken = cache.take_runs(count, Place::Posted(self.id()), |_, run| {
+        let to = Place::Posted(self.id);
+        let mut taken = 0;
+        let Some(cache) = cache.filter(|cache| cache.pool().owns(self.pool)) else {
+            let mut one = [0];
+            while taken < count && self.pool.get(1, &mut one) == 1 {
+                let [index] = one;
+                self.pool.moved(index, Place::Free, to);
+                each(FrameIndex(index));
+                taken += 1;
+            }
+            return taken;
+        };
+        cache.take_runs(count, to, |_, run| {
             run.iter().copied().map(FrameIndex).for_each(&mut each);
-        });
-        self.posted = self.posted.wrapping_add(taken as u32);
-        taken
+        })
     }
 
-    /// As [`post`](Self::post), from the shared free list.
-    pub fn post_shared(&mut self) -> Option<FrameIndex> {
-        let mut one = [0];
-        let got = self.account.pool.get(1, &mut one);
-        let [index] = one;
-        (got == 1).then_some(())?;
-        self.posting(index, Place::Free)
+    /// Frees frames that the library gives back, to `cache` or else to the shared free list. Indices
+    /// that the pool does not have are passed over; gives how many were freed.
+    ///
+    /// # Safety
+    ///
+    /// The library has each of them, gives it back once, and does not touch it any more.
+    #[inline]
+    pub unsafe fn give(
+        &self,
+        cache: Option<&mut Cache<'p>>,
+        frames: impl Iterator<Item = FrameIndex>,
+    ) -> usize {
+        let pool = self.pool;
+        let mut freed = 0;
+        let known = frames.filter(|index| (index.0 as usize) < pool.frames());
+        match cache.filter(|cache| cache.pool().owns(pool)) {
+            Some(cache) => {
+                let to = Place::Cached(cache.id());
+                let known = known.map(|index| {
+                    self.came(index.0, to);
+                    freed += 1;
+                    index.0
+                });
+                cache.put(known, Ok, Cache::push);
+                cache.publish();
+            }
+            None => known.for_each(|index| {
+                self.came(index.0, Place::Free);
+                pool.put(&[index.0]);
+                freed += 1;
+            }),
+        }
+        freed
     }
 
-    /// Writes down that a frame goes to the device to be sent; the caller still has the [`Frame`].
+    /// What receives frames, for a burst.
+    #[inline]
+    pub const fn receiver(&self) -> Receiver<'_, 'p> {
+        Receiver {
+            account: self,
+            pool: self.pool,
+            frames: self.pool.frames(),
+            size: self.pool.frame_size(),
+            private: self.pool.config().private,
+            tracks: self.pool.tracks(),
+        }
+    }
+
+    /// Writes down that a frame goes to the library to be sent; the caller still has the [`Frame`].
     ///
     /// # Safety
     ///
     /// The frame is of this pool and held, and whoever holds it does not touch it any more: it is
     /// forgotten, or [taken back](Self::unlend) first.
     #[inline]
-    pub unsafe fn lend(&mut self, index: FrameIndex) {
-        let to = Place::Completing(self.id());
-        self.account.pool.moved(index.0, Place::Held, to);
-        self.completing = self.completing.wrapping_add(1);
+    pub unsafe fn lend(&self, index: FrameIndex) {
+        let to = Place::Completing(self.id);
+        self.pool.moved(index.0, Place::Held, to);
     }
 
-    /// Takes back a lent frame that the device did not take after all.
+    /// Takes back a lent frame that the library did not take after all.
     ///
     /// # Safety
     ///
-    /// The frame was lent under this account, its [`Frame`] is still there, and the device does
-    /// not have it.
+    /// The frame was lent, its [`Frame`] is still there, and the library does not have it.
     #[inline]
-    pub unsafe fn unlend(&mut self, index: FrameIndex) {
-        let from = Place::Completing(self.id());
-        self.account.pool.moved(index.0, from, Place::Held);
-        self.completing = self.completing.wrapping_sub(1);
+    pub unsafe fn unlend(&self, index: FrameIndex) {
+        self.came(index.0, Place::Held);
     }
 
-    /// Takes back a posted frame that the device has filled, with the window that it says.
+    /// Writes down that a frame that the library had, by whichever account, is elsewhere.
+    #[inline]
+    fn came(&self, index: u32, to: Place) {
+        if self.pool.tracks() {
+            let from = match self.pool.place_of(FrameIndex(index)) {
+                Some(from @ (Place::Posted(_) | Place::Completing(_))) => from,
+                _ => Place::Posted(self.id),
+            };
+            self.pool.moved(index, from, to);
+        }
+    }
+}
+
+impl<'p> Receiver<'_, 'p> {
+    /// Takes back a frame that the library has filled, with the window that it says.
     ///
-    /// `None`, and the frame stays posted, if the index is not one of the pool or the window is
-    /// not inside the frame behind its private area.
+    /// `None`, and the library still has it, if the pool has no such frame or the window is not inside
+    /// it, behind its private area.
     ///
     /// # Safety
     ///
-    /// The frame was posted under this account and not taken back since, and the device does not
-    /// touch it any more.
-    #[inline]
+    /// The library has the frame, hands it out once, and does not touch it any more.
+    #[inline(always)]
     pub unsafe fn receive(
-        &mut self,
-        index: FrameIndex,
-        offset: usize,
-        len: usize,
-    ) -> Option<Frame<'p>> {
-        let frame = self
-            .account
-            .window(Place::Posted(self.id()), index, offset, len)?;
-        self.posted = self.posted.wrapping_sub(1);
-        Some(frame)
-    }
-
-    /// Takes back a frame that was sent and comes in again, as over a ring in memory.
-    ///
-    /// `None` under the conditions of [`receive`](Self::receive).
-    ///
-    /// # Safety
-    ///
-    /// The frame was lent under this account and not taken back since, and the device does not
-    /// touch it any more.
-    #[inline]
-    pub unsafe fn receive_sent(
-        &mut self,
-        index: FrameIndex,
-        offset: usize,
-        len: usize,
-    ) -> Option<Frame<'p>> {
-        let frame = self
-            .account
-            .window(Place::Completing(self.id()), index, offset, len)?;
-        self.completing = self.completing.wrapping_sub(1);
-        Some(frame)
-    }
-
-    /// Frees a frame that was posted and that the device does not fill, to `cache` or else to the
-    /// shared free list. An index that the pool does not have is passed over.
-    ///
-    /// # Safety
-    ///
-    /// The frame was posted under this account and not taken back since, and the device does not
-    /// touch it any more.
-    #[inline]
-    pub unsafe fn unpost(&mut self, cache: Option<&mut Cache<'p>>, index: FrameIndex) {
-        if self
-            .account
-            .give_back(cache, Place::Posted(self.id()), index)
-        {
-            self.posted = self.posted.wrapping_sub(1);
-        }
-    }
-
-    /// Frees a frame that the device has sent, as [`unpost`](Self::unpost) does.
-    ///
-    /// # Safety
-    ///
-    /// The frame was lent under this account and not taken back since, and the device does not
-    /// touch it any more.
-    #[inline]
-    pub unsafe fn complete(&mut self, cache: Option<&mut Cache<'p>>, index: FrameIndex) {
-        let from = Place::Completing(self.id());
-        if self.account.give_back(cache, from, index) {
-            self.completing = self.completing.wrapping_sub(1);
-        }
-    }
-
-    /// As [`complete`](Self::complete) with a cache, for a burst.
-    ///
-    /// # Safety
-    ///
-    /// As there, for each.
-    #[inline]
-    pub unsafe fn complete_burst(
-        &mut self,
-        cache: &mut Cache<'p>,
-        frames: impl Iterator<Item = FrameIndex>,
-    ) {
-        let (id, pool) = (self.id(), self.account.pool);
-        let mut freed = 0_u32;
-        if cache.pool().owns(pool) {
-            let to = Place::Cached(cache.id());
-            let known = frames.filter(|index| (index.0 as usize) < pool.frames());
-            let known = known.map(|index| {
-                pool.moved(index.0, Place::Completing(id), to);
-                freed = freed.wrapping_add(1);
-                index.0
-            });
-            cache.put(known, Ok, Cache::push);
-            cache.publish();
-        } else {
-            for index in frames {
-                let gone = self.account.give_back(None, Place::Completing(id), index);
-                freed = freed.wrapping_add(u32::from(gone));
-            }
-        }
-        self.completing = self.completing.wrapping_sub(freed);
-    }
-
-    #[inline]
-    fn posting(&mut self, index: u32, from: Place) -> Option<FrameIndex> {
-        let to = Place::Posted(self.id());
-        self.account.pool.moved(index, from, to);
-        self.posted = self.posted.wrapping_add(1);
-        Some(FrameIndex(index))
-    }
-}
-
-impl Drop for Moves<'_, '_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.account.cell.settle(self.posted, self.completing);
-    }
-}
-
-impl<'p> SharedAccount<'p> {
-    #[inline]
-    fn window(
         &self,
-        from: Place,
         index: FrameIndex,
         offset: usize,
         len: usize,
     ) -> Option<Frame<'p>> {
-        let frame = self.pool.window(index, offset, len)?;
-        self.pool.moved(index.0, from, Place::Held);
-        Some(frame)
-    }
-
-    #[inline]
-    fn give_back(&self, cache: Option<&mut Cache<'p>>, from: Place, index: FrameIndex) -> bool {
-        if index.0 as usize >= self.pool.frames() {
-            return false;
+        let end = offset.checked_add(len)?;
+        if index.0 as usize >= self.frames || offset < self.private || end > self.size {
+            return None;
         }
-        match cache.filter(|cache| cache.pool().owns(self.pool)) {
-            Some(cache) => {
-                self.pool.moved(index.0, from, Place::Cached(cache.id()));
-                cache.push(index.0);
-                cache.publish();
-            }
-            None => {
-                self.pool.moved(index.0, from, Place::Free);
-                self.pool.put(&[index.0]);
-            }
+        if self.tracks {
+            self.account.came(index.0, Place::Held);
         }
-        true
+        Some(Frame::with_window(
+            self.pool,
+            index.0,
+            offset as u16,
+            len as u16,
+        ))
     }
 }
 

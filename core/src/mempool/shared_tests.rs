@@ -21,92 +21,106 @@ fn with_pool(test: impl FnOnce(&Pool<'_>)) {
     test(&pool);
 }
 
+/// A frame out of the shared list, counted.
+fn one(account: &SharedAccount<'_>) -> FrameIndex {
+    let mut taken = None;
+    assert_eq!(account.take(None, 1, |index| taken = Some(index)), 1);
+    account.count(1, 0);
+    taken.unwrap()
+}
+
 #[test]
-fn frames_posted_by_one_thread_are_received_by_another() {
+fn frames_taken_by_one_thread_are_received_by_another() {
     with_pool(|pool| {
-        let account = SharedAccount::register(pool, "library").unwrap();
+        let here = SharedAccount::register(pool, "here").unwrap();
+        let there = SharedAccount::register(pool, "there").unwrap();
         let (sender, receiver) = mpsc::channel::<FrameIndex>();
         thread::scope(|scope| {
-            let account = &account;
+            let (here, there) = (&here, &there);
             scope.spawn(move || {
                 let mut cache = Cache::new(pool, "poster", 32).unwrap();
                 for _ in 0..10_000 {
-                    let mut moves = account.moves();
-                    while let Some(index) = moves.post(&mut cache) {
-                        sender.send(index).unwrap();
-                    }
+                    here.count(1, 0);
+                    let taken = here.take(Some(&mut cache), 1, |index| sender.send(index).unwrap());
+                    here.count(taken as i32 - 1, 0);
                 }
             });
             scope.spawn(move || {
                 let mut cache = Cache::new(pool, "receiver", 32).unwrap();
                 for index in receiver {
-                    // SAFETY: the other thread posted it, each is sent here once, there is no
+                    // SAFETY: the other thread took it, each is sent here once, there is no
                     // device.
-                    let frame = unsafe { account.moves().receive(index, 192, 64) };
+                    let frame = unsafe { there.receiver().receive(index, 192, 64) };
+                    assert_eq!(here.take_posted(1), 1, "it was counted before it was sent");
                     cache.free(frame.expect("the window is behind the private area"));
                 }
             });
         });
-        assert_eq!((account.posted(), account.completing()), (0, 0));
-        drop(account);
+        assert_eq!((here.posted(), there.posted()), (0, 0));
+        drop((here, there));
         pool.audit().unwrap();
     });
 }
 
 #[test]
-fn lent_frames_complete_come_in_again_or_are_taken_back() {
+fn lent_frames_are_given_come_in_again_or_are_taken_back() {
     with_pool(|pool| {
         let account = SharedAccount::register(pool, "library").unwrap();
+        let other = SharedAccount::register(pool, "another queue").unwrap();
         let mut cache = Cache::new(pool, "core 0", 8).unwrap();
         let frames: Vec<_> = (0..3).map(|_| pool.alloc().unwrap()).collect();
         let indices: Vec<_> = frames.iter().map(|frame| frame.index()).collect();
-        let mut moves = account.moves();
         for &index in &indices {
             // SAFETY: held in `frames`, which is not touched until the third is taken back.
-            unsafe { moves.lend(index) };
+            unsafe { account.lend(index) };
         }
-        drop(moves);
-        assert_eq!(account.completing(), 3);
+        account.count(0, 3);
         let sent = Place::Completing(account.id());
         assert!(indices.iter().all(|&i| pool.place_of(i) == Some(sent)));
 
         // SAFETY: lent above, still in `frames`, no device.
-        unsafe { account.moves().unlend(indices[2]) };
+        unsafe { account.unlend(indices[2]) };
+        account.count(0, -1);
         assert_eq!(pool.place_of(indices[2]), Some(Place::Held));
         let mut frames = frames.into_iter();
         frames.by_ref().take(2).for_each(core::mem::forget);
         drop(frames);
         // SAFETY: lent above and forgotten, no device.
-        unsafe { account.moves().complete(Some(&mut cache), indices[0]) };
-        // SAFETY: as above.
-        let again = unsafe { account.moves().receive_sent(indices[1], 192, 60) };
+        unsafe { account.give(Some(&mut cache), indices[..1].iter().copied()) };
+        account.count(0, -1);
+        assert_eq!((account.completing(), cache.len()), (1, 1));
+        // SAFETY: as above; by whichever queue.
+        let again = unsafe { other.receiver().receive(indices[1], 192, 60) };
         assert_eq!(again.unwrap().len(), 60);
+        assert_eq!(
+            (account.take_completing(2), other.take_completing(1)),
+            (1, 0)
+        );
         assert_eq!(account.completing(), 0);
-        drop((cache, account));
+        drop((cache, account, other));
         pool.audit().unwrap();
     });
 }
 
 #[test]
-fn what_is_outside_a_frame_is_refused_and_stays_posted() {
+fn what_is_outside_a_frame_is_refused() {
     with_pool(|pool| {
         let account = SharedAccount::register(pool, "library").unwrap();
-        let index = account.moves().post_shared().unwrap();
+        let index = one(&account);
         for (index, offset, len) in [
             (index, 191, 10),
             (index, 2000, 49),
             (index, usize::MAX, 1),
+            (index, 192, usize::MAX),
             (FrameIndex(FRAMES as u32), 192, 10),
         ] {
-            // SAFETY: posted above where it is of the pool, and there is no device.
-            assert!(unsafe { account.moves().receive(index, offset, len) }.is_none());
+            // SAFETY: taken above where it is of the pool, and there is no device.
+            assert!(unsafe { account.receiver().receive(index, offset, len) }.is_none());
         }
-        // SAFETY: no such frame.
-        unsafe { account.moves().unpost(None, FrameIndex(u32::MAX)) };
-        assert_eq!(account.posted(), 1);
-        // SAFETY: posted above, no device.
-        unsafe { account.moves().unpost(None, index) };
-        assert_eq!(account.posted(), 0);
+        // SAFETY: the first is none; the second was taken above, and there is no device.
+        let freed = unsafe { account.give(None, [FrameIndex(u32::MAX), index].into_iter()) };
+        assert_eq!((freed, account.posted()), (1, 1));
+        account.count(-1, 0);
         drop(account);
         pool.audit().unwrap();
     });
@@ -116,7 +130,7 @@ fn what_is_outside_a_frame_is_refused_and_stays_posted() {
 fn frames_never_given_back_are_named_with_the_account() {
     with_pool(|pool| {
         let account = SharedAccount::register(pool, "library").unwrap();
-        assert!(account.moves().post_shared().is_some());
+        one(&account);
         drop(account);
         match pool.audit() {
             Err(AuditError::Kept(entry)) => {
@@ -128,18 +142,48 @@ fn frames_never_given_back_are_named_with_the_account() {
 }
 
 #[test]
-fn a_cache_of_another_pool_posts_nothing() {
+fn a_cache_of_another_pool_is_left_alone() {
     with_pool(|pool| {
         with_pool(|other| {
             // Both live until the end of the inner closure.
             let account = SharedAccount::register(pool, "library").unwrap();
             let mut cache = Cache::new(other, "elsewhere", 8).unwrap();
-            assert_eq!(account.moves().post(&mut cache), None);
-            let index = account.moves().post_shared().unwrap();
-            // SAFETY: posted above, no device.
-            unsafe { account.moves().unpost(Some(&mut cache), index) };
-            assert_eq!((account.posted(), cache.len()), (0, 0));
+            let mut taken = Vec::new();
+            account.take(Some(&mut cache), 2, |index| taken.push(index));
+            assert_eq!(
+                (taken.len(), cache.len(), pool.free_frames()),
+                (2, 0, FRAMES - 2)
+            );
+            // SAFETY: taken above, no device.
+            unsafe { account.give(Some(&mut cache), taken.into_iter()) };
+            assert_eq!((cache.len(), pool.free_frames()), (0, FRAMES));
         });
         pool.audit().unwrap();
+    });
+}
+
+#[test]
+fn what_is_counted_by_all_is_what_is_counted_by_each() {
+    with_pool(|pool| {
+        let account = SharedAccount::register(pool, "library").unwrap();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..10_000).for_each(|_| account.count_shared(2, 1)));
+            }
+            for _ in 0..20_000 {
+                account.count(1, -1);
+                account.take_posted(1);
+            }
+        });
+        account.count_cached(7);
+        account.count_cached(-5);
+        let left = 40_000 + 20_000 - 20_000;
+        assert_eq!(
+            (account.posted(), account.completing(), account.cached()),
+            (left, 0, 2)
+        );
+        // Nothing of that was a frame.
+        account.count(-(left as i32), 0);
+        account.count_cached(-2);
     });
 }

@@ -23,23 +23,29 @@ impl Memory {
     /// ```
     pub fn churn(&self, cache: &mut Cache<'_>, times: u64) -> u64 {
         eal::enlist();
-        let (shared, mempool) = (self.shared(), self.shared().mempool());
+        let shared = self.shared();
         let mut mbufs: [*mut Mbuf; BURST] = [ptr::null_mut(); BURST];
         let mut all = 0;
         for _ in 0..times {
             let count = BURST as u32;
             let first = mbufs.as_mut_ptr();
-            let mut scope = Scope::new(shared, shared.account(), cache);
+            let mut scope = Scope::new(shared, cache);
             // SAFETY: the mempool is this memory's, and `mbufs` has room for as many.
-            if scope.enter(|| unsafe { ffi::lc_dpdk_alloc_burst(mempool, first, count) }) != 0 {
+            let (got, freed) = scope.burst(|mempool, kept| unsafe {
+                ffi::lc_dpdk_alloc_burst(mempool, first, count, kept)
+            });
+            shared.settle_freed(freed, &[]);
+            if got == 0 {
                 break;
             }
-            drop(scope);
-            let mut scope = Scope::new(shared, shared.account(), cache);
             // SAFETY: these were allocated above, and nobody else knows them.
-            scope.enter(|| unsafe { ffi::lc_dpdk_free_each(first, count) });
+            let (_, freed) = scope.burst(|mempool, kept| unsafe {
+                ffi::lc_dpdk_free_each(mempool, first, count, kept)
+            });
+            shared.settle_freed(freed, &[]);
             all += BURST as u64;
         }
+        Scope::new(shared, cache).enter(&[], || {});
         all
     }
 }

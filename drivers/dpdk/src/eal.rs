@@ -10,6 +10,7 @@ use std::vec::Vec;
 use crate::config::{EalConfig, HugePages, IovaMode};
 use crate::error::Error;
 use crate::ffi;
+use crate::memory;
 
 /// DPDK, started in this process.
 ///
@@ -148,6 +149,7 @@ struct Leaving;
 
 impl Drop for Leaving {
     fn drop(&mut self) {
+        memory::leave(ffi::lc_dpdk_lcore());
         ffi::lc_dpdk_thread_unregister();
     }
 }

@@ -101,6 +101,16 @@ pub(crate) struct Stats {
     pub(crate) no_mbuf: u64,
 }
 
+/// `struct lc_dpdk_kept`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) lcore: u32,
+    pub(crate) len: u32,
+    pub(crate) more: i32,
+}
+const _: () = assert!(size_of::<Kept>() == 12, "src/shim/shim.h");
+
 /// What the statistics are handed to, one by one: the argument, a name, a value.
 pub(crate) type EachXstat = extern "C" fn(*mut c_void, *const c_char, u64);
 
@@ -111,6 +121,7 @@ unsafe extern "C" {
     pub(crate) safe fn lc_dpdk_is_physical() -> c_int;
     pub(crate) safe fn lc_dpdk_folder() -> *const c_char;
     pub(crate) safe fn lc_dpdk_thread_register() -> c_int;
+    pub(crate) safe fn lc_dpdk_lcore() -> c_uint;
     pub(crate) safe fn lc_dpdk_thread_unregister();
     pub(crate) fn lc_dpdk_probe(
         devargs: *const c_char,
@@ -132,7 +143,13 @@ unsafe extern "C" {
         layout: *mut Layout,
         error: *mut c_int,
     ) -> *mut Mempool;
-    pub(crate) fn lc_dpdk_drain(pool: *mut Mempool, mbufs: *mut *mut *mut Mbuf) -> c_uint;
+    pub(crate) fn lc_dpdk_kept(pool: *mut Mempool, kept: &mut Kept);
+    pub(crate) fn lc_dpdk_drain(
+        pool: *mut Mempool,
+        lcore: c_uint,
+        mbufs: *mut *mut *mut Mbuf,
+    ) -> c_uint;
+    pub(crate) safe fn lc_dpdk_lcores() -> c_uint;
     pub(crate) fn lc_dpdk_free_mbuf(mbuf: *mut Mbuf);
 
     // A port's number that is none is refused by DPDK itself.
@@ -179,11 +196,28 @@ unsafe extern "C" {
     pub(crate) safe fn lc_dpdk_xstat_name_size() -> c_uint;
     pub(crate) safe fn lc_dpdk_xstat_size() -> c_uint;
 
-    pub(crate) fn lc_dpdk_rx_burst(port: u16, queue: u16, mbufs: *mut *mut Mbuf, count: u16)
-    -> u16;
-    pub(crate) fn lc_dpdk_tx_burst(port: u16, queue: u16, mbufs: *mut *mut Mbuf, count: u16)
-    -> u16;
-    pub(crate) fn lc_dpdk_tx_done(port: u16, queue: u16) -> c_int;
+    pub(crate) fn lc_dpdk_rx_burst(
+        port: u16,
+        queue: u16,
+        mbufs: *mut *mut Mbuf,
+        count: u16,
+        pool: *mut Mempool,
+        kept: &mut Kept,
+    ) -> u16;
+    pub(crate) fn lc_dpdk_tx_burst(
+        port: u16,
+        queue: u16,
+        mbufs: *mut *mut Mbuf,
+        count: u16,
+        pool: *mut Mempool,
+        kept: &mut Kept,
+    ) -> u16;
+    pub(crate) fn lc_dpdk_tx_done(
+        port: u16,
+        queue: u16,
+        pool: *mut Mempool,
+        kept: &mut Kept,
+    ) -> u16;
 }
 
 #[cfg(feature = "test-utils")]
@@ -192,8 +226,14 @@ unsafe extern "C" {
         pool: *mut Mempool,
         mbufs: *mut *mut Mbuf,
         count: c_uint,
-    ) -> c_int;
-    pub(crate) fn lc_dpdk_free_each(mbufs: *mut *mut Mbuf, count: c_uint);
+        kept: &mut Kept,
+    ) -> u16;
+    pub(crate) fn lc_dpdk_free_each(
+        pool: *mut Mempool,
+        mbufs: *mut *mut Mbuf,
+        count: c_uint,
+        kept: &mut Kept,
+    ) -> u16;
     pub(crate) fn lc_dpdk_ring(name: *const c_char, count: c_uint) -> *mut Ring;
     pub(crate) fn lc_dpdk_ring_port(name: *const c_char, rx: *mut Ring, tx: *mut Ring) -> c_int;
     pub(crate) fn lc_dpdk_ring_put(

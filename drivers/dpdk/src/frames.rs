@@ -1,12 +1,14 @@
-//! Where the mbufs of a pool's frames are, by arithmetic, and who has which, by a table of bytes.
-
-use core::sync::atomic::{AtomicU8, Ordering};
-use std::boxed::Box;
+//! Where the mbufs of a pool's frames are, by arithmetic, and whose they are, by a mark in the mbuf.
+//!
+//! An mbuf that DPDK has, in a queue, in a ring or in a thread's cache, counts at least one reference,
+//! as DPDK wants it. One that the program has counts none: DPDK never makes that so, since it leaves a
+//! freed mbuf's count at one. So the word that is read and written for each packet anyhow tells a packet
+//! that a driver hands out twice, or frees without having it.
 
 use linecard::mempool::{FrameIndex, Pool};
 
 use crate::ffi::Mbuf;
-use crate::mbuf::MBUF;
+use crate::mbuf::{self, MBUF};
 use crate::memory::HEADROOM;
 
 /// The frames of a pool, as DPDK sees them: small, so that a burst has its own copy, which stays in
@@ -14,64 +16,34 @@ use crate::memory::HEADROOM;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frames {
     base: *mut u8,
+    /// Bytes of all of them.
+    len: usize,
     /// Binary logarithm of the frame size.
     shift: u32,
+    /// The frame size less one.
+    mask: usize,
     colours: u32,
     /// The least offset of a buffer in its frame: what is received begins [`HEADROOM`] behind it, and
     /// has to be behind the private area.
     least_buffer: u32,
-    /// For each frame, whether DPDK has it, by which way, and under which account. An entry
-    /// changes in the hands of whoever owns the frame, and ownership passes between threads with
-    /// an order of its own: relaxed is enough.
-    table: &'static [AtomicU8],
-}
-
-/// That DPDK has a frame, how it got it, and the number of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held(u8);
-
-impl Held {
-    /// DPDK has allocated it.
-    #[inline]
-    pub(crate) const fn posted(account: u8) -> Self {
-        Self(POSTED | account)
-    }
-
-    /// DPDK was given it to send.
-    #[inline]
-    pub(crate) const fn sent(account: u8) -> Self {
-        Self(SENT | account)
-    }
-
-    /// Whether DPDK was given it to send.
-    #[inline]
-    pub(crate) const fn is_sent(self) -> bool {
-        self.0 & SENT != 0
-    }
-
-    /// The number of the account that it is under.
-    #[inline]
-    pub(crate) const fn account(self) -> u8 {
-        self.0 & NUMBER
-    }
 }
 
 impl Frames {
-    /// Of this pool, the mbufs over so many lines; DPDK has none. The table is never freed.
+    /// Of this pool, the mbufs over so many lines.
     pub(crate) fn new(pool: &'static Pool<'static>, colours: u32) -> Self {
-        let table: Box<[AtomicU8]> = (0..pool.frames()).map(|_| AtomicU8::new(NOT)).collect();
         Self {
             base: pool.base().as_ptr(),
+            len: pool.region_len(),
             shift: pool.frame_size().trailing_zeros(),
+            mask: pool.frame_size() - 1,
             colours,
             least_buffer: pool.config().private.saturating_sub(HEADROOM) as u32,
-            table: Box::leak(table),
         }
     }
 
     /// How many there are.
     pub(crate) const fn count(self) -> usize {
-        self.table.len()
+        self.len >> self.shift
     }
 
     /// The first byte of the first frame.
@@ -86,8 +58,7 @@ impl Frames {
 
     /// Whether DPDK has any.
     pub(crate) fn any_held(self) -> bool {
-        let held = |entry: &AtomicU8| entry.load(Ordering::Relaxed) != NOT;
-        self.table.iter().any(held)
+        (0..self.count() as u32).any(|index| self.is_held(FrameIndex(index)))
     }
 
     /// Bytes from the frame's start to its buffer, as DPDK knows it: the rule of
@@ -107,35 +78,40 @@ impl Frames {
     /// The frame of an mbuf; `None` if it is not one of this pool's.
     #[inline]
     pub(crate) fn index_of(self, mbuf: *mut Mbuf) -> Option<FrameIndex> {
-        let number = mbuf.addr().wrapping_sub(self.base.addr()) >> self.shift;
+        let at = self.offset_of(mbuf.addr());
         // A pool has fewer frames than 2^32.
-        let index = FrameIndex(number as u32);
-        let own = number < self.table.len() && self.mbuf(index) == mbuf;
+        let index = FrameIndex((at >> self.shift) as u32);
+        let own = at < self.len && self.mbuf(index) == mbuf;
         own.then_some(index)
     }
 
-    /// Writes down that DPDK has a frame now.
+    /// Bytes from the first frame's start to an address.
     #[inline]
-    pub(crate) fn hold(self, index: FrameIndex, held: Held) {
-        if let Some(entry) = self.table.get(index.0 as usize) {
-            entry.store(held.0, Ordering::Relaxed);
-        }
+    pub(crate) fn offset_of(self, address: usize) -> usize {
+        address.wrapping_sub(self.base.addr())
     }
 
-    /// How DPDK has a frame; `None` if it does not.
-    #[inline]
-    pub(crate) fn held(self, index: FrameIndex) -> Option<Held> {
-        let entry = self.table.get(index.0 as usize)?.load(Ordering::Relaxed);
-        (entry != NOT).then_some(Held(entry))
+    /// Bytes from the first frame's start to an mbuf, if the region has it.
+    #[inline(always)]
+    pub(crate) fn within(self, mbuf: *mut Mbuf) -> Option<usize> {
+        let at = self.offset_of(mbuf.addr());
+        (at < self.len).then_some(at)
     }
 
-    /// As [`held`](Self::held); it does no more.
+    /// The frame that has the byte there, and how far into it an address is.
+    #[inline(always)]
+    pub(crate) fn locate(self, at: usize, address: usize) -> (FrameIndex, usize) {
+        let start = at & !self.mask;
+        let offset = self.offset_of(address).wrapping_sub(start);
+        // A pool has fewer frames than 2^32.
+        (FrameIndex((at >> self.shift) as u32), offset)
+    }
+
+    /// Whether DPDK has a frame.
     #[inline]
-    pub(crate) fn release(self, index: FrameIndex) -> Option<Held> {
-        let entry = self.table.get(index.0 as usize)?;
-        let held = entry.load(Ordering::Relaxed);
-        entry.store(NOT, Ordering::Relaxed);
-        (held != NOT).then_some(Held(held))
+    pub(crate) fn is_held(self, index: FrameIndex) -> bool {
+        // SAFETY: an mbuf of the region; who asks has the frame from DPDK, or nobody uses the pool.
+        unsafe { mbuf::refcnt(self.mbuf(index)) != 0 }
     }
 
     #[inline]
@@ -147,8 +123,3 @@ impl Frames {
 
 /// Bytes in front of an mbuf: the mempool's header of an object, in a line of its own.
 pub(crate) const HEADER: usize = 64;
-
-const NOT: u8 = 0;
-const POSTED: u8 = 0x40;
-const SENT: u8 = 0x80;
-const NUMBER: u8 = 0x3f;

@@ -5,6 +5,8 @@
 //! newer is found by pkg-config.
 #![cfg_attr(feature = "dpdk", doc = include_str!("story.md"))]
 
+#[cfg(feature = "dpdk")]
+mod books;
 #[cfg(feature = "test-utils")]
 #[allow(unsafe_code)]
 mod churn;
@@ -20,6 +22,7 @@ mod ffi;
 #[cfg(feature = "test-utils")]
 mod found;
 #[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
 mod frames;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]

@@ -5,7 +5,7 @@ use linecard::device::Features;
 use linecard::packet::{Offloads, Packet};
 use linecard::wire::{Kinds, Layers, parse};
 
-use crate::ffi::Mbuf;
+use crate::ffi::{Mbuf, Mempool};
 
 /// Bytes 16 to 47 of an mbuf: where its packet is and what is known of it. One piece, so that it
 /// is read and written by two loads or stores of the processor.
@@ -44,6 +44,15 @@ impl Meta {
             data_len: len,
             vlan_tci: 0,
             rss: 0,
+        }
+    }
+
+    /// As a mark says that the frame is the program's.
+    #[inline]
+    pub(crate) const fn ours(self) -> Self {
+        Self {
+            refcnt: OURS,
+            ..self
         }
     }
 
@@ -92,13 +101,7 @@ impl Meta {
     /// Whether the mbuf's bytes are its own, and nobody else's too.
     #[inline]
     pub(crate) const fn is_own(&self) -> bool {
-        self.refcnt == 1 && self.ol_flags & (INDIRECT | EXTERNAL) == 0
-    }
-
-    /// Whether the device found out anything; `stamped` is the flag of a time, if that was asked for.
-    #[inline]
-    pub(crate) const fn tells(&self, stamped: u64) -> bool {
-        self.ol_flags & (RX_ANY | stamped) != 0
+        self.refcnt == THEIRS && self.ol_flags & ELSEWHERE == 0
     }
 
     /// What the device found out, into a packet.
@@ -168,6 +171,97 @@ impl Meta {
     }
 }
 
+/// What most packets' mbufs are known by: seven loads from one cache line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance {
+    counts: u32,
+    flags: u64,
+    /// Where the data begins.
+    pub(crate) data: usize,
+    pub(crate) len: u16,
+}
+
+impl Glance {
+    /// Looks at an mbuf.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Meta::read`].
+    #[inline(always)]
+    pub(crate) unsafe fn at(mbuf: *mut Mbuf) -> Self {
+        // SAFETY: inside the mbuf's first line; the rest is the caller's promise, here and below.
+        let buffer = unsafe { mbuf.cast::<usize>().read() };
+        // SAFETY: as above.
+        let offset = unsafe { mbuf.wrapping_byte_add(META).cast::<u16>().read() };
+        // SAFETY: as above; it is no multiple of four.
+        let counts = unsafe {
+            mbuf.wrapping_byte_add(REFCNT)
+                .cast::<u32>()
+                .read_unaligned()
+        };
+        // SAFETY: as above.
+        let flags = unsafe { mbuf.wrapping_byte_add(OL_FLAGS).cast::<u64>().read() };
+        // SAFETY: as above.
+        let len = unsafe { mbuf.wrapping_byte_add(DATA_LEN).cast::<u16>().read() };
+        Self {
+            counts,
+            flags,
+            data: buffer.wrapping_add(usize::from(offset)),
+            len,
+        }
+    }
+
+    /// Whether it is one mbuf that DPDK alone has.
+    #[inline(always)]
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.counts == ALONE
+    }
+
+    /// Whether there is more to be known: its bytes are not its own, or the device found out something;
+    /// `stamped` is the flag of a time, if that was asked for.
+    #[inline(always)]
+    pub(crate) const fn has_more(&self, stamped: u64) -> bool {
+        self.flags & (ELSEWHERE | RX_ANY | stamped) != 0
+    }
+}
+
+/// How many refer to the mbuf.
+///
+/// # Safety
+///
+/// As for [`Meta::read`].
+#[inline]
+pub(crate) unsafe fn refcnt(mbuf: *mut Mbuf) -> u16 {
+    // SAFETY: `refcnt` is at byte 18 of the mbuf, and aligned; the rest is the caller's promise.
+    unsafe { mbuf.wrapping_byte_add(REFCNT).cast::<u16>().read() }
+}
+
+/// Says whose the mbuf is: [`OURS`] or [`THEIRS`].
+///
+/// # Safety
+///
+/// As for [`Meta::write`].
+#[inline(always)]
+pub(crate) unsafe fn mark(mbuf: *mut Mbuf, whose: u16) {
+    // SAFETY: as in `refcnt`; it is the caller's.
+    unsafe { mbuf.wrapping_byte_add(REFCNT).cast::<u16>().write(whose) };
+}
+
+/// The mempool that the mbuf is of.
+///
+/// # Safety
+///
+/// Eight bytes can be read at byte 56 of `mbuf`.
+#[inline(always)]
+pub(crate) unsafe fn pool(mbuf: *mut Mbuf) -> *mut Mempool {
+    // SAFETY: the caller's promise; read as bytes it is aligned.
+    unsafe {
+        mbuf.wrapping_byte_add(POOL)
+            .cast::<*mut Mempool>()
+            .read_unaligned()
+    }
+}
+
 /// Writes the lengths of the headers, for a device that finishes a checksum.
 ///
 /// # Safety
@@ -218,7 +312,20 @@ const _: () = assert!(
     "the order in `write_segment`"
 );
 
+/// References to an mbuf whose frame is the program's.
+pub(crate) const OURS: u16 = 0;
+
+/// References to an mbuf that DPDK has.
+pub(crate) const THEIRS: u16 = 1;
+
+/// One mbuf by itself, which DPDK has: its references and, behind them, its segments.
+const ALONE: u32 = THEIRS as u32 | 1 << 16;
+
 const META: usize = 16;
+const REFCNT: usize = 18;
+const OL_FLAGS: usize = 24;
+const DATA_LEN: usize = 40;
+const POOL: usize = 56;
 const NEXT: usize = 64;
 const TX_OFFLOAD: usize = 72;
 
@@ -227,6 +334,8 @@ pub(crate) const ASKED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANT
 
 const INDIRECT: u64 = 1 << 62;
 const EXTERNAL: u64 = 1 << 61;
+/// Its bytes are another mbuf's, or nobody's.
+const ELSEWHERE: u64 = INDIRECT | EXTERNAL;
 const RX_HASH: u64 = 1 << 1;
 const L4_BAD: u64 = 1 << 3;
 const L3_BAD: u64 = 1 << 4;

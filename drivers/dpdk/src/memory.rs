@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::ffi::{self, Layout, Mempool};
 use crate::frames::{Frames, HEADER};
 use crate::mbuf::MBUF;
+use crate::scope::Scope;
 
 /// The least private area of a pool's frames, in bytes: an mbuf, and a line for its header in
 /// front.
@@ -147,12 +148,23 @@ fn pools() -> MutexGuard<'static, Vec<Met>> {
     POOLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Empties what DPDK keeps for the calling thread, of all pools: a thread that comes later may get its
+/// number, or nobody.
+pub(crate) fn leave(lcore: u32) {
+    for met in pools().iter() {
+        met.shared.drain(lcore);
+    }
+}
+
 /// What the ports on a pool share.
 pub(crate) struct Shared {
     pool: &'static Pool<'static>,
     frames: Frames,
     mempool: AtomicPtr<Mempool>,
     accounts: [OnceLock<SharedAccount<'static>>; ACCOUNTS],
+    /// What DPDK keeps for each thread, by the thread's number with it; none if there were too many
+    /// accounts when it was first needed.
+    kept: Box<[OnceLock<Option<SharedAccount<'static>>>]>,
     names: Mutex<Vec<(String, u8)>>,
     /// What DPDK does outside of bursts.
     outside: u8,
@@ -195,6 +207,9 @@ impl Shared {
             frames: Frames::new(pool, colours),
             mempool: AtomicPtr::new(ptr::null_mut()),
             accounts: [const { OnceLock::new() }; ACCOUNTS],
+            kept: (0..ffi::lc_dpdk_lcores())
+                .map(|_| OnceLock::new())
+                .collect(),
             names: Mutex::default(),
             outside: outside.id().number(),
             invalid: AtomicU64::new(0),
@@ -262,11 +277,13 @@ impl Shared {
     }
 
     /// Takes back what [`register`](Self::register) did, unless a driver has frames.
-    fn unregister(&self) {
+    fn unregister(&'static self) {
+        let _control = eal::control();
+        // No port is left, so that no thread is inside DPDK with this mempool.
+        (0..self.kept.len() as u32).for_each(|lcore| self.drain(lcore));
         if self.frames.any_held() {
             return;
         }
-        let _control = eal::control();
         let mempool = self.mempool.swap(ptr::null_mut(), Ordering::AcqRel);
         if mempool.is_null() {
             return;
@@ -304,14 +321,38 @@ impl Shared {
         self.accounts.get(usize::from(number))?.get()
     }
 
-    /// As [`account_by`](Self::account_by): accounts are registered before a frame can be held under
-    /// them, and never removed, so that there is one.
+    /// All accounts of queues, and that of what is done outside of bursts.
+    pub(crate) fn accounts(&'static self) -> impl Iterator<Item = &'static SharedAccount<'static>> {
+        self.accounts.iter().filter_map(OnceLock::get)
+    }
+
+    /// Counts how many more free frames DPDK keeps for one of its threads than before, by that thread.
     #[inline]
-    pub(crate) fn account_or_outside(&'static self, number: u8) -> &'static SharedAccount<'static> {
-        match self.account_by(number) {
-            Some(account) => account,
-            None => self.account(),
+    pub(crate) fn count_kept(&'static self, lcore: u32, more: i32) {
+        match self.kept.get(lcore as usize).and_then(OnceLock::get) {
+            Some(Some(account)) => account.count_cached(more),
+            _ => self.count_kept_otherwise(lcore, more),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_kept_otherwise(&'static self, lcore: u32, more: i32) {
+        let account = self.kept.get(lcore as usize).and_then(|place| {
+            // In a thread's first burst, which asks the system for no memory either.
+            place
+                .get_or_init(|| SharedAccount::register(self.pool, "dpdk, kept for a thread").ok())
+                .as_ref()
+        });
+        match account {
+            Some(account) => account.count_cached(more),
+            None => self.account().count_shared(more, 0),
+        }
+    }
+
+    /// Takes out what DPDK keeps for a thread that ends, or for nobody any more.
+    fn drain(&'static self, lcore: u32) {
+        Scope::uncached(self).drain(lcore);
     }
 
     /// The account of this name, made if there is none: a queue that is opened again has the one

@@ -62,7 +62,7 @@ impl<'p> Port<'p> {
             let _control = eal::control();
             let mut scope = Scope::uncached(memory.shared());
             // SAFETY: both are strings, and `id` takes a number.
-            scope.enter(|| unsafe {
+            scope.enter(&[], || unsafe {
                 ffi::lc_dpdk_probe(arguments.as_ptr(), c_name.as_ptr(), &raw mut id)
             })
         };
@@ -90,7 +90,7 @@ impl<'p> Port<'p> {
             let _control = eal::control();
             let mut scope = Scope::uncached(memory.shared());
             // SAFETY: nobody else has this port: its number was not given to anybody.
-            scope.enter(|| unsafe { ffi::lc_dpdk_close(id) });
+            scope.enter(&[], || unsafe { ffi::lc_dpdk_close(id) });
         })?;
         Ok(Self {
             name: std::format!("dpdk:{name}"),

@@ -88,15 +88,24 @@ impl RingPort {
 
     fn put_of(&mut self, packet: &[u8], part: usize, other: &Memory, found: Found) -> bool {
         let pool = self.memory.shared().mempool();
-        let other = other.shared().mempool();
+        let elsewhere = other.shared();
+        let other = elsewhere.mempool();
         let part = part.min(self.memory.max_receive()) as u32;
         let (data, len) = (packet.as_ptr(), packet.len() as u32);
         let (ring, found) = (self.towards.as_ptr(), Raw::from(found));
         let mut scope = Scope::uncached(self.memory.shared());
-        // SAFETY: the ring and the mempools live, the bytes are `packet`'s, and this is the ring's
-        // one producer.
-        let put = scope
-            .enter(|| unsafe { ffi::lc_dpdk_ring_put(ring, pool, other, data, len, part, &found) });
+        let mut put = || {
+            // SAFETY: the ring and the mempools live, the bytes are `packet`'s, and this is the ring's
+            // one producer.
+            scope.enter(&[], || unsafe {
+                ffi::lc_dpdk_ring_put(ring, pool, other, data, len, part, &found)
+            })
+        };
+        // What DPDK keeps of the other pool is counted as well.
+        let put = match pool == other {
+            true => put(),
+            false => Scope::uncached(elsewhere).enter(&[], put),
+        };
         put != 0
     }
 
@@ -107,7 +116,9 @@ impl RingPort {
         let mut scope = Scope::uncached(self.memory.shared());
         let room = bytes.len() as u32;
         // SAFETY: the ring lives, and `bytes` has the room.
-        let len = scope.enter(|| unsafe { ffi::lc_dpdk_ring_get(ring, bytes.as_mut_ptr(), room) });
+        let len = scope.enter(&[], || unsafe {
+            ffi::lc_dpdk_ring_get(ring, bytes.as_mut_ptr(), room)
+        });
         let len = usize::try_from(len).ok()?;
         bytes.truncate(len);
         Some(bytes)
@@ -125,13 +136,14 @@ unsafe impl Sync for Far {}
 
 impl Far {
     /// Frees what is there, when the port is stopped.
-    pub(crate) fn drain(&self, scope: &mut Scope) {
+    pub(crate) fn drain(&self, scope: &mut Scope, accounts: &[u8]) {
         let ring = self.0.as_ptr();
         // SAFETY: the ring lives for as long as the process; no byte is written where there is
         // room for none.
-        while scope.enter(|| unsafe { ffi::lc_dpdk_ring_get(ring, core::ptr::null_mut(), 0) }) >= 0
-        {
-        }
+        while scope.enter(accounts, || unsafe {
+            ffi::lc_dpdk_ring_get(ring, core::ptr::null_mut(), 0)
+        }) >= 0
+        {}
     }
 }
 

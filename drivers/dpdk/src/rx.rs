@@ -6,15 +6,15 @@ use core::ptr;
 use std::sync::Arc;
 
 use linecard::device::{Features, RxQueue, RxStats};
-use linecard::mempool::{Cache, Frame, SharedAccount};
+use linecard::mempool::{Cache, Receiver, SharedAccount};
 use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
-use crate::ffi::{self, Mbuf};
-use crate::frames::{Frames, Held};
-use crate::mbuf::{self, Meta};
+use crate::ffi::{self, Mbuf, Mempool};
+use crate::frames::Frames;
+use crate::mbuf::{self, Glance, Meta};
 use crate::memory::Shared;
-use crate::scope::{Scope, Taking};
+use crate::scope::Scope;
 use crate::state::{Half, PortState};
 use crate::xstats::Counters;
 
@@ -46,8 +46,8 @@ pub struct Rx<'p> {
     doubt: Offloads,
     /// The flag of an mbuf that has a time, if that was asked for.
     stamped: u64,
-    /// How DPDK had the last frame.
-    usual: Held,
+    /// The number of the account that had sent what was received last without being allocated.
+    from: u8,
     stats: RxStats,
     /// What the device had counted when the queue was opened.
     before: Counters,
@@ -69,7 +69,7 @@ impl<'p> Rx<'p> {
             },
             stamped: state.stamps.map_or(0, |field| field.flag),
             state,
-            usual: Held::posted(account.id().number()),
+            from: account.id().number(),
             account,
             queue,
             stats: RxStats::default(),
@@ -85,49 +85,50 @@ impl<'p> Rx<'p> {
     #[inline]
     fn burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>, want: usize) -> usize {
         let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
-        let mut scope = Scope::new(self.shared, self.account, cache);
+        let mut scope = Scope::new(self.shared, cache);
         let (port, queue) = (self.state.id, self.queue);
         let room = mbufs.as_mut_ptr().cast();
         // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
         // the only receiving half of the queue (`Port::open`), and there is room for `BURST`.
-        let got = scope.enter(|| unsafe { ffi::lc_dpdk_rx_burst(port, queue, room, want as u16) });
-        let got = usize::from(got).min(want);
+        let (got, freed) = scope.burst(|mempool, kept| unsafe {
+            ffi::lc_dpdk_rx_burst(port, queue, room, want as u16, mempool, kept)
+        });
+        let got = got.min(want);
         let starved = u64::from(scope.starved);
         self.stats.no_frames = self.stats.no_frames.wrapping_add(starved);
-        if got == 0 {
-            return 0;
-        }
-        let frames = self.shared.frames();
-        let mut taking = scope.taking(self.usual);
+        let (frames, mempool) = (self.shared.frames(), self.shared.mempool());
+        let receiver = self.account.receiver();
         let mut bytes = 0;
+        // Frames of packets that are not like most, less the mbufs handed out for them.
+        let mut others = 0_i32;
         let before = out.len();
         for mbuf in mbufs.iter().take(got) {
             // SAFETY: the driver has written as many as it says.
             let mbuf = unsafe { mbuf.assume_init() };
-            let Some((frame, meta)) = accept(frames, &mut taking, mbuf) else {
-                bytes += self.accept_otherwise(&mut scope, mbuf, out);
+            let Some(mut packet) = accept(frames, mempool, receiver, self.stamped, mbuf) else {
+                bytes += self.accept_otherwise(&mut scope, mbuf, out, &mut others);
+                others -= 1;
                 continue;
             };
-            bytes += frame.len() as u64;
-            let mut packet = Packet::new(frame);
-            packet.offloads = self.doubt;
+            bytes += packet.len() as u64;
+            packet.offloads |= self.doubt;
             // There is room: no more than that was asked for.
             let _ = out.push(packet);
-            if meta.tells(self.stamped) {
-                out.iter_mut()
-                    .next_back()
-                    .into_iter()
-                    .for_each(|packet| meta.tell(packet, self.stamped));
-            }
         }
-        self.usual = taking.usual();
+        let received = (got as i32).wrapping_add(others);
+        let more = freed.wrapping_add(received).wrapping_neg();
+        if more != 0 {
+            self.shared
+                .settle_posted(self.account, more, &mut self.from);
+        }
         let packets = (out.len() - before) as u64;
         self.stats.packets = self.stats.packets.wrapping_add(packets);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
         got
     }
 
-    /// The packet of an mbuf that is not like most, or it is counted and freed; gives its bytes.
+    /// The packet of an mbuf that is not like most, or it is counted and freed; gives its bytes, and
+    /// adds its frames to those received.
     #[cold]
     #[inline(never)]
     fn accept_otherwise(
@@ -135,10 +136,11 @@ impl<'p> Rx<'p> {
         scope: &mut Scope,
         mbuf: *mut Mbuf,
         out: &mut BurstView<'p>,
+        received: &mut i32,
     ) -> u64 {
         let frames = self.shared.frames();
         let index = frames.index_of(mbuf);
-        let packet = match index.filter(|&index| frames.held(index).is_some()) {
+        let packet = match index.filter(|&index| frames.is_held(index)) {
             None => self.refuse_foreign(scope, mbuf),
             Some(_) => {
                 // SAFETY: it is an mbuf of the pool that DPDK had, and has just handed out.
@@ -146,7 +148,7 @@ impl<'p> Rx<'p> {
                 match meta.is_own() && meta.nb_segs == 1 {
                     // All else is well, so that it is the window that is not.
                     true => self.refuse(scope, mbuf, Why::Window),
-                    false => self.accept_chain(scope, mbuf, meta),
+                    false => self.accept_chain(scope, mbuf, meta, received),
                 }
             }
         };
@@ -164,15 +166,15 @@ impl<'p> Rx<'p> {
         scope: &mut Scope,
         mbuf: *mut Mbuf,
         first: Meta,
+        received: &mut i32,
     ) -> Option<Packet<'p>> {
         let frames = self.shared.frames();
-        let mut taking = scope.taking(self.usual);
         let mut head: Option<Packet<'p>> = None;
         let mut next = mbuf;
         for _ in 0..first.nb_segs {
             let mbuf = next;
             let index = frames.index_of(mbuf);
-            let Some(index) = index.filter(|&index| frames.held(index).is_some()) else {
+            let Some(index) = index.filter(|&index| frames.is_held(index)) else {
                 drop(head);
                 return self.refuse_foreign(scope, mbuf);
             };
@@ -182,19 +184,21 @@ impl<'p> Rx<'p> {
             next = unsafe { mbuf::next(mbuf) };
             let offset = frames.buffer_offset(index) + usize::from(meta.data_off);
             let len = usize::from(meta.data_len);
-            let frame = meta
-                .is_own()
-                .then(|| taking.receive(frames, index, offset, len))
-                .flatten();
+            let frame = match meta.is_own() {
+                // SAFETY: by its mark DPDK had it, and has handed it out; the mark is changed below.
+                true => unsafe { self.account.receiver().receive(index, offset, len) },
+                false => None,
+            };
             let Some(frame) = frame else {
                 drop(head);
                 return self.refuse(scope, mbuf, Why::Shared);
             };
+            *received += 1;
             // As an mbuf must be when its frame is freed, by whichever way.
             // SAFETY: the frame was received in this round, so it is the program's.
             unsafe { mbuf::set_next(mbuf, ptr::null_mut()) };
             // SAFETY: as above.
-            unsafe { Meta { nb_segs: 1, ..meta }.write(mbuf) };
+            unsafe { Meta { nb_segs: 1, ..meta }.ours().write(mbuf) };
             match &mut head {
                 None => {
                     let mut packet = Packet::new(frame);
@@ -227,25 +231,51 @@ impl<'p> Rx<'p> {
         };
         *count = count.wrapping_add(1);
         // SAFETY: the driver has handed it out, and it was not taken over.
-        scope.enter(|| unsafe { ffi::lc_dpdk_free_mbuf(mbuf) });
+        scope.enter(&[], || unsafe { ffi::lc_dpdk_free_mbuf(mbuf) });
         None
     }
 }
 
-/// The frame of an mbuf of the pool, with what is said of it; `None` if it is anything else, which is
-/// seen to elsewhere.
+/// The packet of an mbuf of the pool; `None` if it is anything else, which is seen to elsewhere.
 #[inline(always)]
-fn accept(frames: Frames, taking: &mut Taking, mbuf: *mut Mbuf) -> Option<(Frame<'static>, Meta)> {
-    let index = frames.index_of(mbuf)?;
-    frames.held(index)?;
-    // SAFETY: it is an mbuf of the pool that DPDK had, and has just handed out.
-    let meta = unsafe { Meta::read(mbuf) };
-    if !meta.is_own() || meta.nb_segs != 1 {
+fn accept(
+    frames: Frames,
+    mempool: *mut Mempool,
+    receiver: Receiver<'_, 'static>,
+    stamped: u64,
+    mbuf: *mut Mbuf,
+) -> Option<Packet<'static>> {
+    let at = frames.within(mbuf)?;
+    // SAFETY: it lies in the region; the driver has just handed it out, and has it no more.
+    if unsafe { mbuf::pool(mbuf) } != mempool {
         return None;
     }
-    let offset = frames.buffer_offset(index) + usize::from(meta.data_off);
-    let frame = taking.receive(frames, index, offset, usize::from(meta.data_len))?;
-    Some((frame, meta))
+    // SAFETY: as above, and it is an mbuf of the pool.
+    let glance = unsafe { Glance::at(mbuf) };
+    if !glance.is_alone() {
+        return None;
+    }
+    // With bytes of another frame, the window is not inside this one.
+    let (index, offset) = frames.locate(at, glance.data);
+    let len = usize::from(glance.len);
+    let packet = match glance.has_more(stamped) {
+        // SAFETY: by its mark DPDK had it, and has handed it out; the mark is changed below.
+        false => Packet::new(unsafe { receiver.receive(index, offset, len) }?),
+        true => {
+            // SAFETY: as above.
+            let meta = unsafe { Meta::read(mbuf) };
+            if !meta.is_own() {
+                return None;
+            }
+            // SAFETY: as above.
+            let mut packet = Packet::new(unsafe { receiver.receive(index, offset, len) }?);
+            meta.tell(&mut packet, stamped);
+            packet
+        }
+    };
+    // SAFETY: its frame is the program's now.
+    unsafe { mbuf::mark(mbuf, mbuf::OURS) };
+    Some(packet)
 }
 
 /// Why an mbuf is refused.

@@ -1,21 +1,18 @@
 //! Where frames come from and go to while a thread is inside DPDK.
 //!
-//! DPDK asks its mempool for mbufs and gives them back in the middle of a burst. The mempool's
-//! operations find the burst that is under way on their thread here, with the cache of the worker
-//! and the account of the queue. Outside a burst (a port starts or stops, a thread of DPDK's own
-//! frees something) they go by the pool's shared list.
-//!
-//! What DPDK frees on a thread that it knows stays in the mempool's cache of that thread until the call
-//! is over, and is taken out of there all at once: a call for each would cost more than all the rest.
+//! DPDK asks its mempool for mbufs and gives them back in the middle of a burst: from and to a cache that
+//! it keeps for the thread, and by hundreds at a time by the mempool's operations, which are here. They
+//! find the burst that is under way on their thread, with the cache of the worker. Outside a burst (a
+//! port starts or stops, a thread of DPDK's own frees something) they go by the pool's shared list.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
 
-use linecard::mempool::{Cache, Frame, FrameIndex, Moves, SharedAccount};
+use linecard::mempool::Cache;
 
-use crate::ffi::{self, Mbuf};
-use crate::frames::{Frames, Held};
+use crate::ffi::{self, Kept, Mbuf, Mempool};
+use crate::mbuf;
 use crate::memory::Shared;
 
 /// One burst, or one operation on a port.
@@ -23,27 +20,22 @@ pub(crate) struct Scope {
     shared: &'static Shared,
     /// The worker's cache, or null.
     cache: *mut Cache<'static>,
-    /// What is moved under the queue's own account.
-    own: Moves<'static, 'static>,
-    /// What is moved under another one: frames that came by another queue.
-    other: Option<Moves<'static, 'static>>,
-    /// Whether DPDK was refused frames because there were none; it asks twice.
+    /// Frames that the mempool's operations have taken from the program in the call, less those that
+    /// they have given it.
+    taken: i32,
+    /// Whether DPDK was refused frames because there were none, when it last asked: it asks for some
+    /// to spare, and then for what it needs.
     pub(crate) starved: bool,
 }
 
 impl Scope {
-    /// A burst of a queue with this account, by a worker with this cache.
+    /// A burst, by a worker with this cache.
     #[inline]
-    pub(crate) fn new(
-        shared: &'static Shared,
-        account: &'static SharedAccount<'static>,
-        cache: &mut Cache<'_>,
-    ) -> Self {
+    pub(crate) fn new(shared: &'static Shared, cache: &mut Cache<'_>) -> Self {
         Self {
             shared,
             cache: ptr::from_mut(cache).cast(),
-            own: account.moves(),
-            other: None,
+            taken: 0,
             starved: false,
         }
     }
@@ -53,234 +45,157 @@ impl Scope {
         Self {
             shared,
             cache: ptr::null_mut(),
-            own: shared.account().moves(),
-            other: None,
+            taken: 0,
             starved: false,
         }
     }
 
-    /// Calls into DPDK; what it allocates and frees meanwhile on this thread goes by this scope.
-    /// `call` does nothing but that: it does not unwind.
+    /// Calls a driver's burst, which says what it made of the thread's cache; gives what it answers, and
+    /// how many frames were freed meanwhile, less those allocated. `call` does nothing but that: it does
+    /// not unwind.
     #[inline]
-    pub(crate) fn enter<R>(&mut self, call: impl FnOnce() -> R) -> R {
-        let before = CURRENT.replace(ptr::from_mut(self));
-        let answer = call();
-        CURRENT.set(before);
+    pub(crate) fn burst(
+        &mut self,
+        call: impl FnOnce(*mut Mempool, &mut Kept) -> u16,
+    ) -> (usize, i32) {
+        let mut kept = Kept::default();
         let mempool = self.shared.mempool();
-        if !mempool.is_null() {
-            let mut first = ptr::null_mut();
-            // SAFETY: the mempool is there as long as a port is on it.
-            let count = unsafe { ffi::lc_dpdk_drain(mempool, &raw mut first) };
-            if count > 0 {
-                // SAFETY: so many are in this thread's cache, where DPDK reads and writes nothing before
-                // this thread is inside it again; the mempool's operations do not go by the cache.
-                self.free(unsafe { core::slice::from_raw_parts_mut(first, count as usize) });
-            }
+        let answer = self.call(|| call(mempool, &mut kept));
+        if kept.more != 0 {
+            self.shared.count_kept(kept.lcore, kept.more);
         }
+        let freed = kept.more.wrapping_sub(self.taken);
+        if kept.len > 0 && self.is_short() {
+            self.drain(kept.lcore);
+        }
+        (answer.into(), freed)
+    }
+
+    /// Does something to a port with these accounts, or to none; what DPDK allocates and frees meanwhile
+    /// on this thread goes by this scope, and is counted. Nothing stays in the thread's cache.
+    pub(crate) fn enter<R>(&mut self, port: &[u8], call: impl FnOnce() -> R) -> R {
+        let mempool = self.shared.mempool();
+        if mempool.is_null() {
+            return self.call(call);
+        }
+        let mut kept = Kept::default();
+        // SAFETY: the mempool is there as long as a port is on it.
+        unsafe { ffi::lc_dpdk_kept(mempool, &mut kept) };
+        let before = kept.len;
+        let answer = self.call(call);
+        // SAFETY: as above.
+        unsafe { ffi::lc_dpdk_kept(mempool, &mut kept) };
+        let more = kept.len.wrapping_sub(before).cast_signed();
+        self.shared.count_kept(kept.lcore, more);
+        self.shared
+            .settle_freed(more.wrapping_sub(self.taken), port);
+        self.drain(kept.lcore);
         answer
     }
 
-    /// Frees what DPDK has given back; the slice holds anything afterwards.
-    fn free(&mut self, mbufs: &mut [*mut Mbuf]) {
+    /// Takes all out of a thread's cache of DPDK's: of this thread, or of any if nobody is inside DPDK
+    /// with this mempool any more.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn drain(&mut self, lcore: u32) {
+        let mempool = self.shared.mempool();
+        if mempool.is_null() {
+            return;
+        }
+        let mut first = ptr::null_mut();
+        // SAFETY: the mempool is there, and nobody else uses the cache: the caller's promise.
+        let count = unsafe { ffi::lc_dpdk_drain(mempool, lcore, &raw mut first) };
+        if count > 0 {
+            self.shared.count_kept(lcore, (count as i32).wrapping_neg());
+            // SAFETY: so many are in that cache, where DPDK reads and writes nothing before somebody is
+            // inside it again.
+            self.give(unsafe { core::slice::from_raw_parts(first, count as usize) });
+        }
+    }
+
+    /// Whether neither worker nor pool has a frame left.
+    #[inline]
+    fn is_short(&self) -> bool {
+        // SAFETY: as in `give`.
+        let cache = unsafe { self.cache.as_ref() };
+        cache.is_some_and(Cache::is_empty) && self.shared.pool().free_frames() == 0
+    }
+
+    #[inline]
+    fn call<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        self.taken = 0;
+        let before = CURRENT.replace(ptr::from_mut(self));
+        let answer = call();
+        CURRENT.set(before);
+        answer
+    }
+
+    /// DPDK gives mbufs back.
+    fn give(&mut self, mbufs: &[*mut Mbuf]) {
         let frames = self.shared.frames();
-        let usual = Held::sent(self.own.id().number());
-        let mbufs = Cell::from_mut(mbufs).as_slice_of_cells();
-        // Those that are not like most come to the front.
-        let mut left = 0;
-        let sent = mbufs.iter().filter_map(|mbuf| {
-            let index = frames.index_of(mbuf.get());
-            let index = index.filter(|&index| frames.held(index) == Some(usual));
-            match (index, mbufs.get(left)) {
-                (None, Some(place)) => {
-                    place.set(mbuf.get());
-                    left += 1;
-                }
-                (None, None) => {}
-                (Some(index), _) => {
-                    frames.release(index);
-                }
+        let known = mbufs.iter().filter_map(|&mbuf| {
+            let index = frames.index_of(mbuf);
+            let index = index.filter(|&index| frames.is_held(index));
+            match index {
+                // SAFETY: an mbuf of the pool, which DPDK had and gives back.
+                Some(_) => unsafe { mbuf::mark(mbuf, mbuf::OURS) },
+                None => self.shared.count_invalid(),
             }
             index
         });
-        // SAFETY: as in `post`.
-        match unsafe { self.cache.as_mut() } {
-            // SAFETY: the table said of each that it was lent under this account, and says so no
-            // more; DPDK has freed it.
-            Some(cache) => unsafe { self.own.complete_burst(cache, sent) },
-            None => left = mbufs.len(),
-        }
-        for mbuf in mbufs.iter().take(left) {
-            self.give(mbuf.get());
-        }
-    }
-
-    /// DPDK gives an mbuf back.
-    #[inline]
-    fn give(&mut self, mbuf: *mut Mbuf) {
-        match self.shared.frames().index_of(mbuf) {
-            Some(index) => self.give_back(index),
-            None => self.shared.count_invalid(),
-        }
-    }
-
-    /// Takes up to `count` frames for DPDK, each handed to `each`; gives how many there were.
-    #[inline]
-    fn post(&mut self, count: usize, mut each: impl FnMut(FrameIndex)) -> usize {
-        let frames = self.shared.frames();
-        let held = Held::posted(self.own.id().number());
-        let mut post = |index| {
-            frames.hold(index, held);
-            each(index);
-        };
         // SAFETY: null, or from the exclusive borrow that `new` was called with, whose owner is in
         // the burst of which this is the scope and does not touch it meanwhile. The lifetime was
         // only lengthened: the cache is used for numbers of frames of a pool that lives for ever,
         // and nothing is kept.
-        let taken = match unsafe { self.cache.as_mut() } {
-            Some(cache) if ptr::eq(cache.pool(), self.shared.pool()) => {
-                self.own.post_burst(cache, count, post)
-            }
-            _ => (0..count)
-                .map_while(|_| self.own.post_shared().map(&mut post))
-                .count(),
-        };
-        self.starved |= taken < count;
-        taken
-    }
-
-    /// Frees a frame that DPDK gives back.
-    #[inline]
-    fn give_back(&mut self, index: FrameIndex) {
-        let Some(held) = self.shared.frames().release(index) else {
-            self.shared.count_invalid();
-            return;
-        };
-        // SAFETY: as in `post`.
         let cache = unsafe { self.cache.as_mut() };
-        let moves = self.moves_of(held.account());
-        if held.is_sent() {
-            // SAFETY: the table said that it was lent under this account, and says so no more;
-            // DPDK has freed it.
-            unsafe { moves.complete(cache, index) };
-        } else {
-            // SAFETY: as above, that it was posted.
-            unsafe { moves.unpost(cache, index) };
+        // SAFETY: by their marks DPDK had each, and it gives each back.
+        unsafe { self.shared.account().give(cache, known) };
+        self.taken = self.taken.wrapping_sub(mbufs.len() as i32);
+    }
+
+    /// Takes as many frames for DPDK as `mbufs` has places; false, and none, if there are fewer.
+    fn take(&mut self, mbufs: &mut [*mut Mbuf]) -> bool {
+        let frames = self.shared.frames();
+        let count = mbufs.len();
+        // SAFETY: as in `give`.
+        let cache = unsafe { self.cache.as_mut() };
+        let mut places = mbufs.iter_mut();
+        let taken = self.shared.account().take(cache, count, |index| {
+            let mbuf = frames.mbuf(index);
+            // SAFETY: the mbuf of a frame that was free until now.
+            unsafe { mbuf::mark(mbuf, mbuf::THEIRS) };
+            if let Some(place) = places.next() {
+                *place = mbuf;
+            }
+        });
+        self.taken = self.taken.wrapping_add(taken as i32);
+        self.starved = taken < count;
+        if self.starved {
+            self.give(mbufs.get(..taken).unwrap_or(&[]));
         }
+        !self.starved
     }
-
-    /// What was lent before the call, to be counted with what comes back in it.
-    #[inline]
-    pub(crate) fn lent(mut self, lent: Moves<'static, 'static>) -> Self {
-        self.own = lent;
-        self
-    }
-
-    /// For the frames that the call has handed out as received, with what it has allocated; those
-    /// that the last call handed out were held like this.
-    #[inline]
-    pub(crate) fn taking(&mut self, usual: Held) -> Taking {
-        let account = self.own.id().number();
-        Taking {
-            shared: self.shared,
-            held: usual,
-            moves: match usual.account() == account {
-                true => {
-                    let fresh = self.shared.account_or_outside(account).moves();
-                    core::mem::replace(&mut self.own, fresh)
-                }
-                false => self.shared.account_or_outside(usual.account()).moves(),
-            },
-        }
-    }
-
-    /// Takes back what DPDK did not take.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Moves::unlend`].
-    #[inline]
-    pub(crate) unsafe fn unlend(&mut self, index: FrameIndex) {
-        self.shared.frames().release(index);
-        // SAFETY: the caller's promise.
-        unsafe { self.own.unlend(index) };
-    }
-
-    /// What is moved under an account, by its number.
-    #[inline]
-    fn moves_of(&mut self, account: u8) -> &mut Moves<'static, 'static> {
-        if self.own.id().number() == account {
-            return &mut self.own;
-        }
-        let other = self.other.take();
-        let same = other.filter(|moves| moves.id().number() == account);
-        let shared = self.shared;
-        self.other
-            .insert(same.unwrap_or_else(|| shared.account_or_outside(account).moves()))
-    }
-}
-
-/// Frames that DPDK hands out: mostly all of a burst were held in the same way.
-pub(crate) struct Taking {
-    shared: &'static Shared,
-    held: Held,
-    moves: Moves<'static, 'static>,
-}
-
-impl Taking {
-    /// How the last frame was held.
-    #[inline]
-    pub(crate) fn usual(&self) -> Held {
-        self.held
-    }
-
-    /// Takes over a frame that DPDK hands out as received. `None`, and DPDK still has it, if it
-    /// never had, or the window is not inside the frame.
-    #[inline(always)]
-    pub(crate) fn receive(
-        &mut self,
-        frames: Frames,
-        index: FrameIndex,
-        offset: usize,
-        len: usize,
-    ) -> Option<Frame<'static>> {
-        let held = frames.held(index)?;
-        if held != self.held {
-            self.moves = other_moves(self.shared, held);
-            self.held = held;
-        }
-        let frame = if held.is_sent() {
-            // SAFETY: the table says that it was lent under this account, and from here on says so
-            // no more; DPDK has handed it out.
-            unsafe { self.moves.receive_sent(index, offset, len) }
-        } else {
-            // SAFETY: as above, that it was posted.
-            unsafe { self.moves.receive(index, offset, len) }
-        }?;
-        frames.release(index);
-        Some(frame)
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn other_moves(shared: &'static Shared, held: Held) -> Moves<'static, 'static> {
-    shared.account_or_outside(held.account()).moves()
 }
 
 thread_local! {
-    /// The scope whose `enter` is under way on this thread.
+    /// The scope whose `call` is under way on this thread.
     static CURRENT: Cell<*mut Scope> = const { Cell::new(ptr::null_mut()) };
 }
 
 /// Does something in the scope that is under way, or in one of its own.
 #[inline]
 fn with<R>(shared: &'static Shared, work: impl FnOnce(&mut Scope) -> R) -> R {
-    // SAFETY: null, or a scope that is borrowed exclusively by its `enter`, which is on this
+    // SAFETY: null, or a scope that is borrowed exclusively by its `call`, which is on this
     // thread's stack below and does not touch it before DPDK returns; and the mempool's operations
     // do not call each other.
     match unsafe { CURRENT.get().as_mut() } {
         Some(scope) if ptr::eq(scope.shared, shared) => work(scope),
-        _ => work(&mut Scope::uncached(shared)),
+        _ => {
+            let mut scope = Scope::uncached(shared);
+            let answer = work(&mut scope);
+            shared.settle_freed(scope.taken.wrapping_neg(), &[]);
+            answer
+        }
     }
 }
 
@@ -297,26 +212,13 @@ unsafe extern "C" fn lc_dpdk_take(
 ) -> c_int {
     // SAFETY: `Memory::new` puts it there, and it lives for ever.
     let shared: &'static Shared = unsafe { &*owner.cast() };
-    with(shared, |scope| {
-        let frames = shared.frames();
-        let mut next = objects;
-        let taken = scope.post(count as usize, |index| {
-            // SAFETY: there is room for `count`, is the caller's promise.
-            unsafe { next.write(frames.mbuf(index)) };
-            next = next.wrapping_add(1);
-        });
-        if taken == count as usize {
-            return 0;
-        }
-        for at in 0..taken {
-            // SAFETY: written above.
-            let mbuf = unsafe { objects.wrapping_add(at).read() };
-            if let Some(index) = frames.index_of(mbuf) {
-                scope.give_back(index);
-            }
-        }
-        -libc::ENOENT
-    })
+    // SAFETY: there is room for `count`, is the caller's promise, and any bytes are pointers: of what is
+    // not written below nothing is read.
+    let objects = unsafe { core::slice::from_raw_parts_mut(objects, count as usize) };
+    match with(shared, |scope| scope.take(objects)) {
+        true => 0,
+        false => -libc::ENOENT,
+    }
 }
 
 /// The mempool's `enqueue`.
@@ -332,13 +234,10 @@ unsafe extern "C" fn lc_dpdk_give(
 ) -> c_int {
     // SAFETY: as in `lc_dpdk_take`.
     let shared: &'static Shared = unsafe { &*owner.cast() };
-    with(shared, |scope| {
-        for at in 0..count as usize {
-            // SAFETY: there are `count` is the caller's promise.
-            scope.give(unsafe { objects.wrapping_add(at).read() });
-        }
-        0
-    })
+    // SAFETY: there are `count` is the caller's promise.
+    let objects = unsafe { core::slice::from_raw_parts(objects, count as usize) };
+    with(shared, |scope| scope.give(objects));
+    0
 }
 
 /// The mempool's `get_count`.

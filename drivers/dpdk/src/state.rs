@@ -53,6 +53,8 @@ struct Open {
     halves: Vec<(bool, bool)>,
     /// Whether there are queues.
     configured: bool,
+    /// The numbers of the queues' accounts.
+    accounts: Vec<u8>,
     started: bool,
 }
 
@@ -87,7 +89,6 @@ impl PortState {
         let mut scope = Scope::uncached(memory.shared());
         let answer = configure(id, &mut taken, memory, &mut scope);
         let short = scope.starved;
-        drop(scope);
         answer.map_err(|(call, errno)| match short {
             true => Error::TooFewFrames {
                 wanted: usize::from(taken.rx_ring) * usize::from(config.queues),
@@ -118,6 +119,7 @@ impl PortState {
             open: Mutex::new(Open {
                 halves: std::vec![(false, false); usize::from(config.queues)],
                 configured: true,
+                accounts: Vec::new(),
                 started: false,
             }),
         })
@@ -143,6 +145,11 @@ impl PortState {
             account.map_err(|_| DeviceError::TooManyAccounts)
         };
         let accounts = [account("rx")?, account("tx")?];
+        for number in accounts.map(|account| account.id().number()) {
+            if !open.accounts.contains(&number) {
+                open.accounts.push(number);
+            }
+        }
         self.start(&mut open, cache)?;
         if let Some(halves) = open.halves.get_mut(usize::from(queue)) {
             *halves = (true, true);
@@ -172,10 +179,10 @@ impl PortState {
         if open.started && open.halves.iter().all(|&half| half == (false, false)) {
             open.started = false;
             let _control = eal::control();
-            self.stop();
+            self.stop(&open.accounts);
             if self.keeps {
                 open.configured = false;
-                self.release();
+                self.release(&open.accounts);
             }
         }
     }
@@ -185,7 +192,7 @@ impl PortState {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop(&self) {
+    fn stop(&self, accounts: &[u8]) {
         let mut scope = Scope::uncached(self.memory.shared());
         let id = self.id;
         if self.ring {
@@ -194,26 +201,30 @@ impl PortState {
             for at in 0..rings {
                 let queue = (at % usize::from(self.queues)) as u16;
                 // SAFETY: started, and no half of a queue is left but this; there is room for 32.
-                let got = scope
-                    .enter(|| unsafe { ffi::lc_dpdk_rx_burst(id, queue, mbufs.as_mut_ptr(), 32) });
-                for &mbuf in mbufs.iter().take(usize::from(got)) {
+                let (got, freed) = scope.burst(|mempool, kept| unsafe {
+                    ffi::lc_dpdk_rx_burst(id, queue, mbufs.as_mut_ptr(), 32, mempool, kept)
+                });
+                self.memory.shared().settle_freed(freed, accounts);
+                for &mbuf in mbufs.iter().take(got) {
                     // SAFETY: the driver has just handed it out.
-                    scope.enter(|| unsafe { ffi::lc_dpdk_free_mbuf(mbuf) });
+                    scope.enter(accounts, || unsafe { ffi::lc_dpdk_free_mbuf(mbuf) });
                 }
             }
         }
         #[cfg(feature = "test-utils")]
         if let Some(far) = self.far.get() {
-            far.drain(&mut scope);
+            far.drain(&mut scope, accounts);
         }
         // SAFETY: no half of a queue is left that could be in a burst.
-        scope.enter(|| unsafe { ffi::lc_dpdk_stop(id) });
+        scope.enter(accounts, || unsafe { ffi::lc_dpdk_stop(id) });
     }
 
-    fn release(&self) {
+    fn release(&self, accounts: &[u8]) {
         let mut scope = Scope::uncached(self.memory.shared());
         // SAFETY: the port is stopped, and no half of a queue is left.
-        scope.enter(|| unsafe { ffi::lc_dpdk_release(self.id, self.queues) });
+        scope.enter(accounts, || unsafe {
+            ffi::lc_dpdk_release(self.id, self.queues)
+        });
     }
 
     fn start(&self, open: &mut Open, cache: &mut Cache<'_>) -> Result<(), DeviceError> {
@@ -222,7 +233,7 @@ impl PortState {
         }
         let _control = eal::control();
         let shared = self.memory.shared();
-        let mut scope = Scope::new(shared, shared.account(), cache);
+        let mut scope = Scope::new(shared, cache);
         let mut answer = match open.configured {
             true => Ok(()),
             false => configure(self.id, &mut { self.setup }, &self.memory, &mut scope),
@@ -230,14 +241,13 @@ impl PortState {
         if answer.is_ok() {
             open.configured = true;
             let promiscuous = core::ffi::c_int::from(self.setup.promiscuous != 0);
-            let started = scope.enter(|| ffi::lc_dpdk_start(self.id, promiscuous));
+            let started = scope.enter(&open.accounts, || ffi::lc_dpdk_start(self.id, promiscuous));
             answer = check(started).map_err(|errno| ("start the device", errno));
         }
         let short = scope.starved;
-        drop(scope);
         match answer {
             Ok(()) => {
-                self.spread().inspect_err(|_| self.stop())?;
+                self.spread().inspect_err(|_| self.stop(&open.accounts))?;
                 open.started = true;
                 Ok(())
             }
@@ -296,8 +306,9 @@ impl Drop for PortState {
         let _control = eal::control();
         let mut scope = Scope::uncached(self.memory.shared());
         let id = self.id;
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the port and its queues are gone, so that it is stopped and nobody uses it.
-        scope.enter(|| unsafe { ffi::lc_dpdk_close(id) });
+        scope.enter(&open.accounts, || unsafe { ffi::lc_dpdk_close(id) });
     }
 }
 
@@ -376,7 +387,9 @@ fn configure(
     let mut step = 0;
     let mempool = memory.shared().mempool();
     // SAFETY: the port is the caller's alone and stopped; the mempool lives for as long as `memory`.
-    let answer = scope.enter(|| unsafe { ffi::lc_dpdk_configure(id, setup, mempool, &mut step) });
+    let answer = scope.enter(&[], || unsafe {
+        ffi::lc_dpdk_configure(id, setup, mempool, &mut step)
+    });
     check(answer).map_err(|errno| {
         let call = match step {
             1 => "configure the device",

@@ -6,12 +6,12 @@ use core::ptr;
 use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
-use linecard::mempool::{Cache, FrameIndex, Moves, SharedAccount};
+use linecard::mempool::{Cache, FrameIndex, SharedAccount};
 use linecard::packet::{Burst, BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
-use crate::frames::{Frames, Held};
+use crate::frames::Frames;
 use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
@@ -83,8 +83,8 @@ impl<'p> Tx<'p> {
         }
     }
 
-    /// Writes the mbuf of a packet's frame, and writes down that it is DPDK's; gives the mbuf and
-    /// the packet's length.
+    /// Writes the mbuf of a packet's frame, and marks it as DPDK's; gives the mbuf and the packet's
+    /// length, and adds the frames that it has beside the first.
     ///
     /// # Safety
     ///
@@ -93,8 +93,8 @@ impl<'p> Tx<'p> {
     unsafe fn prepare(
         &self,
         frames: Frames,
-        lent: &mut Moves<'static, 'static>,
         packet: &Packet<'p>,
+        more: &mut i32,
     ) -> Result<(*mut Mbuf, u32), Fate> {
         let (frame, len) = (packet.frame(), packet.len());
         let as_most = ptr::eq(frame.pool(), self.shared.pool())
@@ -103,7 +103,7 @@ impl<'p> Tx<'p> {
             && !packet.offloads.intersects(mbuf::ASKED);
         if !as_most {
             // SAFETY: the caller's promise.
-            return unsafe { self.prepare_otherwise(frames, packet) };
+            return unsafe { self.prepare_otherwise(packet, more) };
         }
         let index = frame.index();
         let mbuf = frames.mbuf(index);
@@ -112,8 +112,7 @@ impl<'p> Tx<'p> {
         // SAFETY: the frame is the program's: the packet is borrowed.
         unsafe { Meta::write_segment(mbuf, offset as u16, len as u16) };
         // SAFETY: the frame is held by the packet; the rest is the caller's promise.
-        unsafe { lent.lend(index) };
-        frames.hold(index, Held::sent(lent.id().number()));
+        unsafe { self.account.lend(index) };
         Ok((mbuf, len as u32))
     }
 
@@ -126,8 +125,8 @@ impl<'p> Tx<'p> {
     #[inline(never)]
     unsafe fn prepare_otherwise(
         &self,
-        frames: Frames,
         packet: &Packet<'p>,
+        more: &mut i32,
     ) -> Result<(*mut Mbuf, u32), Fate> {
         let frame = packet.frame();
         if !ptr::eq(frame.pool(), self.shared.pool()) {
@@ -137,13 +136,12 @@ impl<'p> Tx<'p> {
             true => self.prepare_chain(packet)?,
             false => self.prepare_one(packet)?,
         };
-        let mut lent = self.account.moves();
-        let held = Held::sent(lent.id().number());
         for index in self.frames_of(packet) {
             // SAFETY: the frames are held by the packet; the rest is the caller's promise.
-            unsafe { lent.lend(index) };
-            frames.hold(index, held);
+            unsafe { self.account.lend(index) };
+            *more += 1;
         }
+        *more -= 1;
         Ok(prepared)
     }
 
@@ -258,29 +256,36 @@ impl<'p> Tx<'p> {
         one.into_iter().chain(chain)
     }
 
-    /// Takes back a packet that the driver did not take.
+    /// Takes back a packet that the driver did not take; gives how many frames it has.
     ///
     /// # Safety
     ///
     /// It was lent, and the driver does not have it.
     #[cold]
-    unsafe fn unlend(&self, scope: &mut Scope, packet: &Packet<'p>) {
+    unsafe fn unlend(&self, packet: &Packet<'p>) -> i32 {
+        let frames = self.shared.frames();
         if !packet.is_chained() {
+            let index = packet.frame().index();
             // SAFETY: the caller's promise.
-            unsafe { scope.unlend(packet.frame().index()) };
-            return;
+            unsafe { self.account.unlend(index) };
+            // SAFETY: the frame is the packet's again.
+            unsafe { mbuf::mark(frames.mbuf(index), mbuf::OURS) };
+            return 1;
         }
+        let mut count = 0;
         for (index, offset, len) in self.segments(packet) {
             // SAFETY: the caller's promise.
-            unsafe { scope.unlend(index) };
-            let mbuf = self.shared.frames().mbuf(index);
-            let at = offset - self.shared.frames().buffer_offset(index);
+            unsafe { self.account.unlend(index) };
+            let mbuf = frames.mbuf(index);
+            let at = offset - frames.buffer_offset(index);
             // As an mbuf must be when its frame is freed, by whichever way.
             // SAFETY: the frame is the packet's again.
-            unsafe { Meta::segment(at as u16, len).write(mbuf) };
+            unsafe { Meta::segment(at as u16, len).ours().write(mbuf) };
             // SAFETY: as above.
             unsafe { mbuf::set_next(mbuf, ptr::null_mut()) };
+            count += 1;
         }
+        count
     }
 
     /// Hands the packets at the front to the driver, up to the first that cannot go; gives how
@@ -293,12 +298,11 @@ impl<'p> Tx<'p> {
     ) -> (usize, Option<Fate>) {
         let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
         let frames = self.shared.frames();
-        let mut lent = self.account.moves();
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes, mut more) = (0, 0, 0);
         let mut fate = None;
         for (packet, place) in packets.iter().zip(&mut mbufs) {
             // SAFETY: it is forgotten, or unlended, below; nobody touches it before.
-            match unsafe { self.prepare(frames, &mut lent, packet) } {
+            match unsafe { self.prepare(frames, packet, &mut more) } {
                 Ok((mbuf, len)) => {
                     place.write(mbuf);
                     bytes += u64::from(len);
@@ -313,21 +317,34 @@ impl<'p> Tx<'p> {
         if count == 0 {
             return (0, fate);
         }
-        let mut scope = Scope::new(self.shared, self.account, cache).lent(lent);
+        // Before anybody can have received them.
+        self.account.count(0, (count as i32).wrapping_add(more));
+        let mut scope = Scope::new(self.shared, cache);
         let (port, queue) = (self.state.id, self.queue);
         let first = mbufs.as_mut_ptr().cast();
         // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
         // the only sending half of the queue (`Port::open`), and so many mbufs were written above.
-        let sent =
-            scope.enter(|| unsafe { ffi::lc_dpdk_tx_burst(port, queue, first, count as u16) });
-        let sent = usize::from(sent).min(count);
+        let (sent, freed) = scope.burst(|mempool, kept| unsafe {
+            ffi::lc_dpdk_tx_burst(port, queue, first, count as u16, mempool, kept)
+        });
+        let sent = sent.min(count);
+        let mut gone = freed;
         for packet in packets.iter().take(count).skip(sent) {
             // SAFETY: it was lent above, and is behind what the driver says that it took.
-            unsafe { self.unlend(&mut scope, packet) };
+            gone += unsafe { self.unlend(packet) };
             bytes = bytes.wrapping_sub(packet.total_len() as u64);
         }
+        if gone != 0 {
+            self.shared
+                .settle_completing(self.account, gone.wrapping_neg());
+        }
         // The driver has them.
-        packets.drain_front(sent).for_each(core::mem::forget);
+        if sent == packets.len() {
+            // SAFETY: none is none too many, and those that were there are forgotten.
+            unsafe { packets.as_vec_mut().set_len(0) };
+        } else {
+            packets.drain_front(sent).for_each(core::mem::forget);
+        }
         self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
         (sent, fate.filter(|_| sent == count))
@@ -447,13 +464,16 @@ impl<'p> TxQueue<'p> for Tx<'p> {
 
     fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
         eal::enlist();
-        let before = self.account.completing();
-        let mut scope = Scope::new(self.shared, self.account, cache);
+        let mut scope = Scope::new(self.shared, cache);
         let (port, queue) = (self.state.id, self.queue);
         // SAFETY: as in `burst`. Drivers that cannot be asked answer so.
-        scope.enter(|| unsafe { ffi::lc_dpdk_tx_done(port, queue) });
-        drop(scope);
-        before.saturating_sub(self.account.completing())
+        let (_, freed) = scope
+            .burst(|mempool, kept| unsafe { ffi::lc_dpdk_tx_done(port, queue, mempool, kept) });
+        if freed != 0 {
+            self.shared
+                .settle_completing(self.account, freed.wrapping_neg());
+        }
+        usize::try_from(freed).unwrap_or(0)
     }
 
     /// The device's own counters are among these, under queue 0: what it took and did not send is

@@ -46,6 +46,9 @@ int lc_dpdk_thread_register(void)
 	return rte_thread_register() == 0 ? 0 : rte_errno;
 }
 
+/* The calling thread's number with DPDK. */
+unsigned lc_dpdk_lcore(void) { return rte_lcore_id(); }
+
 void lc_dpdk_thread_unregister(void) { rte_thread_unregister(); }
 
 /* Plugs a device in by its arguments and finds its port; 0, or the error number. */

@@ -2,6 +2,8 @@
 #include <errno.h>
 
 #include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_memory.h>
 #include <rte_mempool.h>
@@ -22,6 +24,7 @@ AT(pkt_len, 36);
 AT(data_len, 40);
 AT(vlan_tci, 42);
 AT(hash.rss, 44);
+AT(pool, 56);
 AT(next, 64);
 AT(tx_offload, 72);
 _Static_assert(sizeof(struct rte_mbuf) == 128, "src/mbuf.rs: MBUF");
@@ -76,7 +79,7 @@ static inline uint32_t buffer_offset(const struct lc_dpdk_layout *layout, uint32
 	return behind > least ? behind : least;
 }
 
-/* Moves an mbuf's buffer to where it belongs. */
+/* Moves an mbuf's buffer to where it belongs, and says that DPDK does not have it (src/frames.rs). */
 static void place_buffer(struct rte_mempool *mp, void *arg, void *object, unsigned number)
 {
 	const struct lc_dpdk_layout *layout = arg;
@@ -88,6 +91,7 @@ static void place_buffer(struct rte_mempool *mp, void *arg, void *object, unsign
 	rte_mbuf_iova_set(mbuf, rte_mbuf_iova_get(mbuf) + space);
 	mbuf->buf_addr = (uint8_t *)mbuf->buf_addr + space;
 	mbuf->priv_size = (uint16_t)space;
+	mbuf->refcnt = 0;
 }
 
 /* The objects are the mbufs in the frames, wherever in them; all are free in the pool already. */
@@ -167,14 +171,30 @@ void lc_dpdk_free_pool(struct rte_mempool *mp)
 	rte_mempool_free(mp);
 }
 
-/* Mbufs that a thread's cache keeps while it is inside DPDK: those of any burst. */
-#define MOST_KEPT RTE_MEMPOOL_CACHE_MAX_SIZE
+/* Mbufs that are fetched for a thread at a time, and half again as many that it keeps at most: of a
+ * small pool, so that all threads together leave most of it to others. */
+#define MOST_KEPT 256
+#define PART_KEPT 16
 
-/* Empties this thread's cache. The objects are in the cache itself, until the thread is inside DPDK
- * again. */
-unsigned lc_dpdk_drain(struct rte_mempool *mp, void ***objects)
+/* The calling thread's cache, which it alone touches; NULL if it has none. */
+static struct rte_mempool_cache *own_cache(struct rte_mempool *mp, struct lc_dpdk_kept *kept)
 {
-	struct rte_mempool_cache *cache = rte_mempool_default_cache(mp, rte_lcore_id());
+	kept->lcore = rte_lcore_id();
+	return rte_mempool_default_cache(mp, kept->lcore);
+}
+
+void lc_dpdk_kept(struct rte_mempool *mp, struct lc_dpdk_kept *kept)
+{
+	struct rte_mempool_cache *cache = own_cache(mp, kept);
+
+	kept->len = cache == NULL ? 0 : cache->len;
+}
+
+/* Empties a thread's cache: one's own, or one of a pool that no port is on. The objects are in the cache
+ * itself, until the thread is inside DPDK again. */
+unsigned lc_dpdk_drain(struct rte_mempool *mp, unsigned lcore, void ***objects)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(mp, lcore);
 	unsigned count;
 
 	if (cache == NULL)
@@ -185,12 +205,52 @@ unsigned lc_dpdk_drain(struct rte_mempool *mp, void ***objects)
 	return count;
 }
 
+unsigned lc_dpdk_lcores(void) { return RTE_MAX_LCORE; }
+
+/* The bursts say what they have changed of the thread's cache: it is counted by that, not mbuf by mbuf. */
+uint16_t lc_dpdk_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
+			  struct rte_mempool *mp, struct lc_dpdk_kept *kept)
+{
+	struct rte_mempool_cache *cache = own_cache(mp, kept);
+	uint32_t before = cache == NULL ? 0 : cache->len;
+	uint16_t got = rte_eth_rx_burst(port, queue, mbufs, count);
+
+	kept->len = cache == NULL ? 0 : cache->len;
+	kept->more = (int32_t)(kept->len - before);
+	return got;
+}
+
+uint16_t lc_dpdk_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
+			  struct rte_mempool *mp, struct lc_dpdk_kept *kept)
+{
+	struct rte_mempool_cache *cache = own_cache(mp, kept);
+	uint32_t before = cache == NULL ? 0 : cache->len;
+	uint16_t sent = rte_eth_tx_burst(port, queue, mbufs, count);
+
+	kept->len = cache == NULL ? 0 : cache->len;
+	kept->more = (int32_t)(kept->len - before);
+	return sent;
+}
+
+/* Has a driver free what it has sent, if it can be asked to. */
+uint16_t lc_dpdk_tx_done(uint16_t port, uint16_t queue, struct rte_mempool *mp, struct lc_dpdk_kept *kept)
+{
+	struct rte_mempool_cache *cache = own_cache(mp, kept);
+	uint32_t before = cache == NULL ? 0 : cache->len;
+
+	(void)rte_eth_tx_done_cleanup(port, queue, 0);
+	kept->len = cache == NULL ? 0 : cache->len;
+	kept->more = (int32_t)(kept->len - before);
+	return 0;
+}
+
 /* NULL on failure, with the error number in `error`. */
 struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout, int *error)
 {
 	struct rte_pktmbuf_pool_private private = {0};
 	unsigned room = layout->frame_size - layout->reserved;
-	unsigned kept = layout->frames / 2 < MOST_KEPT ? layout->frames / 2 : MOST_KEPT, lcore;
+	unsigned part = layout->frames / PART_KEPT;
+	unsigned kept = part < MOST_KEPT ? part : MOST_KEPT;
 	struct rte_mempool *mp;
 	int rc;
 
@@ -213,9 +273,6 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 		*error = -rc;
 		return NULL;
 	}
-	/* What is freed is kept there until `lc_dpdk_drain`; nothing is fetched ahead of what is asked for. */
-	for (lcore = 0; kept > 0 && lcore < RTE_MAX_LCORE; lcore++)
-		mp->local_cache[lcore].size = 0;
 	/* The layout is the caller's, and is not asked again. */
 	mp->pool_config = NULL;
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
@@ -223,27 +280,42 @@ struct rte_mempool *lc_dpdk_pool(const char *name, struct lc_dpdk_layout *layout
 	return mp;
 }
 
-/* Also an mbuf of another mempool, whose cache nobody else empties. */
+/* Past the thread's caches: also an mbuf of another mempool, of whose cache nobody here keeps count. */
 void lc_dpdk_free_mbuf(struct rte_mbuf *mbuf)
 {
-	struct rte_mempool *mp = mbuf->pool;
-	struct rte_mempool_cache *cache = rte_mempool_default_cache(mp, rte_lcore_id());
+	while (mbuf != NULL) {
+		struct rte_mbuf *next = mbuf->next;
+		void *object = rte_pktmbuf_prefree_seg(mbuf);
 
-	rte_pktmbuf_free(mbuf);
-	if (cache != NULL)
-		rte_mempool_cache_flush(cache, mp);
+		if (object != NULL)
+			rte_mempool_ops_enqueue_bulk(mbuf->pool, &object, 1);
+		mbuf = next;
+	}
 }
 
-/* For measurements: as a driver receives, and as most free what they have sent. */
-int lc_dpdk_alloc_burst(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count)
+/* For measurements: as a driver receives, and as most free what they have sent. All or 0. */
+uint16_t lc_dpdk_alloc_burst(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count,
+			     struct lc_dpdk_kept *kept)
 {
-	return rte_pktmbuf_alloc_bulk(mp, mbufs, count);
+	struct rte_mempool_cache *cache = own_cache(mp, kept);
+	uint32_t before = cache == NULL ? 0 : cache->len;
+	int rc = rte_pktmbuf_alloc_bulk(mp, mbufs, count);
+
+	kept->len = cache == NULL ? 0 : cache->len;
+	kept->more = (int32_t)(kept->len - before);
+	return rc == 0 ? (uint16_t)count : 0;
 }
 
-void lc_dpdk_free_each(struct rte_mbuf **mbufs, unsigned count)
+uint16_t lc_dpdk_free_each(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count,
+			   struct lc_dpdk_kept *kept)
 {
+	struct rte_mempool_cache *cache = own_cache(mp, kept);
+	uint32_t before = cache == NULL ? 0 : cache->len;
 	unsigned i;
 
 	for (i = 0; i < count; i++)
 		rte_pktmbuf_free(mbufs[i]);
+	kept->len = cache == NULL ? 0 : cache->len;
+	kept->more = (int32_t)(kept->len - before);
+	return (uint16_t)count;
 }

@@ -196,15 +196,3 @@ int lc_dpdk_timestamps(int *offset, uint64_t *flag)
 
 unsigned lc_dpdk_xstat_name_size(void) { return sizeof(struct rte_eth_xstat_name); }
 unsigned lc_dpdk_xstat_size(void) { return sizeof(struct rte_eth_xstat); }
-
-uint16_t lc_dpdk_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count)
-{
-	return rte_eth_rx_burst(port, queue, mbufs, count);
-}
-
-uint16_t lc_dpdk_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count)
-{
-	return rte_eth_tx_burst(port, queue, mbufs, count);
-}
-
-int lc_dpdk_tx_done(uint16_t port, uint16_t queue) { return rte_eth_tx_done_cleanup(port, queue, 0); }

@@ -82,6 +82,14 @@ struct lc_dpdk_found {
 };
 _Static_assert(sizeof(struct lc_dpdk_found) == 24, "src/found.rs: Found");
 
+/* A thread's cache of a mempool: whose, what is there, and how many more that are than before. */
+struct lc_dpdk_kept {
+	uint32_t lcore;
+	uint32_t len;
+	int32_t more;
+};
+_Static_assert(sizeof(struct lc_dpdk_kept) == 12, "src/ffi.rs: Kept");
+
 /* Implemented in Rust (src/memory.rs). */
 int lc_dpdk_take(void *owner, void **objects, unsigned count);
 int lc_dpdk_give(void *owner, void *const *objects, unsigned count);
