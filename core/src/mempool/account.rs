@@ -333,7 +333,9 @@ impl fmt::Display for FrameIndex {
 }
 
 /// Accounts that a pool has room for.
-pub(super) const ACCOUNTS: usize = 64;
+///
+/// Loom's atomics are large, and the stacks small on which its models make their pools.
+pub(super) const ACCOUNTS: usize = if cfg!(loom) { 8 } else { 64 };
 
 /// Bytes of a name that the ledger keeps.
 pub(super) const NAME_LEN: usize = 24;

@@ -17,12 +17,13 @@ pub(crate) fn sum_of_words(blocks: &[[u8; 64]]) -> Option<u64> {
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod imp {
     use core::arch::x86_64::{
-        __cpuid, __cpuid_count, __get_cpuid_max, __m256i, _mm_add_epi32, _mm_cvtsi128_si32,
-        _mm_shuffle_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_extracti128_si256,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_setzero_si256,
-        _mm256_xor_si256, _xgetbv,
+        __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_shuffle_epi32, _mm256_add_epi32,
+        _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_set1_epi16, _mm256_setzero_si256, _mm256_xor_si256,
     };
     use core::sync::atomic::{AtomicU8, Ordering};
+
+    use crate::platform::isa::{leaf_7_ebx, switched_on};
 
     #[inline]
     pub(super) fn sum_of_words(blocks: &[[u8; 64]]) -> Option<u64> {
@@ -102,24 +103,14 @@ mod imp {
     }
 
     /// As the Intel SDM says, volume 1, section 14.7.1 ("Detection of AVX2"): the system has to
-    /// keep the registers too, which one on bare metal may not.
+    /// keep the registers too, which one on bare metal may not. It keeps none that are not there.
     #[cold]
     fn find_out() -> bool {
-        let basic = __cpuid(1).ecx;
-        if __get_cpuid_max(0).0 < 7 || basic & (OSXSAVE | AVX) != OSXSAVE | AVX {
-            return false;
-        }
-        // SAFETY: with OSXSAVE set, XGETBV is there and allowed.
-        let kept = unsafe { _xgetbv(0) };
-        kept & STATE == STATE && __cpuid_count(7, 0).ebx & AVX2 != 0
+        switched_on() & STATE == STATE && leaf_7_ebx() & AVX2 != 0
     }
 
     /// Blocks whose sum, and each part of it, fits 32 bits with a sign: 2^14 words of less than 2^15.
     const RUN: usize = 512;
-    /// CPUID.01H:ECX, OSXSAVE.
-    const OSXSAVE: u32 = 1 << 27;
-    /// CPUID.01H:ECX, AVX.
-    const AVX: u32 = 1 << 28;
     /// CPUID.(07H,0):EBX, AVX2.
     const AVX2: u32 = 1 << 5;
     /// XCR0: the system keeps registers of 128 bits, and their upper halves.

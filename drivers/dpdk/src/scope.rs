@@ -7,6 +7,7 @@
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use linecard::mempool::Cache;
@@ -154,7 +155,7 @@ impl Scope {
     }
 
     /// Takes as many frames for DPDK as `mbufs` has places; false, and none, if there are fewer.
-    fn take(&mut self, mbufs: &mut [*mut Mbuf]) -> bool {
+    fn take(&mut self, mbufs: &mut [MaybeUninit<*mut Mbuf>]) -> bool {
         let frames = self.shared.frames();
         let count = mbufs.len();
         // SAFETY: as in `give`.
@@ -165,13 +166,15 @@ impl Scope {
             // SAFETY: the mbuf of a frame that was free until now.
             unsafe { mbuf::mark(mbuf, mbuf::THEIRS) };
             if let Some(place) = places.next() {
-                *place = mbuf;
+                place.write(mbuf);
             }
         });
         self.taken = self.taken.wrapping_add(taken as i32);
         self.starved = taken < count;
         if self.starved {
-            self.give(mbufs.get(..taken).unwrap_or(&[]));
+            let taken = mbufs.get(..taken).unwrap_or(&[]);
+            // SAFETY: a place was written above for each frame that was taken.
+            self.give(unsafe { taken.assume_init_ref() });
         }
         !self.starved
     }
@@ -212,9 +215,8 @@ unsafe extern "C" fn lc_dpdk_take(
 ) -> c_int {
     // SAFETY: `Memory::new` puts it there, and it lives for ever.
     let shared: &'static Shared = unsafe { &*owner.cast() };
-    // SAFETY: there is room for `count`, is the caller's promise, and any bytes are pointers: of what is
-    // not written below nothing is read.
-    let objects = unsafe { core::slice::from_raw_parts_mut(objects, count as usize) };
+    // SAFETY: there is room for `count`, is the caller's promise; nothing need have been written there.
+    let objects = unsafe { core::slice::from_raw_parts_mut(objects.cast(), count as usize) };
     match with(shared, |scope| scope.take(objects)) {
         true => 0,
         false => -libc::ENOENT,

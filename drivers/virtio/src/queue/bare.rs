@@ -31,7 +31,6 @@ use crate::{Doorbell, Features, QueueMemory, Status, Transport, TransportError};
 ///     }
 ///     Ok(())
 /// }
-/// # let _ = rounds::<linecard_virtio::fake::Fake>;
 /// ```
 #[derive(Debug)]
 pub struct Bare<T: Transport> {
