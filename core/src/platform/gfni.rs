@@ -31,16 +31,16 @@ pub(crate) const fn matrices(key: &[u8; 40]) -> Matrices {
 
 /// The proof that the processor has GFNI and AVX-512 with VBMI (Intel from Ice Lake on, AMD from Zen 4
 /// on).
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gfni(());
 
 /// There is none on other processors.
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gfni {}
 
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 impl Gfni {
     pub(crate) fn detect() -> Option<Self> {
         None
@@ -60,7 +60,7 @@ impl Gfni {
     }
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 impl Gfni {
     /// Asks the processor, and whether its registers are switched on.
     pub(crate) fn detect() -> Option<Self> {
@@ -93,7 +93,7 @@ impl Gfni {
     }
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod arch {
     use core::arch::x86_64::*;
 
@@ -212,10 +212,10 @@ mod arch {
 const GROUPS: usize = 5;
 
 // Intel SDM volume 2A, CPUID leaf 7: AVX512F and AVX512BW; AVX512_VBMI and GFNI.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 const EBX: u32 = 1 << 16 | 1 << 30;
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 const ECX: u32 = 1 << 1 | 1 << 8;
 /// XCR0: the registers of SSE, AVX and AVX-512 (Intel SDM volume 1, 13.3).
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 const ZMM: u64 = 0b1110_0110;

@@ -60,6 +60,7 @@ mod arch {
     }
 
     /// Which registers the operating system keeps for its threads; none where it does not say.
+    #[cfg(target_feature = "sse2")]
     pub(in crate::platform) fn switched_on() -> u64 {
         if __cpuid(1).ecx & OSXSAVE == 0 {
             return 0;
@@ -85,6 +86,7 @@ mod arch {
     // Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E.
     /// CPUID.01H:ECX.
     const POPCNT: u32 = 1 << 23;
+    #[cfg(target_feature = "sse2")]
     const OSXSAVE: u32 = 1 << 27;
     /// CPUID.(07H,0):EBX.
     const BMI1: u32 = 1 << 3;
@@ -100,7 +102,8 @@ mod arch {
     }
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+// Without SSE2 (soft floats, as some systems compile for bare metal) vectors may not be touched.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 pub(super) use arch::{leaf_7_ebx, switched_on};
 
 #[cfg(test)]

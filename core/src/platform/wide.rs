@@ -13,7 +13,7 @@ pub(crate) fn sum_of_words(blocks: &[[u8; 64]]) -> Option<u64> {
     imp::sum_of_words(blocks)
 }
 
-// Without SSE2 (soft floats, as some systems compile for bare metal) vectors may not be touched.
+// Without SSE2 vectors may not be touched: `isa` has where that is.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod imp {
     use core::arch::x86_64::{
