@@ -1,8 +1,8 @@
-//! The tables of others in Rust.
+//! The tables of others in Rust. Crate poptrie (0.2.1) is none of them: it takes minutes to take up half
+//! a million routes.
 
 use ip_network_table_deps_treebitmap::IpLookupTable;
 use linecard::lookup::NextHop;
-use poptrie::Poptrie;
 use prefix_trie::PrefixMap;
 
 use super::{Family, Flap, Lookups, each, hop};
@@ -11,7 +11,7 @@ use super::{Family, Flap, Lookups, each, hop};
 pub(super) fn lookups<P: Family>(
     routes: &[(P, NextHop)],
 ) -> Vec<(&'static str, Lookups<P::Address>)> {
-    let (trie, bitmap, pop) = (prefix_trie(routes), treebitmap(routes), poptrie(routes));
+    let (trie, bitmap) = (prefix_trie(routes), treebitmap(routes));
     let in_trie = each(move |address| {
         let found = trie.get_lpm(&P::key(address, bits::<P>()));
         found.map_or(0, |(_, hop)| *hop)
@@ -20,19 +20,13 @@ pub(super) fn lookups<P: Family>(
         let found = bitmap.longest_match(P::ip(address));
         found.map_or(0, |(_, _, hop)| *hop)
     });
-    let in_pop = each(move |address| pop.lookup(address).copied().unwrap_or(0));
-    vec![
-        ("prefix-trie", in_trie),
-        ("treebitmap", in_bitmap),
-        ("poptrie", in_pop),
-    ]
+    vec![("prefix-trie", in_trie), ("treebitmap", in_bitmap)]
 }
 
 /// All of them with these routes, to be changed.
 pub(super) fn flaps<P: Family>(routes: &[(P, NextHop)]) -> Vec<(&'static str, Flap<P>)> {
     let mut trie = prefix_trie(routes);
     let mut bitmap = treebitmap(routes);
-    let mut pop = poptrie(routes);
     let in_trie = move |prefix, hop| {
         let (key, hop) = keyed(&(prefix, hop));
         trie.remove(&key).is_some() && trie.insert(key, hop).is_none()
@@ -42,14 +36,9 @@ pub(super) fn flaps<P: Family>(routes: &[(P, NextHop)]) -> Vec<(&'static str, Fl
         bitmap.remove(P::ip(first), len.into()).is_some()
             && bitmap.insert(P::ip(first), len.into(), hop).is_none()
     };
-    let in_pop = move |prefix, hop| {
-        let (key, hop) = keyed(&(prefix, hop));
-        pop.remove(key).is_some() && pop.insert(key, hop).is_none()
-    };
     vec![
         ("prefix-trie", Box::new(in_trie)),
         ("treebitmap", Box::new(in_bitmap)),
-        ("poptrie", Box::new(in_pop)),
     ]
 }
 
@@ -68,14 +57,6 @@ fn treebitmap<P: Family>(routes: &[(P, NextHop)]) -> IpLookupTable<P::Ip, u32> {
         bitmap.insert(P::ip(first), len.into(), hop(Some(*next)));
     }
     bitmap
-}
-
-fn poptrie<P: Family>(routes: &[(P, NextHop)]) -> Poptrie<P::Key, u32> {
-    let mut pop = Poptrie::new();
-    for (key, hop) in routes.iter().map(keyed) {
-        pop.insert(key, hop);
-    }
-    pop
 }
 
 fn keyed<P: Family>((prefix, next): &(P, NextHop)) -> (P::Key, u32) {

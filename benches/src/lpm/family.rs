@@ -17,7 +17,7 @@ pub trait Family: Copy + Display + FromStr + 'static {
     /// Its addresses, in host order.
     type Address: Copy + 'static;
     /// Its routes, as those crates want them that take pairs.
-    type Key: prefix_trie::Prefix + poptrie::Prefix<ADDRESS = Self::Address> + 'static;
+    type Key: prefix_trie::Prefix + 'static;
     /// Its addresses, as the standard library has them.
     type Ip: TreeAddress + 'static;
 
