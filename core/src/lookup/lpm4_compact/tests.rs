@@ -9,7 +9,7 @@ use zerocopy::IntoBytes;
 
 use super::*;
 use crate::lookup::testing::{
-    Change, Table, answers_up_to_the_shorter_slice, hop, internet, large, memory, replay,
+    Change, Table, answers_up_to_the_shorter_slice, delegate, hop, internet, large, memory, replay,
 };
 use crate::lookup::{Full, MemoryError, NextHop, Prefix4, RouteError, Routes4};
 use core::sync::atomic::Ordering;
@@ -19,34 +19,7 @@ impl Table for Lpm4Compact<'_> {
 
     const MAX: u128 = u32::MAX as u128;
 
-    fn insert(&mut self, prefix: Prefix4, hop: NextHop) -> Result<Option<NextHop>, RouteError> {
-        self.insert(prefix, hop)
-    }
-
-    fn remove(&mut self, prefix: Prefix4) -> Result<NextHop, RouteError> {
-        self.remove(prefix)
-    }
-
-    fn route(&self, prefix: Prefix4) -> Option<NextHop> {
-        self.route(prefix)
-    }
-
-    fn all(&self) -> Vec<(Prefix4, NextHop)> {
-        self.routes().collect()
-    }
-
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn lookup(&self, address: u128) -> Option<NextHop> {
-        self.reader().lookup(address as u32)
-    }
-
-    fn lookup_bulk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) -> usize {
-        let addresses: Vec<u32> = addresses.iter().map(|address| *address as u32).collect();
-        self.reader().lookup_bulk(&addresses, answers)
-    }
+    delegate!(Prefix4, u32);
 
     fn assert_pristine(&self) {
         assert!(self.is_empty());

@@ -37,6 +37,44 @@ pub(in crate::lookup) enum Change<P> {
     RemoveNear(P),
 }
 
+/// What a [`Table`] of IPv4 hands on to the table itself and to its reader.
+macro_rules! delegate {
+    ($prefix:ty, $address:ty) => {
+        fn insert(&mut self, prefix: $prefix, hop: NextHop) -> Result<Option<NextHop>, RouteError> {
+            self.insert(prefix, hop)
+        }
+
+        fn remove(&mut self, prefix: $prefix) -> Result<NextHop, RouteError> {
+            self.remove(prefix)
+        }
+
+        fn route(&self, prefix: $prefix) -> Option<NextHop> {
+            self.route(prefix)
+        }
+
+        fn all(&self) -> Vec<($prefix, NextHop)> {
+            self.routes().collect()
+        }
+
+        fn len(&self) -> usize {
+            self.len()
+        }
+
+        fn lookup(&self, address: u128) -> Option<NextHop> {
+            self.reader().lookup(address as $address)
+        }
+
+        fn lookup_bulk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) -> usize {
+            let addresses: Vec<$address> = addresses
+                .iter()
+                .map(|address| *address as $address)
+                .collect();
+            self.reader().lookup_bulk(&addresses, answers)
+        }
+    };
+}
+pub(in crate::lookup) use delegate;
+
 /// Does all `changes` to an empty table and to a map, compares what they answer on the way, and
 /// removes what is left. `full` says which limit a new route would break.
 pub(in crate::lookup) fn replay<T: Table>(
