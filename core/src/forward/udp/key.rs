@@ -2,7 +2,9 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::plain::Words;
 use super::rule::{Endpoint, Network, UdpRule, UdpRuleError};
+use super::table::Table;
 use crate::lookup::{Prefix4, Prefix6};
 use crate::packet::{Packet, PortId};
 use crate::pipeline::{DropReason, Verdict};
@@ -14,13 +16,17 @@ use crate::wire::{
 
 /// A rule whose parts fit together.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(super) struct Compiled {
+    /// What plain packets are compared with and rewritten by; first, to lie together.
+    pub(super) words: Words,
+    pub(super) verdict: Verdict,
     from: Option<PortId>,
     v4: Option<Addresses<u32, Prefix4>>,
     v6: Option<Addresses<u128, Prefix6>>,
     ports: Ports,
     macs: [Option<MacAddr>; 2],
-    verdict: Verdict,
+    destination_port: Option<u16>,
 }
 
 /// The addresses of a rule, for one family.
@@ -30,6 +36,20 @@ struct Addresses<A, P> {
     destination: P,
     new_source: Option<A>,
     new_destination: Option<A>,
+}
+
+impl Addresses<u32, Prefix4> {
+    #[inline]
+    const fn is_between(&self, source: u32, destination: u32) -> bool {
+        self.source.contains(source) && self.destination.contains(destination)
+    }
+}
+
+impl Addresses<u128, Prefix6> {
+    #[inline]
+    const fn is_between(&self, source: u128, destination: u128) -> bool {
+        self.source.contains(source) && self.destination.contains(destination)
+    }
 }
 
 /// The UDP ports of a rule, source first.
@@ -78,6 +98,8 @@ impl Compiled {
         let ((source_mask, source), (mask, destination)) =
             (half(rule.source.port), half(rule.destination.port));
         Ok(Self {
+            words: Words::new(rule, v4.is_some()),
+            verdict: Verdict::send(rule.to),
             from: rule.from,
             v4,
             v6,
@@ -88,8 +110,13 @@ impl Compiled {
                 new_destination: rule.new_destination_port,
             },
             macs: [rule.new_source_mac, rule.new_destination_mac],
-            verdict: Verdict::send(rule.to),
+            destination_port: rule.destination.port,
         })
+    }
+
+    /// The only port to which what it takes may go; `None` if that may be any.
+    pub(super) const fn destination_port(&self) -> Option<u16> {
+        self.destination_port
     }
 }
 
@@ -99,9 +126,8 @@ impl Compiled {
 /// # Errors
 ///
 /// [`DropReason::NO_MATCH`]; or why a packet that matches cannot be rewritten.
-#[inline]
-pub(super) fn first_match(
-    rules: &[Compiled],
+pub(super) fn first_match<const RULES: usize>(
+    rules: &Table<RULES>,
     packet: &mut Packet<'_>,
 ) -> Result<Verdict, DropReason> {
     let (layers, port) = (packet.layers, packet.port);
@@ -116,6 +142,7 @@ pub(super) fn first_match(
         .ok_or(DropReason::TRUNCATED)?;
     let (udp, _) = UdpHeader::split_mut(udp).map_err(|_| DropReason::TRUNCATED)?;
     let ports = u32::from(udp.source_port()) << 16 | u32::from(udp.destination_port());
+    let to_port = udp.destination_port();
     let takes = |rule: &Compiled| {
         ports & rule.ports.mask == rule.ports.value && rule.from.is_none_or(|from| from == port)
     };
@@ -124,13 +151,11 @@ pub(super) fn first_match(
     if layers.contains(Kinds::IPV4) {
         let (header, options) = Ipv4Header::split_mut(ip).map_err(|_| DropReason::TRUNCATED)?;
         let (source, destination) = (header.source().to_bits(), header.destination().to_bits());
-        let matched = rules.iter().filter(|rule| takes(rule)).find_map(|rule| {
-            let at = rule.v4.as_ref()?;
-            (at.source.contains(source) && at.destination.contains(destination))
-                .then_some((rule, at))
+        let matched = rules.find(to_port, |rule| {
+            takes(rule) && rule.v4.is_some_and(|at| at.is_between(source, destination))
         });
-        let at;
-        (rule, at) = matched.ok_or(DropReason::NO_MATCH)?;
+        rule = matched.ok_or(DropReason::NO_MATCH)?;
+        let at = rule.v4.as_ref().ok_or(DropReason::NO_MATCH)?;
         if !options.is_empty() && at.new_destination.is_some() && is_source_routed(options) {
             return Err(DropReason::OPTIONS);
         }
@@ -138,13 +163,11 @@ pub(super) fn first_match(
     } else {
         let (header, _) = Ipv6Header::split(ip).map_err(|_| DropReason::TRUNCATED)?;
         let (source, destination) = (header.source().to_bits(), header.destination().to_bits());
-        let matched = rules.iter().filter(|rule| takes(rule)).find_map(|rule| {
-            let at = rule.v6.as_ref()?;
-            (at.source.contains(source) && at.destination.contains(destination))
-                .then_some((rule, at))
+        let matched = rules.find(to_port, |rule| {
+            takes(rule) && rule.v6.is_some_and(|at| at.is_between(source, destination))
         });
-        let at;
-        (rule, at) = matched.ok_or(DropReason::NO_MATCH)?;
+        rule = matched.ok_or(DropReason::NO_MATCH)?;
+        let at = rule.v6.as_ref().ok_or(DropReason::NO_MATCH)?;
         if at.new_destination.is_some() && is_routed(ip, layers) {
             return Err(DropReason::OPTIONS);
         }

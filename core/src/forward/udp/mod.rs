@@ -26,27 +26,31 @@
 //! ```
 
 mod key;
+mod plain;
 mod rule;
+mod table;
 
 use core::fmt;
-
-use heapless::Vec;
+use core::hint::cold_path;
 
 use self::key::Compiled;
+use self::plain::Head;
 pub use self::rule::{Endpoint, Network, UdpRule, UdpRuleError};
+use self::table::Table;
 use super::reason_of;
 use crate::packet::Offloads;
 use crate::packet::Packet;
-use crate::pipeline::{DropReason, Lot, Stage, Verdict};
+use crate::pipeline::{DropReason, Lot, Parts, Stage, Verdict};
 use crate::trace::Phase;
-use crate::wire::Kinds;
 use crate::wire::parse::{TRUST, VERIFY, parse};
+use crate::wire::{Header, Kinds};
 
 /// A UDP forwarder of up to `RULES` rules, as a stage. See the [module](self) for an example.
 ///
-/// The first rule that matches wins; a packet costs a comparison for each rule before it.
+/// The first rule that matches wins; a packet costs a comparison for each rule before it that names
+/// the packet's destination port, or none. There may be 65,535 rules at most, whatever `RULES` says.
 pub struct UdpForwarder<const RULES: usize = 64> {
-    rules: Vec<Compiled, RULES>,
+    rules: Table<RULES>,
     others: Others,
 }
 
@@ -73,7 +77,7 @@ impl<const RULES: usize> UdpForwarder<RULES> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            rules: Vec::new(),
+            rules: Table::new(),
             others: Others::Drop,
         }
     }
@@ -91,10 +95,7 @@ impl<const RULES: usize> UdpForwarder<RULES> {
     ///
     /// [`UdpRuleError`]: there are `RULES` already, or the rule contradicts itself.
     pub fn add(&mut self, rule: UdpRule) -> Result<(), UdpRuleError> {
-        let rule = Compiled::new(&rule)?;
-        self.rules
-            .push(rule)
-            .map_err(|_| UdpRuleError::TooMany(RULES))
+        self.rules.push(Compiled::new(&rule)?)
     }
 
     /// Rules in it.
@@ -109,8 +110,28 @@ impl<const RULES: usize> UdpForwarder<RULES> {
         self.rules.is_empty()
     }
 
-    /// Decides on one packet.
-    #[inline]
+    /// Decides on a packet if it is plain, as most are.
+    #[inline(always)]
+    fn decide_plain(&self, packet: &mut Packet<'_>) -> Option<Verdict> {
+        let port = packet.port;
+        let (data, layers) = packet.data_and_layers_mut();
+        let (head, rest) = Head::split_mut(data).ok()?;
+        let flow = head.plain(rest.len())?;
+        *layers = Head::LAYERS;
+        let rule = self
+            .rules
+            .find(flow.destination_port(), |rule| rule.words.takes(flow, port));
+        Some(match rule {
+            Some(rule) => {
+                head.rewrite(flow, &rule.words);
+                rule.verdict
+            }
+            None => self.other(DropReason::NO_MATCH),
+        })
+    }
+
+    /// Decides on any packet.
+    #[inline(never)]
     fn decide(&self, packet: &mut Packet<'_>) -> Verdict {
         let parsed = if packet.offloads.contains(Offloads::L3_GOOD) {
             parse::<TRUST>(packet.data())
@@ -149,13 +170,31 @@ impl<const RULES: usize> Default for UdpForwarder<RULES> {
 impl<'p, const RULES: usize> Stage<'p> for UdpForwarder<RULES> {
     #[inline]
     fn process(&mut self, lot: &mut Lot<'_, 'p>) {
-        for (packet, verdict) in lot.undecided() {
+        let Parts {
+            packets,
+            verdicts,
+            ahead,
+            ..
+        } = lot.parts();
+        // Taken out, so that it stays in registers.
+        let mut next = core::mem::take(ahead);
+        for (packet, verdict) in packets.iter_mut().zip(verdicts) {
+            next.ask();
+            if !verdict.is_undecided() {
+                cold_path();
+                continue;
+            }
             *verdict = if packet.is_chained() {
+                cold_path();
                 Verdict::drop(DropReason::CHAINED)
+            } else if let Some(verdict) = self.decide_plain(packet) {
+                verdict
             } else {
+                cold_path();
                 self.decide(packet)
             };
         }
+        *ahead = next;
         lot.mark(Phase::REWRITE);
     }
 }

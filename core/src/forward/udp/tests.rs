@@ -11,6 +11,9 @@ use super::*;
 use crate::packet::PortId;
 use crate::wire::MacAddr;
 
+#[path = "agreement.rs"]
+mod agreement;
+
 /// A UDP packet over IPv4.
 fn packet4(source: [u8; 4], destination: [u8; 4], ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
     let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
@@ -65,6 +68,7 @@ fn checksums(frame: &[u8]) -> (u16, u16) {
     (header.checksum, computed.expect("of this length"))
 }
 
+/// Any change, of any packet.
 fn arbitrary_rule() -> impl Strategy<Value = UdpRule> {
     let v4 = any::<[u8; 4]>().prop_map(core::net::IpAddr::from);
     let v6 = any::<[u8; 16]>().prop_map(core::net::IpAddr::from);

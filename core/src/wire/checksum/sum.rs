@@ -35,6 +35,12 @@ impl Sum {
         Self(fold_64(words::sum(bytes)))
     }
 
+    /// The sum of eight bytes.
+    #[inline]
+    pub(crate) const fn of_8(bytes: &[u8; 8]) -> Self {
+        Self(fold_64(u64::from_le_bytes(*bytes)))
+    }
+
     /// The sum of a header of exactly 20 bytes, such as IPv4's without options.
     #[inline]
     #[must_use]

@@ -1,0 +1,295 @@
+//! The short way and the general one: the same bytes, verdicts and layers, whatever comes; and of all
+//! rules the first.
+
+use core::net::{IpAddr, Ipv4Addr};
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::super::super::testing::{Lab, with_lab};
+use super::super::*;
+use super::{arbitrary_rule, packet4};
+use crate::packet::PortId;
+use crate::wire::checksum::Delta;
+use crate::wire::{Ipv4Mut, vxlan};
+
+/// A rule that a packet of [`shapes`] may well match, and that changes anything.
+fn likely_rule() -> impl Strategy<Value = UdpRule> {
+    let port = || prop::option::weighted(0.5, 0u16..4);
+    let network = |host: IpAddr| {
+        let len = prop_oneof![Just(0u8), Just(15), Just(24), Just(31), Just(32)];
+        prop::option::weighted(0.4, len.prop_map(move |len| Network::new(host, len)))
+            .prop_map(Option::flatten)
+    };
+    let from = prop::option::weighted(0.2, 0u16..2);
+    let sides = (
+        port(),
+        port(),
+        network(SOURCE.into()),
+        network(DESTINATION.into()),
+    );
+    (arbitrary_rule(), sides, from).prop_map(|(mut rule, sides, from)| {
+        (rule.source.port, rule.destination.port) = (sides.0, sides.1);
+        (rule.source.network, rule.destination.network) = (sides.2, sides.3);
+        rule.from = from.map(PortId);
+        rule
+    })
+}
+
+/// A datagram between [`SOURCE`] and [`DESTINATION`], often damaged.
+fn shapes() -> impl Strategy<Value = Vec<u8>> {
+    let port = || prop_oneof![8 => 0u16..4, 1 => Just(vxlan::PORT)];
+    let checksum = prop_oneof![
+        Just(None),
+        Just(Some(0)),
+        Just(Some(0xffff)),
+        any::<u16>().prop_map(Some)
+    ];
+    // What is anywhere in the headers, and what has a meaning of its own.
+    let anywhere = (0usize..44, any::<u8>());
+    let telling = prop::sample::select(&[
+        (12usize, 0x81u8),
+        (13, 6),
+        (14, 0x46),
+        (14, 0x65),
+        (15, 0xff),
+        (16, 1),
+        (17, 45),
+        (17, 27),
+        (20, 0x20),
+        (20, 0x40),
+        (21, 1),
+        (22, 0),
+        (23, 6),
+        (39, 7),
+        (39, 17),
+        (39, 18),
+        (39, 19),
+        (42, 8),
+    ]);
+    let damage = prop::collection::vec(prop_oneof![1 => anywhere, 2 => telling], 0..3);
+    let host = |address: Ipv4Addr| {
+        (0u8..2).prop_map(move |low| Ipv4Addr::from_bits(address.to_bits() ^ u32::from(low)))
+    };
+    let whole = (host(SOURCE), host(DESTINATION), (port(), port()), checksum);
+    let rest = (damage, any::<bool>(), any::<Option<u16>>(), 0usize..12);
+    (whole, rest).prop_map(
+        |((source, destination, ports, udp), (damage, mend, sum, cut))| {
+            let mut frame = packet4(source.octets(), destination.octets(), ports, &[7; 10]);
+            for (at, byte) in damage {
+                frame[at] = byte;
+            }
+            if let Some(udp) = udp {
+                frame[40..42].copy_from_slice(&udp.to_be_bytes());
+            }
+            if mend {
+                if let Some(sum) = sum {
+                    // A right sum whatever it is: the identification makes up for it.
+                    frame[18..20].fill(0);
+                    if let Ok(mut ip) = Ipv4Mut::new(&mut frame[14..]) {
+                        ip.fill_checksum();
+                        let there = u16::from_be_bytes([frame[24], frame[25]]);
+                        let ident = Delta::of_u16(sum, 0).apply(there);
+                        frame[18..20].copy_from_slice(&(!ident).to_be_bytes());
+                        frame[24..26].copy_from_slice(&sum.to_be_bytes());
+                    }
+                } else if let Ok(mut ip) = Ipv4Mut::new(&mut frame[14..]) {
+                    ip.fill_checksum();
+                }
+            }
+            frame.truncate(52 - cut);
+            frame
+        },
+    )
+}
+
+/// What becomes of a packet by both ways, which is the same; whether the short one took it.
+fn both_ways<'p, const RULES: usize>(
+    lab: &mut Lab<'p>,
+    stage: &UdpForwarder<RULES>,
+    port: u16,
+    frame: &[u8],
+) -> bool {
+    let [mut short, mut general] = [(); 2].map(|()| lab.chain(port, &[frame]));
+    let expected = stage.decide(&mut general);
+    let Some(verdict) = stage.decide_plain(&mut short) else {
+        assert_eq!(short.data(), frame, "what is left is as it was");
+        return false;
+    };
+    assert_eq!(verdict, expected, "{frame:02x?}");
+    assert_eq!(short.data(), general.data(), "{frame:02x?}");
+    assert_eq!(short.layers, general.layers);
+    true
+}
+
+proptest! {
+    #[test]
+    fn the_short_way_gives_what_the_general_one_gives(
+        rules in prop::collection::vec(likely_rule(), 0..5),
+        frames in prop::collection::vec((0u16..2, shapes()), 1..8),
+    ) {
+        let mut stage: UdpForwarder<5> = UdpForwarder::new();
+        for rule in rules {
+            // Some name both families.
+            let _ = stage.add(rule);
+        }
+        with_lab(4, |lab| {
+            for (port, frame) in &frames {
+                both_ways(lab, &stage, *port, frame);
+            }
+        });
+    }
+
+    #[test]
+    fn every_checksum_comes_out_as_the_general_way_has_it(
+        rule in likely_rule(), udp in any::<u16>(), ident in any::<u16>(),
+    ) {
+        let mut rule = rule;
+        (rule.source, rule.destination, rule.from) = Default::default();
+        let mut frame = packet4(SOURCE.octets(), DESTINATION.octets(), (1, 2), b"x");
+        frame[18..20].copy_from_slice(&ident.to_be_bytes());
+        frame[40..42].copy_from_slice(&udp.to_be_bytes());
+        let _ = Ipv4Mut::new(&mut frame[14..]).map(|mut ip| ip.fill_checksum());
+        // Nothing is known about what matches; then everything is.
+        for exact in [false, true] {
+            if exact {
+                let host = |address: Ipv4Addr, port| Endpoint {
+                    network: Some(Network::host(address.into())),
+                    port: Some(port),
+                };
+                (rule.source, rule.destination) = (host(SOURCE, 1), host(DESTINATION, 2));
+            }
+            let mut stage: UdpForwarder<1> = UdpForwarder::new();
+            if stage.add(rule).is_ok() {
+                with_lab(4, |lab| assert!(both_ways(lab, &stage, 0, &frame)));
+            }
+        }
+    }
+
+    #[test]
+    fn of_all_rules_the_first_that_matches_is_found(
+        rules in prop::collection::vec(likely_rule(), 0..40),
+        packets in prop::collection::vec((0u16..2, 0u16..4, 0u16..4, any::<[bool; 2]>()), 1..20),
+    ) {
+        let mut stage: UdpForwarder<40> = UdpForwarder::new();
+        let mut added = Vec::new();
+        for mut rule in rules {
+            rule.to = PortId(added.len() as u16);
+            if stage.add(rule).is_ok() {
+                added.push(rule);
+            }
+        }
+        let flip = |address: Ipv4Addr, other: bool| {
+            Ipv4Addr::from_bits(address.to_bits() ^ u32::from(other))
+        };
+        with_lab(4, |lab| {
+            for (port, source_port, destination_port, others) in packets {
+                let (source, destination) = (flip(SOURCE, others[0]), flip(DESTINATION, others[1]));
+                let frame = packet4(
+                    source.octets(),
+                    destination.octets(),
+                    (source_port, destination_port),
+                    b"x",
+                );
+                let matched = added.iter().find(|rule| {
+                    rule.from.is_none_or(|from| from.0 == port)
+                        && is_in(rule.source, source, source_port)
+                        && is_in(rule.destination, destination, destination_port)
+                        && [rule.new_source, rule.new_destination]
+                            .iter()
+                            .flatten()
+                            .all(IpAddr::is_ipv4)
+                });
+                let sent = lab.feed(&mut stage, &[(port, frame)]).sent;
+                let ports: Vec<u16> = sent.iter().map(|(port, _)| *port).collect();
+                let expected: Vec<u16> = matched.iter().map(|rule| rule.to.0).collect();
+                assert_eq!(ports, expected);
+            }
+        });
+    }
+}
+
+/// By the words of [`Endpoint`]'s documentation.
+fn is_in(endpoint: Endpoint, address: Ipv4Addr, port: u16) -> bool {
+    let contains = endpoint.network.is_none_or(|network| match network {
+        Network::V4(prefix) => prefix.contains(address.to_bits()),
+        Network::V6(_) => false,
+    });
+    contains && endpoint.port.is_none_or(|wanted| wanted == port)
+}
+
+#[test]
+fn ports_that_share_a_bucket_keep_their_rules() {
+    with_lab(4, |lab| {
+        let mut stage: UdpForwarder<64> = UdpForwarder::new();
+        for at in 0..64 {
+            let mut rule = UdpRule::to(PortId(at));
+            rule.destination.port = Some(at * 977);
+            stage.add(rule).expect("there is room");
+        }
+        for at in 0..64 {
+            let ports = (5, at * 977);
+            let frame = packet4(SOURCE.octets(), DESTINATION.octets(), ports, b"x");
+            let out = lab.feed(&mut stage, &[(0, frame.clone())]);
+            assert_eq!(out.sent, [(at, frame)]);
+        }
+    });
+}
+
+#[test]
+fn plain_datagrams_go_the_short_way_and_no_others() {
+    let plain = packet4(SOURCE.octets(), DESTINATION.octets(), (5, 53), b"four");
+    let with = |at: usize, byte: u8| {
+        let mut frame = plain.clone();
+        frame[at] = byte;
+        let _ = Ipv4Mut::new(&mut frame[14..]).map(|mut ip| ip.fill_checksum());
+        frame
+    };
+    let mut padded = plain.clone();
+    padded.resize(60, 0);
+    let mut wrong_sum = plain.clone();
+    wrong_sum[24] ^= 1;
+    let (cut, shorter) = (plain[..45].to_vec(), with(39, 11));
+    let vxlan = {
+        let mut frame = plain.clone();
+        frame[36..38].copy_from_slice(&vxlan::PORT.to_be_bytes());
+        frame
+    };
+    let short = [
+        plain.clone(),
+        padded,
+        with(15, 0xb8),
+        with(20, 0x40),
+        with(22, 1),
+    ];
+    let general = [
+        cut,
+        shorter,
+        wrong_sum,
+        vxlan,
+        with(12, 0x81),
+        with(14, 0x46),
+        with(20, 0x20),
+        with(21, 1),
+        with(23, 6),
+        with(39, 7),
+        plain[..41].to_vec(),
+    ];
+    with_lab(4, |lab| {
+        for rules in 0..2 {
+            let mut stage: UdpForwarder<4> = UdpForwarder::new();
+            if rules > 0 {
+                stage.add(UdpRule::to(PortId(3))).expect("a rule");
+            }
+            for frame in &short {
+                assert!(both_ways(lab, &stage, 0, frame), "{frame:02x?}");
+            }
+            for frame in &general {
+                assert!(!both_ways(lab, &stage, 0, frame), "{frame:02x?}");
+            }
+        }
+    });
+}
+
+const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 1, 2, 3);
+const DESTINATION: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 8);

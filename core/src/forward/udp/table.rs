@@ -1,0 +1,163 @@
+//! Rules in their order, found by destination port.
+//!
+//! ```text
+//!   destination port ──hash──> bucket: first ─────────┐
+//!                                      of this port ──┤   each rule knows the next of its chain
+//!   any ── rules that name no destination port ───────┘
+//! ```
+//!
+//! A rule that names a destination port stands in the chain of that port's bucket, one that names
+//! none in the chain `any`. Both chains go up, so that the one that is behind is looked at next and
+//! the first rule that takes a packet is the first of all rules that would.
+
+use heapless::Vec;
+
+use super::key::Compiled;
+use super::rule::UdpRuleError;
+
+/// Up to `RULES` rules, and at most 65,535.
+pub(super) struct Table<const RULES: usize> {
+    rules: Vec<Entry, RULES>,
+    /// More buckets than rules, so that few ports share one.
+    buckets: [[Bucket; BUCKETS]; RULES],
+    /// The first rule that names no destination port.
+    any: u16,
+}
+
+/// A rule, and the next one of its chain.
+struct Entry {
+    rule: Compiled,
+    next: u16,
+}
+
+/// Where to look for the rules of some destination ports.
+#[derive(Clone, Copy)]
+struct Bucket {
+    /// The first rule to be looked at: of these ports, or of any.
+    first: u16,
+    /// The first rule of these ports.
+    named: u16,
+}
+
+impl<const RULES: usize> Table<RULES> {
+    /// No rules.
+    pub(super) const fn new() -> Self {
+        Self {
+            rules: Vec::new(),
+            buckets: [[Bucket {
+                first: NONE,
+                named: NONE,
+            }; BUCKETS]; RULES],
+            any: NONE,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Adds a rule behind the others.
+    pub(super) fn push(&mut self, rule: Compiled) -> Result<(), UdpRuleError> {
+        let most = RULES.min(NONE.into());
+        let at = match u16::try_from(self.rules.len()) {
+            Ok(at) if at < NONE => at,
+            _ => return Err(UdpRuleError::TooMany(most)),
+        };
+        let port = rule.destination_port();
+        let entry = Entry { rule, next: NONE };
+        self.rules
+            .push(entry)
+            .map_err(|_| UdpRuleError::TooMany(most))?;
+        let buckets = self.buckets.as_flattened_mut();
+        let head = match port {
+            None => {
+                for bucket in buckets {
+                    bucket.first = bucket.first.min(at);
+                }
+                self.any = self.any.min(at);
+                self.any
+            }
+            Some(port) => match buckets.get_mut(Self::bucket(port)) {
+                Some(bucket) => {
+                    bucket.first = bucket.first.min(at);
+                    bucket.named = bucket.named.min(at);
+                    bucket.named
+                }
+                None => NONE,
+            },
+        };
+        self.append(head, at);
+        Ok(())
+    }
+
+    /// The first rule that `takes` what goes to this port.
+    #[inline(always)]
+    pub(super) fn find(
+        &self,
+        port: u16,
+        takes: impl Fn(&Compiled) -> bool + Copy,
+    ) -> Option<&Compiled> {
+        let bucket = self.buckets.as_flattened().get(Self::bucket(port))?;
+        let entry = self.rules.get(usize::from(bucket.first))?;
+        if takes(&entry.rule) {
+            return Some(&entry.rule);
+        }
+        self.find_behind(*bucket, takes)
+    }
+
+    /// As [`find`](Self::find), in both chains from their heads.
+    #[inline(never)]
+    fn find_behind(
+        &self,
+        bucket: Bucket,
+        takes: impl Fn(&Compiled) -> bool + Copy,
+    ) -> Option<&Compiled> {
+        let (mut named, mut any) = (bucket.named, self.any);
+        loop {
+            // `NONE` is the highest number, and of no rule.
+            let at = named.min(any);
+            let entry = self.rules.get(usize::from(at))?;
+            if takes(&entry.rule) {
+                return Some(&entry.rule);
+            }
+            match at == named {
+                true => named = entry.next,
+                false => any = entry.next,
+            }
+        }
+    }
+
+    /// Puts rule `at` at the end of the chain that begins with `head`, unless it is the chain.
+    fn append(&mut self, head: u16, at: u16) {
+        let mut last = head;
+        while last != at
+            && let Some(entry) = self.rules.get_mut(usize::from(last))
+        {
+            last = entry.next;
+            if last == NONE {
+                entry.next = at;
+            }
+        }
+    }
+
+    /// The number of a port's bucket, by the upper bits of a product: multiplied by how many there are,
+    /// they are below that.
+    #[inline(always)]
+    const fn bucket(port: u16) -> usize {
+        // As it lies in memory: who has it as such need not swap it.
+        let hash = (port.swap_bytes() as u32).wrapping_mul(GOLDEN) as u64;
+        (hash.wrapping_mul((BUCKETS * RULES) as u64) >> 32) as usize
+    }
+}
+
+/// The number of no rule.
+const NONE: u16 = u16::MAX;
+/// Buckets for each rule.
+const BUCKETS: usize = 4;
+/// 2^32 divided by the golden ratio, odd: products of neighbours lie far apart (Knuth, The Art of
+/// Computer Programming, volume 3, section 6.4).
+const GOLDEN: u32 = 0x9e37_79b1;
