@@ -6,6 +6,10 @@
 //!     └── not UDP, or a fragment ──> Others
 //! ```
 //!
+//! Rules are made into words and found by destination port. What is plain (Ethernet, IPv4 without
+//! options, whole UDP) is compared with them and rewritten by words; everything else goes the same way
+//! by the book, header by header.
+//!
 //! Checksums are updated, never computed anew (RFC 1624): one that was wrong stays wrong, and its
 //! receiver will see. A UDP checksum of zero, which says that there is none, stays zero; one that
 //! comes out as zero is sent as `ffff` (RFC 768). The TTL is left as it is: this is a bump in the
