@@ -172,7 +172,7 @@ impl<'p> RxQueue<'p> for LoopbackRx<'_, 'p> {
         let room = out.room();
         let before = out.len();
         let got = self.ring.dequeue_burst(out.as_vec_mut(), room);
-        let bytes: usize = out.iter().skip(before).map(Packet::total_len).sum();
+        let bytes = out.total_len_from(before);
         self.stats.packets += got as u64;
         self.stats.bytes += bytes as u64;
         got
@@ -201,11 +201,11 @@ pub struct LoopbackTx<'r, 'p> {
 impl<'p> TxQueue<'p> for LoopbackTx<'_, 'p> {
     #[inline]
     fn tx_burst(&mut self, _cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
-        let offered: usize = packets.iter().map(Packet::total_len).sum();
+        let offered = packets.total_len();
         let sent = self.ring.enqueue_burst(packets.as_vec_mut());
         self.stats.packets += sent as u64;
         self.stats.completed += sent as u64;
-        let left: usize = packets.iter().map(Packet::total_len).sum();
+        let left = packets.total_len();
         self.stats.bytes += offered.saturating_sub(left) as u64;
         self.stats.full += u64::from(!packets.is_empty());
         sent

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::packet::PortId;
-use crate::pipeline::{DropReason, Lot, Stage, Verdict};
+use crate::pipeline::{DropReason, Lot, Parts, Stage, Verdict};
 
 /// Sends what comes in by a port out by its peer, unseen and unchanged: malformed packets too, as
 /// a wire does. [`WellFormed`](super::WellFormed) before it keeps those out.
@@ -91,7 +91,13 @@ impl<const PORTS: usize> CrossConnect<PORTS> {
 
     /// Where what comes in by `from` goes.
     pub fn peer(&self, from: PortId) -> Option<PortId> {
-        self.verdicts.get(usize::from(from.0))?.port()
+        self.verdict(from).port()
+    }
+
+    #[inline]
+    fn verdict(&self, from: PortId) -> Verdict {
+        let wire = self.verdicts.get(usize::from(from.0));
+        *wire.unwrap_or(&UNCONNECTED)
     }
 
     fn place(&mut self, port: PortId) -> Result<&mut Verdict, CrossConnectError> {
@@ -110,10 +116,21 @@ impl<const PORTS: usize> Default for CrossConnect<PORTS> {
 impl<const PORTS: usize> Stage<'_> for CrossConnect<PORTS> {
     #[inline]
     fn process(&mut self, lot: &mut Lot<'_, '_>) {
-        for (packet, verdict) in lot.undecided() {
-            let wire = self.verdicts.get(usize::from(packet.port.0));
-            *verdict = *wire.unwrap_or(&UNCONNECTED);
+        if let Some(port) = lot.port() {
+            return lot.decide(self.verdict(port));
         }
+        let Parts {
+            packets, verdicts, ..
+        } = lot.parts();
+        for (packet, verdict) in packets.iter().zip(verdicts) {
+            if verdict.is_undecided() {
+                *verdict = self.verdict(packet.port);
+            }
+        }
+    }
+
+    fn reads(&self) -> bool {
+        false
     }
 }
 

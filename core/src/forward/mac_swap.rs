@@ -29,13 +29,7 @@ impl Stage<'_> for MacSwap {
     fn process(&mut self, lot: &mut Lot<'_, '_>) {
         for (packet, verdict) in lot.undecided() {
             match EthernetHeader::split_mut(packet.data_mut()) {
-                Ok((header, _)) => {
-                    *header = EthernetHeader::new(
-                        header.source(),
-                        header.destination(),
-                        header.ethertype(),
-                    );
-                }
+                Ok((header, _)) => header.swap_addresses(),
                 Err(_) => *verdict = Verdict::drop(DropReason::MALFORMED_L2),
             }
         }

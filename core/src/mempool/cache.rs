@@ -6,8 +6,10 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::account::{Account, AccountId};
+use super::frame::CHAINED;
 use super::framed::Framed;
 use super::free_list::BATCH;
+use super::pool::Fresh;
 use super::{Frame, FrameIndex, Place, Pool, PoolError};
 use crate::ring::{Sink, Source};
 
@@ -111,12 +113,44 @@ impl<'p> Cache<'p> {
         &mut self,
         out: &mut S,
         count: usize,
+        make: impl FnMut(Frame<'p>) -> T,
+    ) -> usize
+    where
+        S: Sink<T> + ?Sized,
+    {
+        self.alloc_fresh(self.pool().fresh(), out, count, make)
+    }
+
+    /// As [`alloc_into`](Self::alloc_into), frames of `len` bytes of data, which hold anything; none if
+    /// not every frame of the pool has [as much room](Pool::room).
+    #[inline]
+    pub fn alloc_with_len<T, S>(
+        &mut self,
+        out: &mut S,
+        count: usize,
+        len: usize,
+        make: impl FnMut(Frame<'p>) -> T,
+    ) -> usize
+    where
+        S: Sink<T> + ?Sized,
+    {
+        match self.pool().fresh_with(len) {
+            Some(fresh) => self.alloc_fresh(fresh, out, count, make),
+            None => 0,
+        }
+    }
+
+    #[inline]
+    fn alloc_fresh<T, S>(
+        &mut self,
+        fresh: Fresh<'p>,
+        out: &mut S,
+        count: usize,
         mut make: impl FnMut(Frame<'p>) -> T,
     ) -> usize
     where
         S: Sink<T> + ?Sized,
     {
-        let fresh = self.pool().fresh();
         let spare = out.spare() as *mut [MaybeUninit<T>];
         // SAFETY: `spare` may be written from its first place to its last (`Sink`), and nothing
         // else is done with `out` until `filled` below.
@@ -169,12 +203,14 @@ impl<'p> Cache<'p> {
             return false;
         };
         // What is written behind the stack counts only once its length says so.
-        let mut plain = true;
+        let (mut ours, mut any) = (true, 0);
         for (cell, item) in cells.iter_mut().zip(from) {
             let frame = item.frame();
-            plain &= !frame.is_chained() & pool.owns(frame.pool());
-            *cell = frame.index().0;
+            ours &= pool.owns(frame.pool());
+            any |= frame.raw_index();
+            *cell = frame.raw_index();
         }
+        let plain = ours && any & CHAINED == 0;
         if plain {
             self.len += count;
             // SAFETY: `count` is the number of items; their frames, all of this pool and alone, are

@@ -6,6 +6,7 @@ use core::ptr::NonNull;
 
 use static_assertions::const_assert_eq;
 
+use super::framed::Framed;
 use super::{FrameIndex, Place, Pool, Segments};
 
 /// One frame of a pool, owned: 16 bytes that say which, and where its data is.
@@ -57,13 +58,19 @@ pub struct RoomError {
 }
 
 impl<'p> Frame<'p> {
-    /// A frame whose data begins at `offset`, less than the frame size.
+    /// A frame with this [window](Self::window), which ends inside the frame.
     #[inline]
-    pub(super) const fn empty(pool: &'p Pool<'p>, index: u32, offset: u64) -> Self {
+    pub(super) const fn fresh(pool: &'p Pool<'p>, index: u32, window: u64) -> Self {
         Self {
             pool,
-            word: index as u64 | offset << OFFSET,
+            word: index as u64 | window,
         }
+    }
+
+    /// Where data begins and how long it is, each less than 2^16, as a frame's word has them.
+    #[inline]
+    pub(super) const fn window(offset: u64, len: u64) -> u64 {
+        offset << OFFSET | len << LEN
     }
 
     /// A frame whose window the caller has checked: `offset + len` is at most the frame size.
@@ -276,6 +283,19 @@ impl<'p> Frame<'p> {
         } else {
             None
         }
+    }
+
+    /// Whether one of `items` is chained, and the bytes of data in their first frames: in one pass
+    /// without a branch for each.
+    #[inline]
+    pub(crate) fn survey<T: Framed<'p>>(items: &[T]) -> (bool, usize) {
+        let (mut any, mut len) = (0, 0_u64);
+        for item in items {
+            let word = item.frame().word;
+            any |= word;
+            len = len.wrapping_add(word >> LEN);
+        }
+        (any & CHAINED as u64 != 0, len as usize)
     }
 
     #[inline]

@@ -316,9 +316,18 @@ impl<'m> Pool<'m> {
     pub(super) const fn fresh(&'m self) -> Fresh<'m> {
         Fresh {
             pool: self,
-            data_offset: self.data_offset as u64,
+            window: Frame::window(self.data_offset as u64, 0),
             colours: self.colours,
         }
+    }
+
+    /// What new frames with `len` bytes of data are made of; `None` if not every frame has as much room.
+    #[inline]
+    pub(super) fn fresh_with(&'m self, len: usize) -> Option<Fresh<'m>> {
+        (len <= self.room()).then_some(Fresh {
+            window: Frame::window(self.data_offset as u64, len as u64),
+            ..self.fresh()
+        })
     }
 
     /// The start of a frame that this pool has.
@@ -389,17 +398,19 @@ impl<'m> Pool<'m> {
 #[derive(Clone, Copy)]
 pub(super) struct Fresh<'p> {
     pool: &'p Pool<'p>,
-    data_offset: u64,
+    /// Where the data begins without a colour, and its length, as [`Frame::window`] has them.
+    window: u64,
     colours: Colours,
 }
 
 impl<'p> Fresh<'p> {
-    /// An empty frame with this number: its data begins at the offset, moved by the frame's colour.
+    /// The frame with this number: its data begins at the offset, moved by the frame's colour.
     #[inline]
     pub(super) const fn frame(self, index: u32) -> Frame<'p> {
-        // `Pool::new` has seen to it that their sum is less than the frame size.
-        let offset = self.data_offset + self.colours.offset(FrameIndex(index)) as u64;
-        Frame::empty(self.pool, index, offset)
+        // `Pool::new` has seen to it that offset and colour are less than the frame size,
+        // `Pool::fresh_with` that the data fits behind them.
+        let moved = Frame::window(self.colours.offset(FrameIndex(index)) as u64, 0);
+        Frame::fresh(self.pool, index, self.window.wrapping_add(moved))
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt;
 use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
 
 use super::Packet;
-use crate::mempool::Cache;
+use crate::mempool::{Cache, Frame};
 use crate::ring::take_front;
 
 /// Up to `N` packets, by value, in the order in which they came.
@@ -87,6 +87,30 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     #[inline]
     pub fn capacity(&self) -> usize {
         self.packets.capacity()
+    }
+
+    /// Bytes of data in all packets.
+    #[inline]
+    pub fn total_len(&self) -> usize {
+        self.total_len_from(0)
+    }
+
+    /// Bytes of data in the packets from the one numbered `first` on: in those that a receive queue has
+    /// just added.
+    #[inline]
+    pub fn total_len_from(&self, first: usize) -> usize {
+        let packets = self.packets.get(first..).unwrap_or_default();
+        let (chained, len) = Frame::survey(packets);
+        match chained {
+            true => Self::chained_len(packets),
+            false => len,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn chained_len(packets: &[Packet<'p>]) -> usize {
+        packets.iter().map(Packet::total_len).sum()
     }
 
     /// Packets that can be pushed yet.
@@ -171,6 +195,28 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     #[inline]
     pub fn alloc(&mut self, cache: &mut Cache<'p>, count: usize) -> usize {
         cache.alloc_into(&mut self.packets, count, Packet::new)
+    }
+
+    /// As [`alloc`](Self::alloc), packets of `len` bytes, which hold anything; none if not every frame
+    /// has [as much room](crate::mempool::Pool::room).
+    ///
+    /// ```
+    /// # use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 64 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 64];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// # let mut cache = Cache::new(&pool, "core 0", 64).unwrap();
+    /// use linecard::packet::Burst;
+    ///
+    /// let mut burst: Burst = Burst::new();
+    /// assert_eq!(burst.alloc_with_len(&mut cache, 8, 60), 8);
+    /// assert_eq!(burst.total_len(), 8 * 60);
+    /// assert_eq!(burst.alloc_with_len(&mut cache, 8, pool.room() + 1), 0);
+    /// # burst.free(&mut cache);
+    /// ```
+    #[inline]
+    pub fn alloc_with_len(&mut self, cache: &mut Cache<'p>, count: usize, len: usize) -> usize {
+        cache.alloc_with_len(&mut self.packets, count, len, Packet::new)
     }
 
     /// Frees all packets into `cache`; gives how many there were.

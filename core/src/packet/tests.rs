@@ -74,3 +74,26 @@ fn draining_keeps_order() {
         assert_eq!(rest, (4..16).collect::<Vec<u16>>());
     });
 }
+
+#[test]
+fn lengths_are_those_of_all_frames() {
+    with_pool(12, |pool| {
+        let mut cache = Cache::new(pool, "test", 12).expect("an account");
+        let mut burst: Burst<'_> = Burst::new();
+        assert_eq!(burst.total_len(), 0);
+        assert_eq!(burst.alloc_with_len(&mut cache, 3, 60), 3);
+        assert_eq!(burst.alloc_with_len(&mut cache, 6, pool.room()), 6);
+        assert_eq!(burst.alloc_with_len(&mut cache, 1, pool.room() + 1), 0);
+        assert!(burst.iter().take(3).all(|packet| packet.data().len() == 60));
+        assert_eq!(burst.total_len(), 180 + 6 * pool.room());
+        assert_eq!(burst.total_len_from(8), pool.room());
+        assert_eq!(burst.total_len_from(10), 0);
+
+        let mut tail = cache.alloc().expect("a frame");
+        tail.append(7).expect("room");
+        let first = burst.iter_mut().next().expect("a packet");
+        first.frame_mut().chain(tail).expect("of the same pool");
+        assert_eq!(burst.total_len(), 187 + 6 * pool.room());
+        burst.free(&mut cache);
+    });
+}

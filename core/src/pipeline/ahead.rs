@@ -89,6 +89,7 @@ mod tests {
 
     /// Notes how many packets there are, and how many are ahead before and behind `takes` of them.
     struct Notes {
+        reads: bool,
         takes: usize,
         seen: Vec<[usize; 3]>,
     }
@@ -100,6 +101,10 @@ mod tests {
                 *verdict = Verdict::send(PortId(0));
             }
             self.seen.push([count, before, lot.parts().ahead.len()]);
+        }
+
+        fn reads(&self) -> bool {
+            self.reads
         }
     }
 
@@ -114,11 +119,13 @@ mod tests {
         );
         let pool = pool.expect("a pool");
         let stats = WorkerStats::new();
-        for (takes, left) in [(32, 0), (3, 29), (0, 32)] {
+        let reading = [(true, 32, 32, 0), (true, 3, 32, 29), (true, 0, 32, 32)];
+        for (reads, takes, ahead, left) in reading.into_iter().chain([(false, 0, 0, 0)]) {
             let mut cache = Cache::new(&pool, "core 0", 32).expect("a cache");
             // Of the second port nothing comes.
             let ports = [Null::source(64), Null::sink()].map(|mut port| port.open(0, &mut cache));
             let notes = Notes {
+                reads,
                 takes,
                 seen: Vec::new(),
             };
@@ -132,7 +139,7 @@ mod tests {
             }
             worker.drain(1);
             let last = [32, 0, 0];
-            let others = [32, 32, left];
+            let others = [32, ahead, left];
             assert_eq!(
                 worker.stage().seen,
                 [others, others, others, last],

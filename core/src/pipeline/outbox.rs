@@ -72,9 +72,8 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Outbox<'p, T, P
         now: Instant,
     ) {
         // All to one port that has nothing waiting: the burst goes as it is.
-        if let Some((&first, others)) = verdicts.split_first()
-            && let Some(port) = first.port()
-            && others.iter().all(|&verdict| verdict == first)
+        if let Some(verdict) = Verdict::of_all(verdicts)
+            && let Some(port) = verdict.port()
             && let Some(out) = self.ports.get_mut(usize::from(port.0))
             && out.staged.is_empty()
         {

@@ -1,7 +1,7 @@
 //! A stage, and two in a row.
 
 use super::{Ahead, Context, DropReason, Verdict};
-use crate::packet::Packet;
+use crate::packet::{Packet, PortId};
 use crate::platform::Instant;
 use crate::trace::{Observe, Phase};
 
@@ -23,6 +23,8 @@ pub struct Lot<'a, 'p> {
     packets: &'a mut [Packet<'p>],
     verdicts: &'a mut [Verdict],
     now: Instant,
+    /// By which all of them came in, if the caller says so.
+    port: Option<PortId>,
     /// Exception codes below this belong to stages before.
     first_code: u16,
     marks: Marks<'a>,
@@ -37,6 +39,7 @@ impl<'a, 'p> Lot<'a, 'p> {
             packets,
             verdicts,
             now,
+            port: None,
             first_code: 0,
             marks: Marks(None),
             ahead: Ahead::default(),
@@ -49,6 +52,14 @@ impl<'a, 'p> Lot<'a, 'p> {
     #[must_use]
     pub fn ahead(mut self, next: &'a [Packet<'p>]) -> Self {
         self.ahead = Ahead::new(next);
+        self
+    }
+
+    /// Says that all packets came in by `port`, as each of them has [written down](Packet::port).
+    #[inline]
+    #[must_use]
+    pub const fn from_port(mut self, port: PortId) -> Self {
+        self.port = Some(port);
         self
     }
 
@@ -75,6 +86,29 @@ impl<'a, 'p> Lot<'a, 'p> {
     #[inline]
     pub const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// The port by which all packets came in, where that is known. What depends on nothing else is
+    /// then decided once, by [`decide`](Self::decide). A stage that changes the ports of packets
+    /// [takes it away](Self::forget_port) from those behind it.
+    #[inline]
+    pub const fn port(&self) -> Option<PortId> {
+        self.port
+    }
+
+    /// From now on only the packets themselves say by which ports they came in.
+    #[inline]
+    pub const fn forget_port(&mut self) {
+        self.port = None;
+    }
+
+    /// Gives each packet on which no stage has decided the same verdict.
+    #[inline]
+    pub fn decide(&mut self, verdict: Verdict) {
+        let len = self.len();
+        for other in self.verdicts.get_mut(..len).unwrap_or_default() {
+            *other = other.or(verdict);
+        }
     }
 
     /// All packets with their verdicts, decided or not, and what else there is: for a stage that
@@ -240,6 +274,12 @@ pub trait Stage<'p> {
     /// The hot path: it must not panic, and has no room to allocate.
     fn process(&mut self, lot: &mut Lot<'_, 'p>);
 
+    /// Whether it looks at the packets' bytes, as nearly all stages do. Of packets for which no stage
+    /// does, a worker does not [ask ahead](Ahead) for the headers, nor does a core ever fetch them.
+    fn reads(&self) -> bool {
+        true
+    }
+
     /// How many exception codes the stage uses: 0 up to this, exclusive.
     fn exceptions(&self) -> u16 {
         0
@@ -295,6 +335,11 @@ impl<'p, A: Stage<'p>, B: Stage<'p>> Stage<'p> for Then<A, B> {
         lot.first_code = before;
     }
 
+    #[inline]
+    fn reads(&self) -> bool {
+        self.first.reads() || self.next.reads()
+    }
+
     fn exceptions(&self) -> u16 {
         self.first.exceptions().wrapping_add(self.next.exceptions())
     }
@@ -318,6 +363,11 @@ impl<'p, S: Stage<'p> + ?Sized> Stage<'p> for &mut S {
         (**self).process(lot);
     }
 
+    #[inline]
+    fn reads(&self) -> bool {
+        (**self).reads()
+    }
+
     fn exceptions(&self) -> u16 {
         (**self).exceptions()
     }
@@ -328,5 +378,64 @@ impl<'p, S: Stage<'p> + ?Sized> Stage<'p> for &mut S {
 
     fn tick(&mut self, cx: &mut Context<'_, 'p>) {
         (**self).tick(cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+    use crate::packet::Burst;
+
+    struct Blind;
+    impl Stage<'_> for Blind {
+        fn process(&mut self, _lot: &mut Lot<'_, '_>) {}
+        fn reads(&self) -> bool {
+            false
+        }
+    }
+
+    struct Seeing;
+    impl Stage<'_> for Seeing {
+        fn process(&mut self, _lot: &mut Lot<'_, '_>) {}
+    }
+
+    #[test]
+    fn one_that_reads_is_enough() {
+        assert!(!Blind.and_then(Blind).reads());
+        assert!(Blind.and_then(Seeing).reads() && Seeing.and_then(Blind).reads());
+        let mut blind = Blind;
+        assert!(!Stage::reads(&&mut blind));
+    }
+
+    #[test]
+    fn all_at_once_are_those_without_a_verdict() {
+        let mut memory = vec![0u8; 8 * 2048 + 63];
+        let slots = [const { Slot::new() }; 8];
+        let region = Region::from_slice(&mut memory);
+        let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
+        let mut cache = Cache::new(&pool, "core 0", 8).expect("a cache");
+        let mut burst: Burst<'_> = Burst::new();
+        burst.alloc(&mut cache, 3);
+        let (drop, send) = (
+            Verdict::drop(DropReason::NO_ROUTE),
+            Verdict::send(PortId(4)),
+        );
+        let mut verdicts = [Verdict::UNDECIDED; 5];
+        verdicts[1] = drop;
+        let now = Instant::from_nanos(0);
+        let mut lot = Lot::new(burst.as_mut_slice(), &mut verdicts, now).from_port(PortId(2));
+        assert_eq!(lot.port(), Some(PortId(2)));
+        lot.decide(send);
+        lot.forget_port();
+        assert_eq!(lot.port(), None);
+        let none = Verdict::UNDECIDED;
+        assert_eq!(verdicts, [send, drop, send, none, none]);
+        assert_eq!(Verdict::of_all(&verdicts[..3]), None);
+        assert_eq!(Verdict::of_all(&verdicts[2..3]), Some(send));
+        assert_eq!(Verdict::of_all(&[]), None);
+        burst.free(&mut cache);
     }
 }

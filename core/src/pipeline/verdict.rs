@@ -55,6 +55,23 @@ impl Verdict {
         self.0 == 0
     }
 
+    /// This one, or `other` if it is undecided.
+    #[inline]
+    pub const fn or(self, other: Self) -> Self {
+        if self.is_undecided() { other } else { self }
+    }
+
+    /// The verdict of all of these, if they are the same: found out in one pass without a branch for
+    /// each.
+    #[inline]
+    pub(super) fn of_all(all: &[Self]) -> Option<Self> {
+        let (&first, others) = all.split_first()?;
+        let differ = others
+            .iter()
+            .fold(0, |bits, other| bits | (other.0 ^ first.0));
+        (differ == 0).then_some(first)
+    }
+
     /// The port to leave by.
     #[inline]
     pub const fn port(self) -> Option<PortId> {

@@ -95,11 +95,12 @@ pub struct Worker<'p, R, T, S, C, const PORTS: usize = 16, const BURST: usize = 
 /// A burst, and when it was received.
 struct Received<'p, const BURST: usize> {
     packets: Burst<'p, BURST>,
+    port: PortId,
     at: Instant,
     sampled: bool,
     /// Some of them have layer-4 checksums that are, or may be, unfinished.
     unfinished: bool,
-    /// The headers of all of them have been asked for.
+    /// The headers of all of them have been asked for, or no stage reads them.
     asked: bool,
 }
 
@@ -123,6 +124,7 @@ where
         let now = clock.now();
         let burst = || Received {
             packets: Burst::new(),
+            port: PortId(0),
             at: now,
             sampled: false,
             unfinished: false,
@@ -266,7 +268,8 @@ where
             offloads |= packet.offloads;
         }
         incoming.unfinished = offloads.intersects(Offloads::L4_UNFINISHED);
-        incoming.asked = false;
+        incoming.asked = !self.stage.reads();
+        incoming.port = PortId(port as u16);
         incoming.at = now;
         incoming.sampled = sampled;
         if let Some(observer) = self.sampling.of(sampled) {
@@ -304,7 +307,7 @@ where
         }
         let packets = burst.packets.as_mut_slice();
         let lot = Lot::new(packets, verdicts, now).observed(observer);
-        let mut lot = lot.ahead(next);
+        let mut lot = lot.from_port(burst.port).ahead(next);
         self.stage.process(&mut lot);
         lot.ask_all();
         lot.mark(Phase::PROCESS);

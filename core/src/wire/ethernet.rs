@@ -19,6 +19,7 @@
 
 use core::fmt;
 
+use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::byteorder::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -93,6 +94,31 @@ impl EthernetHeader {
     #[inline]
     pub fn set_source(&mut self, mac: MacAddr) {
         self.source = mac;
+    }
+
+    /// Makes the source the destination and the other way round.
+    ///
+    /// ```
+    /// use linecard::wire::{EtherType, EthernetHeader, MacAddr};
+    ///
+    /// let [a, b] = [MacAddr([1, 2, 3, 4, 5, 6]), MacAddr([7, 8, 9, 10, 11, 12])];
+    /// let mut header = EthernetHeader::new(a, b, EtherType::IPV4);
+    /// header.swap_addresses();
+    /// assert_eq!(header, EthernetHeader::new(b, a, EtherType::IPV4));
+    /// ```
+    #[inline]
+    pub fn swap_addresses(&mut self) {
+        // In two words: addresses of six bytes each would go through memory, where they are read
+        // before they are wholly written, and such a load waits for the store buffer.
+        let Ok((first, rest)) = U64::mut_from_prefix(self.as_mut_bytes()) else {
+            return;
+        };
+        let Ok((last, _ethertype)) = U32::mut_from_prefix(rest) else {
+            return;
+        };
+        let (low, high) = (first.get(), last.get());
+        first.set(low >> 48 | u64::from(high) << 16 | low << 48);
+        last.set((low >> 16) as u32);
     }
 
     /// Sets what it carries.
@@ -235,6 +261,10 @@ mod tests {
             view.set_ethertype(EtherType(kind));
             let header = EthernetHeader::new(MacAddr(d), MacAddr(s), EtherType(kind));
             prop_assert_eq!(*Ethernet::new(&frame).unwrap().header, header);
+            let mut swapped = header;
+            swapped.swap_addresses();
+            let back = EthernetHeader::new(MacAddr(s), MacAddr(d), EtherType(kind));
+            prop_assert_eq!(swapped, back);
         }
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use linecard::device::{Capabilities, Device, DeviceError, Link, Null, NullRx, TxQueue, TxStats};
 use linecard::mempool::Cache;
-use linecard::packet::{BurstView, Packet};
+use linecard::packet::BurstView;
 use linecard::wire::checksum::PseudoHeader;
 use linecard::wire::parse::{Outcome, VERIFY, parse};
 use linecard::wire::{Header, IpProtocol, Ipv4Header, Ipv6Header, Kinds, MacAddr};
@@ -215,7 +215,7 @@ impl<'p> TxQueue<'p> for CheckerTx {
         for packet in packets.iter() {
             self.check(packet.data());
         }
-        let bytes: usize = packets.iter().map(Packet::total_len).sum();
+        let bytes = packets.total_len();
         let taken = packets.free(cache);
         self.stats.packets += taken as u64;
         self.stats.completed += taken as u64;
