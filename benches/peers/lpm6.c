@@ -60,7 +60,7 @@ static int make_fib6(const struct route6 *routes, uint32_t count)
 	for (at = 0; at < count; at++)
 		if (rte_fib6_add(fib, routes[at].first, (uint8_t)routes[at].length,
 				 routes[at].hop) != 0)
-			return complain("rte_fib6_add: no room");
+			return complain("rte_fib6_add of route %u: no room", at);
 	/* Refused where the processor has none: then it stays as it was chosen. */
 	rte_fib6_select_lookup(fib, RTE_FIB6_LOOKUP_TRIE_VECTOR_AVX512);
 	return 0;

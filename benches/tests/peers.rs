@@ -133,7 +133,8 @@ fn ipv6_route_tables_answer_alike_at_the_edges_of_routes() {
     let config = Lpm6Config {
         routes: 20_016,
         wide_nodes: 4096,
-        nodes: 40_000,
+        nodes: 10_000,
+        leaves: 40_000,
     };
     let mut lines = vec![CacheLine::ZERO; config.lines()];
     let mut table = Lpm6::new(config, &mut lines).unwrap();

@@ -91,7 +91,8 @@ pub(super) fn lpm6(routes: &[(Prefix6, NextHop)]) -> Result<Ours<Prefix6>, Strin
     let config = Lpm6Config {
         routes: routes.len() + 16,
         wide_nodes: 2048,
-        nodes: 100_000,
+        nodes: 20_000,
+        leaves: 100_000,
     };
     let mut table = Lpm6::new(config, memory(config.lines())?).map_err(text)?;
     fill(routes, |prefix, hop| table.insert(prefix, hop))?;

@@ -42,6 +42,8 @@ pub enum Full {
     Nodes,
     /// Every wide node, of the 12 bits from /20 to /32, is in use (IPv6).
     WideNodes,
+    /// Every leaf is in use (IPv6).
+    Leaves,
     /// Every cell is in use, of those for the routes of 20 to 24 bits (compact IPv4 table).
     Cells,
 }
@@ -73,6 +75,9 @@ impl fmt::Display for RouteError {
             }
             Self::TableFull(Full::WideNodes) => {
                 f.write_str("table full: no free wide node for another /20")
+            }
+            Self::TableFull(Full::Leaves) => {
+                f.write_str("table full: no free leaf for a longer prefix")
             }
             Self::TableFull(Full::Cells) => {
                 f.write_str("table full: no free cells for a route of 20 to 24 bits")

@@ -249,6 +249,7 @@ fn router() -> Router<'static, 'static, Lpm4Reader<'static>, Lpm6Reader<'static>
         routes: 16_384,
         wide_nodes: 4,
         nodes: 256,
+        leaves: 1024,
     };
     let mut table6 = Lpm6::new(config, lines("IPv6 routes", config.lines())).expect("memory");
     let store: &mut RouterStore<'static> = leak(RouterStore::new());

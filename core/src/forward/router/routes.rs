@@ -23,7 +23,7 @@ use crate::packet::PortId;
 /// use linecard::packet::PortId;
 /// use linecard::wire::MacAddr;
 ///
-/// let (four, six) = (Lpm4Config { routes: 100, nodes: 16 }, Lpm6Config { routes: 100, wide_nodes: 4, nodes: 100 });
+/// let (four, six) = (Lpm4Config { routes: 100, nodes: 16 }, Lpm6Config { routes: 100, wide_nodes: 4, nodes: 100, leaves: 100 });
 /// let (mut a, mut b) = (vec![CacheLine::ZERO; four.lines()], vec![CacheLine::ZERO; six.lines()]);
 /// let mut routes = Routes::new(Lpm4::new(four, &mut a)?, Lpm6::new(six, &mut b)?);
 /// let mut store: RouterStore<'_> = RouterStore::new();

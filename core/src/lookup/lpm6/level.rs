@@ -43,10 +43,6 @@ impl Level {
         Self(self.0 + 1)
     }
 
-    pub(super) fn depth(self) -> usize {
-        self.0 as usize
-    }
-
     /// This level's bits of an address.
     pub(super) fn index(self, address: u128) -> u32 {
         ((address << self.start()) >> (128 - self.bits())) as u32
@@ -67,8 +63,8 @@ mod tests {
     fn the_levels_tile_an_address() {
         let mut level = Level::ROOT;
         let mut end = 0;
-        for depth in 0..Level::COUNT {
-            assert_eq!((level.depth(), level.start()), (depth, end));
+        for depth in 0..Level::COUNT as u32 {
+            assert_eq!((level, level.start()), (Level(depth), end));
             end += level.bits();
             for len in level.start() + 1..=end {
                 assert_eq!(Level::of(len as u8), level);

@@ -1,38 +1,33 @@
-//! Longest-prefix match for IPv6: a trie of 20, 12 and then 8 bits a level.
+//! Longest-prefix match for IPv6: a trie of 20, 12 and then 8 bits a level, with leaves of 16 bits where
+//! routes are few.
 //!
 //! ```text
-//!   2001:0 | db8 | 12 | 34 | …       bits of the address: 20, 12, 8, 8, …
+//!   2001:0 | db8 | 12 | 34 | …       bits of the address: 20, 12, then 8 at a node or 16 at a leaf
 //!      │      │     │    │
 //!      ▼      ▼     ▼    ▼
-//!    root ─▶ wide ─▶ node ─▶ node     cells of 4 bytes: an answer, or where the next level starts
-//!    2^20    4096    256     256
+//!    root ─▶ wide ─▶ node ─▶ leaf     cells of 4 bytes: an answer, or what is below: a node or a leaf
+//!    2^20    4096    256     1 line
 //! ```
 //!
-//! All levels are one slice of cells, so that a look-up is one kind of step: add the next bits to
-//! where the level starts, load, go on while the cell is a pointer. Most routes of the Internet
-//! end at /32 and /48: two and four loads.
+//! Root, wide nodes and nodes are one slice of cells: add the next bits to
+//! where the level starts, load, go on while the cell is a pointer. Below most /32s, and
+//! below most of the others' /40s, there are no more than 15 routes, no longer than 16 bits more.
+//! Those go into a leaf: the module `leaf` has how a single cache line answers for all 16 bits.
 //!
-//! A bulk look-up takes each level for up to 64 addresses before the next. How far an address goes down is as good
-//! as random, so that nothing branches on it (which was worth a third of the time), and the loads
-//! of one level wait for memory together.
+//! A bulk look-up takes each level for 32 addresses before the next. How far an address goes down is as good
+//! as random, so that nothing branches on it, and the loads of one level wait for memory together.
 //!
-//! # Why these strides
-//! The full Internet table (160,147 routes), cells of 4 bytes; a random address in a random
-//! route loads from as many levels as given:
+//! # Why leaves
+//! The full Internet table (160,147 routes), without and with them:
 //!
-//! | bits a level | memory | levels |
-//! |---|---|---|
-//! | 24, 8, 8, … | 101 MiB | 3.5 |
-//! | 16, 16, 8, … | 45 MiB | 3.5 |
-//! | **20, 12, 8, …** | 43 MiB | 3.5 |
-//! | 18, 6, 6, … | 18 MiB | 5.4 |
-//! | 16, 16, 16, … | 2,768 MiB | 2.9 |
+//! | | nodes | leaves | of both |
+//! |---|---|---|---|
+//! | nodes alone | 30,872 | – | 30.1 MiB |
+//! | leaves of up to 7 routes | 6,933 | 18,641 | 7.9 MiB |
+//! | **of up to 15** | 3,813 | 19,588 | 4.9 MiB |
 //!
-//! 20 and 12 bits cost what 16 and 16 do, and a table whose first bits are spread wide (private
-//! addresses, say) pays 17 KiB instead of 260 for each prefix that has company of its own.
-//! Against `rte_fib6` with AVX-512 (DPDK 22.11, 4-byte next hops) on the same core
-//! in the same minutes, bulk 32 on that table: 0.95 times its time for random addresses in random routes, 1.1 to
-//! 1.4 times for addresses that stay in the cache; 0.4 times that of `rte_lpm6`.
+//! Root and wide nodes, of which few lines are ever read, are 14 MiB more. What is looked up often stays in the
+//! second and third cache; with nodes alone, two of three look-ups went to memory.
 //!
 //! # Memory and updates
 //! [`Lpm6Config::lines`] of memory from the caller. One writer, any number of readers at the
@@ -44,7 +39,7 @@
 //! use core::net::Ipv6Addr;
 //! use linecard::lookup::{CacheLine, Lpm6, Lpm6Config, NextHop};
 //!
-//! let config = Lpm6Config { routes: 1000, wide_nodes: 4, nodes: 64 };
+//! let config = Lpm6Config { routes: 1000, wide_nodes: 4, nodes: 16, leaves: 64 };
 //! let mut memory = vec![CacheLine::ZERO; config.lines()];
 //! let mut table = Lpm6::new(config, &mut memory)?;
 //! let (upstream, lan) = (NextHop::new(0)?, NextHop::new(1)?);
@@ -59,6 +54,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod growth;
+mod leaf;
 mod level;
 mod reader;
 mod table;
@@ -68,8 +65,18 @@ mod races;
 #[cfg(test)]
 mod tests;
 
+use core::sync::atomic::AtomicU32;
+
 pub use reader::Lpm6Reader;
 pub use table::{Lpm6, Lpm6Config};
 
-/// Set in a cell that says where the next level starts, instead of an answer.
-const POINTER: u32 = 1 << 31;
+/// Set in a cell that says where a node starts, instead of an answer.
+const NODE: u32 = 1 << 31;
+
+/// Set, and [`NODE`] not, in a cell that names a leaf.
+const LEAF: u32 = 1 << 30;
+
+/// Set in the cell of a leaf that begins behind the first 48 bits of an address.
+const DEEP: u32 = 1 << 29;
+
+type Root = [AtomicU32; 1 << 20];

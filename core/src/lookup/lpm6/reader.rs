@@ -4,8 +4,10 @@ use core::fmt;
 use core::hint;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
-use super::POINTER;
+use super::leaf::{self, Leaf};
+use super::{DEEP, LEAF, NODE, Root};
 use crate::lookup::{Lpm, NextHop};
+use crate::platform::{Bits, Work};
 
 /// A view of an [`Lpm6`](super::Lpm6) for look-ups, one for each core that wants one.
 ///
@@ -14,7 +16,7 @@ use crate::lookup::{Lpm, NextHop};
 /// ```
 /// use linecard::lookup::{CacheLine, Lpm6, Lpm6Config, NextHop};
 ///
-/// let config = Lpm6Config { routes: 1, wide_nodes: 1, nodes: 0 };
+/// let config = Lpm6Config { routes: 1, wide_nodes: 1, nodes: 0, leaves: 0 };
 /// let mut memory = vec![CacheLine::ZERO; config.lines()];
 /// let mut table = Lpm6::new(config, &mut memory)?;
 /// table.insert("2001:db8::/32".parse()?, NextHop::new(5)?)?;
@@ -27,17 +29,20 @@ use crate::lookup::{Lpm, NextHop};
 /// ```
 #[derive(Clone, Copy)]
 pub struct Lpm6Reader<'m> {
-    /// The root, the wide nodes, the nodes.
+    pub(super) root: &'m Root,
+    /// The root once more, the wide nodes, the nodes.
     pub(super) cells: &'m [AtomicU32],
+    pub(super) leaves: &'m [Leaf],
     pub(super) generation: &'m AtomicUsize,
+    pub(super) bits: Bits,
 }
 
 impl Lpm6Reader<'_> {
     /// The next hop of the longest prefix that `address` starts with.
     #[inline]
     pub fn lookup(&self, address: u128) -> Option<NextHop> {
-        let cell = self.load(0, address, ROOT_BITS);
-        if cell & POINTER == 0 {
+        let cell = self.root[slot(address)].load(Ordering::Relaxed);
+        if cell < LEAF {
             return NextHop::from_entry(cell as u16);
         }
         self.descend(address)
@@ -45,79 +50,127 @@ impl Lpm6Reader<'_> {
 
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
     ///
-    /// Goes down level by level for up to 64 addresses at once: more addresses in a call wait
-    /// for memory less often.
+    /// Goes down level by level for 32 addresses at once, or for 8: the loads of a level wait for
+    /// memory together.
     pub fn lookup_bulk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
-        for (addresses, answers) in addresses.chunks(CHUNK).zip(answers.chunks_mut(CHUNK)) {
-            self.lookup_chunk(addresses, answers);
-        }
+        let (addresses, answers) = (addresses.split_at(count).0, answers.split_at_mut(count).0);
+        self.bits.run(Bulk(self, addresses, answers));
         count
     }
 
-    /// A level at a time for all addresses, so that the loads of a level do not wait for each
-    /// other; without branches by address, which nothing could predict.
-    fn lookup_chunk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) {
+    /// Whole chunks of `N`; gives what is left.
+    #[inline(always)]
+    fn lookup_chunks<'s, const N: usize>(
+        self,
+        addresses: &'s [u128],
+        answers: &'s mut [Option<NextHop>],
+    ) -> (&'s [u128], &'s mut [Option<NextHop>]) {
+        let (address_chunks, addresses) = addresses.as_chunks::<N>();
+        let (answer_chunks, answers) = answers.as_chunks_mut::<N>();
+        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
+            self.lookup_chunk(addresses, answers);
+        }
+        (addresses, answers)
+    }
+
+    #[inline(always)]
+    fn lookup_chunk<const N: usize>(
+        self,
+        addresses: &[u128; N],
+        answers: &mut [Option<NextHop>; N],
+    ) {
         let generation = self.generation.load(Ordering::Acquire);
-        let mut scratch = [[0; CHUNK]; 4];
-        let count = addresses.len().min(answers.len()).min(CHUNK);
-        let [high, low, cells, bits] = scratch.each_mut().map(|array| array.split_at_mut(count).0);
-        // The first 64 bits in two halves: what is done to all of an array is done four or more
-        // at a time.
-        for ((high, low), address) in high.iter_mut().zip(low.iter_mut()).zip(addresses) {
-            *high = (address >> 96) as u32;
-            *low = (address >> 64) as u32;
+        let mut cells = [0; N];
+        for (cell, address) in cells.iter_mut().zip(addresses) {
+            *cell = self.root[slot(*address)].load(Ordering::Relaxed);
         }
-        for (cell, high) in cells.iter_mut().zip(&*high) {
-            *cell = self.cell(high >> (32 - ROOT_BITS));
-        }
-        if any_pointer(cells) {
-            for (bits, high) in bits.iter_mut().zip(&*high) {
-                *bits = high & 0xfff;
-            }
-            self.step(cells, bits);
-        }
-        for shift in [24, 16, 8, 0] {
-            if !any_pointer(cells) {
-                break;
-            }
-            for (bits, low) in bits.iter_mut().zip(&*low) {
-                *bits = low >> shift & 0xff;
-            }
-            self.step(cells, bits);
-        }
-        for (answer, cell) in answers.iter_mut().zip(&*cells) {
+        for (answer, cell) in answers.iter_mut().zip(&cells) {
             *answer = NextHop::from_entry(*cell as u16);
         }
-        // A node may have been reused under our hands: see the module `nodes`.
+        let below = cells.iter().filter(|cell| **cell >= LEAF).count();
+        if below == 0 {
+            return;
+        }
+        if below <= N / 8 {
+            for ((address, answer), cell) in addresses.iter().zip(answers).zip(&cells) {
+                if *cell >= LEAF {
+                    *answer = self.descend(*address);
+                }
+            }
+            return;
+        }
+        // A level at a time for all, without branches by address, which nothing could predict.
+        self.step(&mut cells, addresses, |address| {
+            (address >> 96) as u32 & 0xfff
+        });
+        self.step(&mut cells, addresses, |address| {
+            (address >> 88) as u32 & 0xff
+        });
+        self.step(&mut cells, addresses, |address| {
+            (address >> 80) as u32 & 0xff
+        });
+        for (answer, cell) in answers.iter_mut().zip(&cells) {
+            *answer = NextHop::from_entry(*cell as u16);
+        }
+        self.look_into_leaves(&cells, addresses, answers);
+        // A node or a leaf may have been reused under our hands: see the module `nodes`.
         fence(Ordering::Acquire);
         let changed = self.generation.load(Ordering::Relaxed) != generation;
-        if changed || any_pointer(cells) {
-            for ((address, answer), cell) in addresses.iter().zip(answers).zip(cells) {
-                if changed || *cell & POINTER != 0 {
+        let deeper = cells.iter().fold(0, |seen, cell| seen | cell) & (NODE | DEEP) != 0;
+        if changed || deeper {
+            for ((address, answer), cell) in addresses.iter().zip(answers).zip(&cells) {
+                if changed || cell & (NODE | DEEP) != 0 {
                     *answer = self.descend(*address);
                 }
             }
         }
     }
 
-    /// Follows the pointers among `cells` by the bits of each address for the next level, and
-    /// leaves the answers as they are. What is in `bits` is lost.
-    #[inline]
-    fn step(&self, cells: &mut [u32], bits: &mut [u32]) {
+    /// Goes to the next level where `cells` are nodes, by each address's bits for it, and leaves
+    /// answers and leaves as they are.
+    #[inline(always)]
+    fn step<const N: usize>(
+        self,
+        cells: &mut [u32; N],
+        addresses: &[u128; N],
+        bits: impl Fn(&u128) -> u32,
+    ) {
         // Pairs with the publication of a level: its filling is seen.
         fence(Ordering::Acquire);
-        for (bits, cell) in bits.iter_mut().zip(&*cells) {
-            // An answer loads the first cell, which is in the cache, for nothing.
-            *bits = (cell & !POINTER).wrapping_add(*bits) & pointer_mask(*cell);
+        let mut below = [0; N];
+        for (below, cell) in below.iter_mut().zip(&*cells) {
+            // What is no node loads one of the first cells for nothing.
+            *below = cell & node_mask(*cell) & !NODE;
         }
-        // Loads and nothing else, so that as many as possible are under way.
-        for below in bits.iter_mut() {
-            *below = self.cell(*below);
+        for (below, address) in below.iter_mut().zip(addresses) {
+            *below = self.cell(below.wrapping_add(bits(address)));
         }
-        for (cell, below) in cells.iter_mut().zip(&*bits) {
-            let mask = pointer_mask(*cell);
+        for (cell, below) in cells.iter_mut().zip(&below) {
+            let mask = node_mask(*cell);
             *cell = below & mask | *cell & !mask;
+        }
+    }
+
+    /// Answers for the addresses whose cells are leaves, of those that begin before the 49th bit.
+    #[inline(always)]
+    fn look_into_leaves<const N: usize>(
+        self,
+        cells: &[u32; N],
+        addresses: &[u128; N],
+        answers: &mut [Option<NextHop>; N],
+    ) {
+        fence(Ordering::Acquire);
+        let mut leaves = [0; N];
+        let mut count = 0;
+        for (at, cell) in (0u32..).zip(cells) {
+            leaves[count % N] = at;
+            count += (cell >> LEAF.trailing_zeros() & 1) as usize;
+        }
+        for at in leaves.iter().take(count) {
+            let at = *at as usize % N;
+            let key = (addresses[at] >> 64) as u64 >> leaf::shift(cells[at]);
+            answers[at] = NextHop::from_entry(self.in_leaf(cells[at], key as u16));
         }
     }
 
@@ -126,16 +179,22 @@ impl Lpm6Reader<'_> {
             let generation = self.generation.load(Ordering::Acquire);
             let mut cell = self.load(0, address, ROOT_BITS);
             let (mut start, mut bits) = (ROOT_BITS, WIDE_BITS);
-            while cell & POINTER != 0 && start < 128 {
+            while cell & NODE != 0 && start < 128 {
                 // Pairs with the publication of the level: its filling is seen.
                 fence(Ordering::Acquire);
                 cell = self.load(cell, address << start, bits);
                 start += bits;
                 bits = NODE_BITS;
             }
+            let answer = if cell & (NODE | LEAF) == LEAF {
+                fence(Ordering::Acquire);
+                self.in_leaf(cell, leaf::key(leaf::start(cell), address))
+            } else {
+                cell as u16
+            };
             fence(Ordering::Acquire);
             if self.generation.load(Ordering::Relaxed) == generation {
-                return NextHop::from_entry(cell as u16);
+                return NextHop::from_entry(answer);
             }
             hint::spin_loop();
         }
@@ -144,15 +203,42 @@ impl Lpm6Reader<'_> {
     /// The cell for the first `bits` of `rest` in the level that `pointer` points to.
     #[inline]
     fn load(&self, pointer: u32, rest: u128, bits: u32) -> u32 {
-        self.cell((pointer & !POINTER).wrapping_add((rest >> (128 - bits)) as u32))
+        self.cell((pointer & !NODE).wrapping_add((rest >> (128 - bits)) as u32))
+    }
+
+    /// The answer for a key in the leaf that a cell names. One past the last is never named, and
+    /// would be no route.
+    #[inline(always)]
+    fn in_leaf(&self, cell: u32, key: u16) -> u16 {
+        let leaf = self.leaves.get(leaf::number(cell));
+        leaf.map_or(0, |leaf| leaf::find(leaf, key))
     }
 
     /// A cell by its number. One past the last is never pointed to, and would be no route.
-    #[inline]
+    #[inline(always)]
     fn cell(&self, index: u32) -> u32 {
         self.cells
             .get(index as usize)
             .map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+}
+
+/// Look-ups of as many addresses as there is room for answers.
+struct Bulk<'r, 'm>(&'r Lpm6Reader<'m>, &'r [u128], &'r mut [Option<NextHop>]);
+
+impl Work for Bulk<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work(self) {
+        let Self(reader, addresses, answers) = self;
+        // A copy of its own is known to stay as it is while answers are written.
+        let reader = *reader;
+        let (addresses, answers) = reader.lookup_chunks::<32>(addresses, answers);
+        let (addresses, answers) = reader.lookup_chunks::<8>(addresses, answers);
+        for (address, answer) in addresses.iter().zip(answers) {
+            *answer = reader.lookup(*address);
+        }
     }
 }
 
@@ -175,21 +261,19 @@ impl fmt::Debug for Lpm6Reader<'_> {
     }
 }
 
-/// All ones for a pointer, all zeroes for an answer.
-#[inline]
-fn pointer_mask(cell: u32) -> u32 {
-    ((cell as i32) >> 31) as u32
+/// Where an address's first bits are in the root: always below 2^20, which the compiler sees.
+#[inline(always)]
+fn slot(address: u128) -> usize {
+    (address >> (128 - ROOT_BITS)) as usize
 }
 
-#[inline]
-fn any_pointer(cells: &[u32]) -> bool {
-    cells.iter().fold(0, |seen, cell| seen | cell) & POINTER != 0
+/// All ones for a node, all zeroes for an answer or a leaf.
+#[inline(always)]
+fn node_mask(cell: u32) -> u32 {
+    ((cell as i32) >> 31) as u32
 }
 
 /// Bits of each level, as `level` has them.
 const ROOT_BITS: u32 = 20;
 const WIDE_BITS: u32 = 12;
 const NODE_BITS: u32 = 8;
-
-/// Look-ups that go down together.
-const CHUNK: usize = 64;

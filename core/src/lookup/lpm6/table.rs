@@ -3,24 +3,26 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::POINTER;
+use super::leaf::{self, Leaf};
 use super::level::Level;
 use super::reader::Lpm6Reader;
+use super::{LEAF, NODE};
 use crate::lookup::marks::{self, Marks8, Marks12, WHOLE};
 use crate::lookup::memory::{CacheLine, Carver, lines_of};
 use crate::lookup::nodes::Nodes;
 use crate::lookup::routes::{self, Routes};
 use crate::lookup::{Full, MemoryError, NextHop, Prefix6, RouteError};
+use crate::platform::Bits;
 
 /// How much an [`Lpm6`] can hold.
 ///
-/// The full Internet table of 160,147 routes takes 610 wide nodes and 30,872 nodes.
+/// The full Internet table of 160,147 routes takes 610 wide nodes, 3,813 nodes and 19,588 leaves.
 ///
 /// ```
 /// use linecard::lookup::{CacheLine, Lpm6Config};
 ///
 /// let bytes = Lpm6Config::default().lines() * CacheLine::SIZE;
-/// assert_eq!(bytes >> 20, 63);
+/// assert_eq!(bytes >> 20, 34);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lpm6Config {
@@ -28,14 +30,22 @@ pub struct Lpm6Config {
     pub routes: usize,
     /// Wide nodes, 17 KiB each: one for each /20 that has longer prefixes.
     pub wide_nodes: usize,
-    /// Nodes, 1,088 bytes each: one for each /32, /40, /48 and so on that has longer prefixes.
-    /// More than [`Self::MAX_NODES`] of both kinds together are not used.
+    /// Nodes, 1,088 bytes each: one for each /32, /40, /48 and so on that has longer prefixes
+    /// which do not go into a leaf. It stays until the last of these goes. More than
+    /// [`Self::MAX_NODES`] of both kinds together are not used.
     pub nodes: usize,
+    /// Leaves, 192 bytes each: one for each /32, /40, /48 and so on that has up to 15 longer prefixes,
+    /// of at most 16 bits more, which cut it into at most 16 intervals; below nodes, or below a
+    /// wide one. More than [`Self::MAX_LEAVES`] are not used.
+    pub leaves: usize,
 }
 
 impl Lpm6Config {
     /// How many nodes 31 bits can point to, in the worst case.
     pub const MAX_NODES: usize = 1 << 18;
+
+    /// How many leaves 24 bits can tell apart, less one to write a changed one in.
+    pub const MAX_LEAVES: usize = leaf::MOST as usize - 1;
 
     /// Cache lines that a table of this configuration lives in.
     pub const fn lines(&self) -> usize {
@@ -44,6 +54,8 @@ impl Lpm6Config {
             + lines_of::<u64>(marks::words(20))
             + lines_of::<Marks12>(self.usable_wide_nodes())
             + lines_of::<Marks8>(self.usable_nodes())
+            + lines_of::<Leaf>(self.usable_leaves() + 1)
+            + lines_of::<[u64; leaf::SHEET_WORDS]>(self.usable_leaves() + 1)
             + lines_of::<[u64; 3]>(routes::slots(self.routes))
     }
 
@@ -63,15 +75,25 @@ impl Lpm6Config {
         let most = Self::MAX_NODES - self.usable_wide_nodes();
         if self.nodes < most { self.nodes } else { most }
     }
+
+    const fn usable_leaves(&self) -> usize {
+        if self.leaves < Self::MAX_LEAVES {
+            self.leaves
+        } else {
+            Self::MAX_LEAVES
+        }
+    }
 }
 
 impl Default for Lpm6Config {
-    /// A full Internet table with room to grow: 200,000 routes, 800 wide nodes, 38,000 nodes.
+    /// A full Internet table with room to grow: 200,000 routes, 800 wide nodes, 5,000 nodes,
+    /// 28,000 leaves.
     fn default() -> Self {
         Self {
             routes: 200_000,
             wide_nodes: 800,
-            nodes: 38_000,
+            nodes: 5_000,
+            leaves: 28_000,
         }
     }
 }
@@ -81,14 +103,17 @@ impl Default for Lpm6Config {
 /// ```
 /// use linecard::lookup::{CacheLine, Full, Lpm6, Lpm6Config, NextHop, RouteError};
 ///
-/// let config = Lpm6Config { routes: 2, wide_nodes: 1, nodes: 0 };
+/// let config = Lpm6Config { routes: 3, wide_nodes: 1, nodes: 0, leaves: 1 };
 /// let mut memory = vec![CacheLine::ZERO; config.lines()];
 /// let mut table = Lpm6::new(config, &mut memory)?;
 /// let (old, new) = (NextHop::new(1)?, NextHop::new(2)?);
 ///
 /// assert_eq!(table.insert("2001:db8::/32".parse()?, old), Ok(None));
 /// assert_eq!(table.insert("2001:db8::/32".parse()?, new), Ok(Some(old)));
-/// let refused = table.insert("2001:db8::/33".parse()?, old);
+/// assert_eq!(table.insert("2001:db8:1::/48".parse()?, old), Ok(None));
+/// let refused = table.insert("2001:db9:1::/48".parse()?, old);
+/// assert_eq!(refused, Err(RouteError::TableFull(Full::Leaves)));
+/// let refused = table.insert("2001:db8:1:1::/64".parse()?, old);
 /// assert_eq!(refused, Err(RouteError::TableFull(Full::Nodes)));
 /// let refused = table.insert("fe80::/32".parse()?, old);
 /// assert_eq!(refused, Err(RouteError::TableFull(Full::WideNodes)));
@@ -96,11 +121,15 @@ impl Default for Lpm6Config {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Lpm6<'m> {
-    reader: Lpm6Reader<'m>,
+    pub(super) reader: Lpm6Reader<'m>,
     /// Which prefixes of up to 20 bits are routes; the nodes have those of the longer ones.
     marks: &'m mut [u64],
     wide: Nodes<'m, { marks::words(12) }>,
     nodes: Nodes<'m, { marks::words(8) }>,
+    /// Which leaves are free, and the sheets of the others.
+    pub(super) leaves: Nodes<'m, { leaf::SHEET_WORDS }>,
+    /// How many of them may stay in use.
+    pub(super) leaf_limit: usize,
     /// Where the nodes start among the cells.
     nodes_start: usize,
     routes: Routes<'m, Prefix6>,
@@ -108,9 +137,9 @@ pub struct Lpm6<'m> {
 
 /// The root or a node: its level, and its first cell.
 #[derive(Clone, Copy)]
-struct Place {
-    level: Level,
-    start: usize,
+pub(super) struct Place {
+    pub(super) level: Level,
+    pub(super) start: usize,
 }
 
 impl Place {
@@ -129,14 +158,25 @@ impl<'m> Lpm6<'m> {
     pub fn new(config: Lpm6Config, memory: &'m mut [CacheLine]) -> Result<Self, MemoryError> {
         let mut carver = Carver::new(memory, config.lines())?;
         let generation: &AtomicUsize = carver.take_one()?;
+        let cells: &[AtomicU32] = carver.take(config.cells())?;
+        // It starts with the root.
+        let needed = config.lines();
+        let root = cells
+            .first_chunk()
+            .ok_or(MemoryError { needed, given: 0 })?;
         Ok(Self {
             reader: Lpm6Reader {
-                cells: carver.take(config.cells())?,
+                root,
+                cells,
+                bits: Bits::detect(),
+                leaves: carver.take(config.usable_leaves() + 1)?,
                 generation,
             },
             marks: carver.take(marks::words(Level::ROOT.bits()))?,
             wide: Nodes::new(carver.take(config.usable_wide_nodes())?, generation),
             nodes: Nodes::new(carver.take(config.usable_nodes())?, generation),
+            leaves: Nodes::new(carver.take(config.usable_leaves() + 1)?, generation),
+            leaf_limit: config.usable_leaves(),
             nodes_start: ROOT_CELLS + config.usable_wide_nodes() * WIDE_CELLS,
             routes: Routes::new(carver.take(routes::slots(config.routes))?, config.routes),
         })
@@ -154,25 +194,18 @@ impl<'m> Lpm6<'m> {
     pub fn insert(&mut self, prefix: Prefix6, hop: NextHop) -> Result<Option<NextHop>, RouteError> {
         let target = Level::of(prefix.len());
         let place = self.walk(prefix.first(), target).last();
-        let missing = target.depth() - place.level.depth();
-        let position = target.position(prefix);
-        let known = missing == 0 && marks::contains(self.marks(place), position);
+        let entry = NextHop::entry(Some(hop));
+        let known = self.routes.find(prefix).is_some();
         if !known && self.routes.is_full() {
             return Err(RouteError::TableFull(Full::Routes));
         }
-        let wide = usize::from(place.level == Level::ROOT && missing > 0);
-        if wide > self.wide.available() {
-            return Err(RouteError::TableFull(Full::WideNodes));
-        }
-        if missing - wide > self.nodes.available() {
-            return Err(RouteError::TableFull(Full::Nodes));
-        }
-        let entry = u32::from(NextHop::entry(Some(hop)));
-        if missing == 0 {
+        if place.level == target {
+            let position = target.position(prefix);
             self.mark(place, position);
             self.paint(place, position, entry);
         } else {
-            self.grow(place, prefix, entry);
+            self.grow(place, (prefix, entry))
+                .map_err(RouteError::TableFull)?;
         }
         Ok(self.routes.store(prefix, hop))
     }
@@ -185,10 +218,14 @@ impl<'m> Lpm6<'m> {
         let hop = self.routes.remove(prefix).ok_or(RouteError::NoSuchRoute)?;
         let path = self.walk(prefix.first(), Level::of(prefix.len()));
         let place = path.last();
-        let position = place.level.position(prefix);
-        marks::clear(self.marks_mut(place), position);
-        let entry = self.covering_entry(prefix, &path);
-        self.paint(place, position, entry);
+        if place.level == Level::of(prefix.len()) {
+            let position = place.level.position(prefix);
+            marks::clear(self.marks_mut(place), position);
+            let entry = self.covering_entry(prefix, &path);
+            self.paint(place, position, entry);
+        } else {
+            self.shrink(place, prefix);
+        }
         self.prune(prefix.first(), &path);
         Ok(hop)
     }
@@ -213,9 +250,14 @@ impl<'m> Lpm6<'m> {
         self.len() == 0
     }
 
-    /// How many nodes are in use: /32s, /40s and so on with longer prefixes.
+    /// How many nodes are in use: /32s, /40s and so on with longer prefixes, not in leaves.
     pub fn nodes_in_use(&self) -> usize {
         self.nodes.in_use()
+    }
+
+    /// How many leaves are in use: /32s, /40s and so on with few longer prefixes.
+    pub fn leaves_in_use(&self) -> usize {
+        self.leaves.in_use()
     }
 
     /// How many wide nodes are in use: /20s with longer prefixes.
@@ -233,38 +275,6 @@ impl<'m> Lpm6<'m> {
             }
         }
         path
-    }
-
-    /// Hangs new nodes below `place` down to the level of `prefix`, and makes them visible once
-    /// the last one has its route. That there are enough free ones must have been checked.
-    fn grow(&mut self, place: Place, prefix: Prefix6, entry: u32) {
-        let Some(link) = self.cell(place, place.level.index(prefix.first()) as usize) else {
-            return;
-        };
-        let inherited = link.load(Ordering::Relaxed);
-        let target = Level::of(prefix.len());
-        let mut first = None;
-        let mut above: Option<&AtomicU32> = None;
-        let mut level = place.level;
-        while level < target {
-            level = level.below();
-            let Some(new) = self.take(level) else { return };
-            self.paint(new, WHOLE, inherited);
-            let pointer = POINTER | new.start as u32;
-            match above {
-                Some(cell) => cell.store(pointer, Ordering::Relaxed),
-                None => first = Some(pointer),
-            }
-            above = self.cell(new, level.index(prefix.first()) as usize);
-            if level == target {
-                self.mark(new, target.position(prefix));
-                self.paint(new, target.position(prefix), entry);
-            }
-        }
-        if let Some(pointer) = first {
-            // Release: a reader that follows the pointer sees all below it filled.
-            link.store(pointer, Ordering::Release);
-        }
     }
 
     /// Takes nodes that have neither routes nor nodes below them out of the way of `address`,
@@ -286,51 +296,58 @@ impl<'m> Lpm6<'m> {
         }
     }
 
-    /// Whether a node has neither routes nor nodes below.
+    /// Whether a node has neither routes nor nodes nor leaves below.
     fn is_bare(&self, place: Place) -> bool {
+        let cells = self.reader.cells.iter().skip(place.start);
         self.marks(place).iter().all(|word| *word == 0)
-            && (0..1 << place.level.bits()).all(|index| self.child(place, index).is_none())
+            && cells
+                .take(1 << place.level.bits())
+                .all(|cell| cell.load(Ordering::Relaxed) & (NODE | LEAF) == 0)
     }
 
     /// The entry of the longest route that covers `prefix`, or 0. Its own mark must be clear.
-    fn covering_entry(&self, prefix: Prefix6, path: &Path) -> u32 {
+    fn covering_entry(&self, prefix: Prefix6, path: &Path) -> u16 {
         let covering = path.places().iter().rev().find_map(|place| {
             let level = marks::cover(self.marks(*place), place.level.position(prefix))?.ilog2();
             Prefix6::new(prefix.first(), (place.level.start() + level) as u8).ok()
         });
-        NextHop::entry(covering.and_then(|covering| self.routes.find(covering))).into()
+        NextHop::entry(covering.and_then(|covering| self.routes.find(covering)))
     }
 
     /// Writes `entry` wherever no prefix longer than the one at `position` matches, in this
     /// place and those below.
-    fn paint(&self, place: Place, position: u32, entry: u32) {
-        marks::uncovered(
-            self.marks(place),
-            place.level.bits(),
-            position,
-            |index| match (self.child(place, index), self.cell(place, index)) {
-                (Some(child), _) => self.paint(child, WHOLE, entry),
-                (None, Some(cell)) => cell.store(entry, Ordering::Relaxed),
-                (None, None) => {}
-            },
-        );
+    pub(super) fn paint(&self, place: Place, position: u32, entry: u16) {
+        let (marks, bits) = (self.marks(place), place.level.bits());
+        marks::uncovered(marks, bits, position, |index| {
+            let Some(cell) = self.cell(place, index) else {
+                return;
+            };
+            let before = cell.load(Ordering::Relaxed);
+            if let Some(child) = self.child(place, index) {
+                self.paint(child, WHOLE, entry);
+            } else if is_leaf(before) {
+                self.paint_leaf(leaf::number(before), entry);
+            } else {
+                cell.store(entry.into(), Ordering::Relaxed);
+            }
+        });
     }
 
-    /// The place below, if the cell at `index` is a pointer.
+    /// The place below, if the cell at `index` is a node's.
     fn child(&self, place: Place, index: usize) -> Option<Place> {
         let cell = self.cell(place, index)?.load(Ordering::Relaxed);
-        let start = (cell & POINTER != 0).then_some((cell & !POINTER) as usize)?;
+        let start = (cell & NODE != 0).then_some((cell & !NODE) as usize)?;
         Some(Place {
             level: place.level.below(),
             start,
         })
     }
 
-    fn cell(&self, place: Place, index: usize) -> Option<&'m AtomicU32> {
+    pub(super) fn cell(&self, place: Place, index: usize) -> Option<&'m AtomicU32> {
         self.reader.cells.get(place.start + index)
     }
 
-    fn take(&mut self, level: Level) -> Option<Place> {
+    pub(super) fn take(&mut self, level: Level) -> Option<Place> {
         let start = match level {
             Level::WIDE => ROOT_CELLS + self.wide.take()? * WIDE_CELLS,
             _ => self.nodes_start + self.nodes.take()? * NODE_CELLS,
@@ -341,7 +358,7 @@ impl<'m> Lpm6<'m> {
         Some(Place { level, start })
     }
 
-    fn give_back(&mut self, place: Place) {
+    pub(super) fn give_back(&mut self, place: Place) {
         match place.level {
             Level::ROOT => {}
             Level::WIDE => self.wide.give_back(self.number(place)),
@@ -349,7 +366,7 @@ impl<'m> Lpm6<'m> {
         }
     }
 
-    fn mark(&mut self, place: Place, position: u32) {
+    pub(super) fn mark(&mut self, place: Place, position: u32) {
         marks::set(self.marks_mut(place), position);
     }
 
@@ -361,7 +378,7 @@ impl<'m> Lpm6<'m> {
         }
     }
 
-    fn marks_mut(&mut self, place: Place) -> &mut [u64] {
+    pub(super) fn marks_mut(&mut self, place: Place) -> &mut [u64] {
         let number = self.number(place);
         match place.level {
             Level::ROOT => self.marks,
@@ -418,6 +435,11 @@ impl Path {
     fn last(&self) -> Place {
         self.places().last().copied().unwrap_or(Place::ROOT)
     }
+}
+
+/// Whether a cell names a leaf.
+pub(super) fn is_leaf(cell: u32) -> bool {
+    cell & (NODE | LEAF) == LEAF
 }
 
 const ROOT_CELLS: usize = 1 << 20;

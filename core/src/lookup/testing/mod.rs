@@ -12,7 +12,9 @@ use super::{CacheLine, NextHop};
 mod oracle;
 mod table;
 
-pub(super) use table::{Change, Table, answers_up_to_the_shorter_slice, delegate, large, replay};
+pub(super) use table::{
+    Change, Table, answers_up_to_the_shorter_slice, compare, delegate, large, replay,
+};
 
 pub(super) fn memory(lines: usize) -> Vec<CacheLine> {
     vec![CacheLine::ZERO; lines]

@@ -135,7 +135,11 @@ pub(in crate::lookup) fn replay<T: Table>(
 }
 
 /// Each boundary one by one and in bulk.
-fn compare<T: Table>(table: &T, model: &BTreeMap<T::Prefix, NextHop>, last: T::Prefix) {
+pub(in crate::lookup) fn compare<T: Table>(
+    table: &T,
+    model: &BTreeMap<T::Prefix, NextHop>,
+    last: T::Prefix,
+) {
     let mut addresses = boundaries(model.keys().copied().chain([last]), T::MAX);
     addresses.extend([0, T::MAX, T::MAX / 2]);
     let mut answers = vec![None; addresses.len()];

@@ -162,6 +162,7 @@ impl Size {
                 routes: routes6 + SPARE,
                 wide_nodes: wide6.len() + SPARE,
                 nodes: nodes6.len() + SPARE,
+                leaves: nodes6.len() + SPARE,
             },
             entries: entries.min(usize::from(NextHop::MAX)),
         }

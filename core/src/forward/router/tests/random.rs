@@ -255,6 +255,7 @@ fn routes_and_addresses_on_real_tables() {
             routes: 64,
             wide_nodes: 4,
             nodes: 64,
+            leaves: 64,
         },
     );
     let (mut a, mut b) = (
