@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use linecard::device::{Device, RxQueue, TxQueue};
@@ -33,6 +34,8 @@ struct Memif {
     waiting: VecDeque<Vec<u8>>,
     /// Received from it, and not yet collected.
     heard: VecDeque<Vec<u8>>,
+    /// The last to go.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Harness for Memif {
@@ -54,6 +57,8 @@ impl Harness for Memif {
     }
 
     fn new(_setup: &Setup) -> Option<Self> {
+        // Of several such ports in one process, not all find their other ends.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let memory = memory(1024);
         let socket = format!("linecard-{}-{}", std::process::id(), unique("memif"));
         let peer = Peer::start(&socket);
@@ -73,6 +78,7 @@ impl Harness for Memif {
             peer,
             waiting: VecDeque::new(),
             heard: VecDeque::new(),
+            _alone: alone,
         })
     }
 
@@ -232,6 +238,9 @@ fn config() -> Config {
 
 /// The name of the socket by which the ports are joined.
 const PEER: &str = "LINECARD_DPDK_MEMIF_PEER";
+
+/// Held by the test that has a port.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// What the other process says first.
 const READY: [u8; 2] = [1, 1];
