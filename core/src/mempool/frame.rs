@@ -76,9 +76,16 @@ impl<'p> Frame<'p> {
     /// A frame whose window the caller has checked: `offset + len` is at most the frame size.
     #[inline]
     pub(super) const fn with_window(pool: &'p Pool<'p>, index: u32, offset: u16, len: u16) -> Self {
+        Self::of_numbers(pool, index as u64, offset as u64, len as u64)
+    }
+
+    /// As [`with_window`](Self::with_window), of numbers that are known to be no larger than their
+    /// types there: the compiler need not cut them off.
+    #[inline]
+    pub(super) const fn of_numbers(pool: &'p Pool<'p>, index: u64, offset: u64, len: u64) -> Self {
         Self {
             pool,
-            word: index as u64 | (offset as u64) << OFFSET | (len as u64) << LEN,
+            word: index | offset << OFFSET | len << LEN,
         }
     }
 

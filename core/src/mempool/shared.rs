@@ -31,8 +31,10 @@ use super::{Account, Cache, Frame, FrameIndex, Place, Pool, PoolError};
 /// assert_eq!(library.take(Some(&mut cache), 9, |index| taken.push(index)), 8, "there are eight");
 /// library.count(8, 0);
 /// assert_eq!((library.posted(), pool.ledger().posted), (8, 8));
+/// let start = pool.base().addr().get() + taken[0].0 as usize * pool.frame_size();
 /// // SAFETY: it was taken above, is received once, and no device touches it.
-/// let frame = unsafe { library.receiver().receive(taken[0], 256, 60) }.expect("a window");
+/// let frame = unsafe { library.receiver().receive(start, start + 256, 60) }.expect("a window");
+/// library.came_in([frame.index()]);
 /// // SAFETY: these were taken above, and no device has them.
 /// unsafe { library.give(Some(&mut cache), taken[1..].iter().copied()) };
 /// library.count(-8, 0);
@@ -60,20 +62,28 @@ pub struct SharedAccount<'p> {
 /// library.take(None, 2, |index| taken.push(index));
 /// let receiver = library.receiver();
 /// for index in taken {
+///     let start = pool.base().addr().get() + index.0 as usize * pool.frame_size();
 ///     // SAFETY: it was taken above, and no device has it.
-///     let frame = unsafe { receiver.receive(index, 256, 60) }.expect("a window in the frame");
-///     assert_eq!((frame.index(), frame.len()), (index, 60));
+///     let frame = unsafe { receiver.receive(start, start + 256, 60) }.expect("a window");
+///     assert_eq!((frame.index(), frame.offset(), frame.len()), (index, 256, 60));
+///     library.came_in([index]);
 /// }
 /// # Ok::<(), linecard::mempool::PoolError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Receiver<'a, 'p> {
-    account: &'a SharedAccount<'p>,
+pub struct Receiver<'p> {
     pool: &'p Pool<'p>,
-    frames: usize,
-    size: usize,
+    /// The address of the first frame.
+    base: usize,
+    /// Bytes of all frames.
+    region: usize,
+    /// The frame size less one.
+    mask: usize,
+    /// Binary logarithm of the frame size.
+    shift: u32,
     private: usize,
-    tracks: bool,
+    /// Bytes of a frame behind its private area.
+    room: usize,
 }
 
 impl<'p> SharedAccount<'p> {
@@ -226,27 +236,43 @@ impl<'p> SharedAccount<'p> {
 
     /// What receives frames, for a burst.
     #[inline]
-    pub const fn receiver(&self) -> Receiver<'_, 'p> {
+    pub fn receiver(&self) -> Receiver<'p> {
+        let (size, private) = (self.pool.frame_size(), self.pool.config().private);
         Receiver {
-            account: self,
             pool: self.pool,
-            frames: self.pool.frames(),
-            size: self.pool.frame_size(),
-            private: self.pool.config().private,
-            tracks: self.pool.tracks(),
+            base: self.pool.base().addr().get(),
+            region: self.pool.region_len(),
+            mask: size - 1,
+            shift: size.trailing_zeros(),
+            private,
+            room: size - private,
         }
     }
 
-    /// Writes down that a frame goes to the library to be sent; the caller still has the [`Frame`].
+    /// Writes down that received frames are the program's, where the pool tracks: once a burst, before
+    /// they go elsewhere.
+    #[inline]
+    pub fn came_in(&self, frames: impl IntoIterator<Item = FrameIndex>) {
+        if self.pool.tracks() {
+            let frames = frames.into_iter();
+            frames.for_each(|index| self.came(index.0, Place::Held));
+        }
+    }
+
+    /// Writes down that frames go to the library to be sent, where the pool tracks: once a burst, before
+    /// the library gets them; the caller still has each [`Frame`].
     ///
     /// # Safety
     ///
-    /// The frame is of this pool and held, and whoever holds it does not touch it any more: it is
+    /// The frames are of this pool and held, and whoever holds them does not touch them any more: they are
     /// forgotten, or [taken back](Self::unlend) first.
     #[inline]
-    pub unsafe fn lend(&self, index: FrameIndex) {
-        let to = Place::Completing(self.id);
-        self.pool.moved(index.0, Place::Held, to);
+    pub unsafe fn lend(&self, frames: impl IntoIterator<Item = FrameIndex>) {
+        if self.pool.tracks() {
+            let to = Place::Completing(self.id);
+            let frames = frames.into_iter();
+            frames.for_each(|index| self.pool.moved(index.0, Place::Held, to));
+        }
     }
 
     /// Takes back a lent frame that the library did not take after all.
@@ -272,34 +298,35 @@ impl<'p> SharedAccount<'p> {
     }
 }
 
-impl<'p> Receiver<'_, 'p> {
-    /// Takes back a frame that the library has filled, with the window that it says.
+impl<'p> Receiver<'p> {
+    /// Takes back a frame that the library has filled with `len` bytes from the address `data` on; `of` is
+    /// the address of any byte of the frame, such as that of what the library keeps in its private area.
+    /// It is [written down](SharedAccount::came_in) apart from that.
     ///
-    /// `None`, and the library still has it, if the pool has no such frame or the window is not inside
-    /// it, behind its private area.
+    /// `None`, and the library still has it, if no frame of the pool has the byte at `of`, or if the data
+    /// is not all inside that frame, behind its private area.
     ///
     /// # Safety
     ///
     /// The library has the frame, hands it out once, and does not touch it any more.
     #[inline(always)]
-    pub unsafe fn receive(
-        &self,
-        index: FrameIndex,
-        offset: usize,
-        len: usize,
-    ) -> Option<Frame<'p>> {
-        let end = offset.checked_add(len)?;
-        if index.0 as usize >= self.frames || offset < self.private || end > self.size {
+    pub unsafe fn receive(&self, of: usize, data: usize, len: u16) -> Option<Frame<'p>> {
+        let len = usize::from(len);
+        let of = of.wrapping_sub(self.base);
+        let start = of & !self.mask;
+        let offset = data.wrapping_sub(self.base).wrapping_sub(start);
+        // What is before the private area is far behind the frame.
+        let behind = offset.wrapping_sub(self.private);
+        if of >= self.region || behind > self.room || behind.wrapping_add(len) > self.room {
             return None;
         }
-        if self.tracks {
-            self.account.came(index.0, Place::Held);
-        }
-        Some(Frame::with_window(
+        // A pool has fewer frames than 2^31, and none is larger than what 16 bits count.
+        let index = (of >> self.shift) as u64;
+        Some(Frame::of_numbers(
             self.pool,
-            index.0,
-            offset as u16,
-            len as u16,
+            index,
+            offset as u64,
+            len as u64,
         ))
     }
 }

@@ -29,6 +29,11 @@ fn one(account: &SharedAccount<'_>) -> FrameIndex {
     taken.unwrap()
 }
 
+/// The address at which a frame begins.
+fn start(pool: &Pool<'_>, index: FrameIndex) -> usize {
+    pool.base().addr().get() + index.0 as usize * pool.frame_size()
+}
+
 #[test]
 fn frames_taken_by_one_thread_are_received_by_another() {
     with_pool(|pool| {
@@ -48,9 +53,11 @@ fn frames_taken_by_one_thread_are_received_by_another() {
             scope.spawn(move || {
                 let mut cache = Cache::new(pool, "receiver", 32).unwrap();
                 for index in receiver {
+                    let at = start(pool, index);
                     // SAFETY: the other thread took it, each is sent here once, there is no
                     // device.
-                    let frame = unsafe { there.receiver().receive(index, 192, 64) };
+                    let frame = unsafe { there.receiver().receive(at, at + 192, 64) };
+                    there.came_in([index]);
                     assert_eq!(here.take_posted(1), 1, "it was counted before it was sent");
                     cache.free(frame.expect("the window is behind the private area"));
                 }
@@ -70,10 +77,8 @@ fn lent_frames_are_given_come_in_again_or_are_taken_back() {
         let mut cache = Cache::new(pool, "core 0", 8).unwrap();
         let frames: Vec<_> = (0..3).map(|_| pool.alloc().unwrap()).collect();
         let indices: Vec<_> = frames.iter().map(|frame| frame.index()).collect();
-        for &index in &indices {
-            // SAFETY: held in `frames`, which is not touched until the third is taken back.
-            unsafe { account.lend(index) };
-        }
+        // SAFETY: held in `frames`, which is not touched until the third is taken back.
+        unsafe { account.lend(indices.iter().copied()) };
         account.count(0, 3);
         let sent = Place::Completing(account.id());
         assert!(indices.iter().all(|&i| pool.place_of(i) == Some(sent)));
@@ -89,8 +94,10 @@ fn lent_frames_are_given_come_in_again_or_are_taken_back() {
         unsafe { account.give(Some(&mut cache), indices[..1].iter().copied()) };
         account.count(0, -1);
         assert_eq!((account.completing(), cache.len()), (1, 1));
+        let at = start(pool, indices[1]);
         // SAFETY: as above; by whichever queue.
-        let again = unsafe { other.receiver().receive(indices[1], 192, 60) };
+        let again = unsafe { other.receiver().receive(at + 2047, at + 192, 60) };
+        other.came_in([indices[1]]);
         assert_eq!(again.unwrap().len(), 60);
         assert_eq!(
             (account.take_completing(2), other.take_completing(1)),
@@ -107,15 +114,25 @@ fn what_is_outside_a_frame_is_refused() {
     with_pool(|pool| {
         let account = SharedAccount::register(pool, "library").unwrap();
         let index = one(&account);
-        for (index, offset, len) in [
-            (index, 191, 10),
-            (index, 2000, 49),
-            (index, usize::MAX, 1),
-            (index, 192, usize::MAX),
-            (FrameIndex(FRAMES as u32), 192, 10),
+        let frame = start(pool, index);
+        for (of, data, len) in [
+            (frame, frame, 10),
+            (frame, frame + 191, 10),
+            (frame, frame - 1, 0),
+            (frame, frame - 1, 2),
+            (frame, frame + 2000, 49),
+            (frame, frame + 2049, 0),
+            (frame, frame + 192, u16::MAX),
+            (frame, frame + 2048 + 192, 10),
+            (frame - 1, frame + 192, 10),
+            (frame, 0, 10),
+            (frame, usize::MAX, 10),
+            (start(pool, FrameIndex(FRAMES as u32)), frame + 192, 10),
+            (pool.base().addr().get() - 1, frame + 192, 10),
         ] {
             // SAFETY: taken above where it is of the pool, and there is no device.
-            assert!(unsafe { account.receiver().receive(index, offset, len) }.is_none());
+            let refused = unsafe { account.receiver().receive(of, data, len) };
+            assert!(refused.is_none(), "{len} bytes at {data:#x} of {of:#x}");
         }
         // SAFETY: the first is none; the second was taken above, and there is no device.
         let freed = unsafe { account.give(None, [FrameIndex(u32::MAX), index].into_iter()) };

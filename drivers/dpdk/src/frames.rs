@@ -20,8 +20,7 @@ pub(crate) struct Frames {
     len: usize,
     /// Binary logarithm of the frame size.
     shift: u32,
-    /// The frame size less one.
-    mask: usize,
+    /// Bits of the offset of an mbuf's colour, a multiple of 64.
     colours: u32,
     /// The least offset of a buffer in its frame: what is received begins [`HEADROOM`] behind it, and
     /// has to be behind the private area.
@@ -35,8 +34,7 @@ impl Frames {
             base: pool.base().as_ptr(),
             len: pool.region_len(),
             shift: pool.frame_size().trailing_zeros(),
-            mask: pool.frame_size() - 1,
-            colours,
+            colours: (colours - 1) << 6,
             least_buffer: pool.config().private.saturating_sub(HEADROOM) as u32,
         }
     }
@@ -53,7 +51,7 @@ impl Frames {
 
     /// Over how many lines the mbufs are spread.
     pub(crate) const fn colours(self) -> u32 {
-        self.colours
+        (self.colours >> 6) + 1
     }
 
     /// Whether DPDK has any.
@@ -91,20 +89,12 @@ impl Frames {
         address.wrapping_sub(self.base.addr())
     }
 
-    /// Bytes from the first frame's start to an mbuf, if the region has it.
+    /// The mbuf of a frame, and the address of a byte of the frame.
     #[inline(always)]
-    pub(crate) fn within(self, mbuf: *mut Mbuf) -> Option<usize> {
-        let at = self.offset_of(mbuf.addr());
-        (at < self.len).then_some(at)
-    }
-
-    /// The frame that has the byte there, and how far into it an address is.
-    #[inline(always)]
-    pub(crate) fn locate(self, at: usize, address: usize) -> (FrameIndex, usize) {
-        let start = at & !self.mask;
-        let offset = self.offset_of(address).wrapping_sub(start);
-        // A pool has fewer frames than 2^32.
-        (FrameIndex((at >> self.shift) as u32), offset)
+    pub(crate) fn mbuf_and(self, index: FrameIndex, offset: usize) -> (*mut Mbuf, usize) {
+        let frame = self.base.wrapping_add((index.0 as usize) << self.shift);
+        let mbuf = frame.wrapping_add(self.mbuf_offset(index)).cast();
+        (mbuf, frame.addr().wrapping_add(offset))
     }
 
     /// Whether DPDK has a frame.
@@ -114,10 +104,10 @@ impl Frames {
         unsafe { mbuf::refcnt(self.mbuf(index)) != 0 }
     }
 
+    /// The rule of `mbuf_offset` in `src/shim/mempool.c`.
     #[inline]
     const fn mbuf_offset(self, index: FrameIndex) -> usize {
-        let colour = ((index.0 >> 1) ^ (index.0 >> 6)) & (self.colours - 1);
-        HEADER + 64 * colour as usize
+        HEADER + ((index.0 << 5 ^ index.0) & self.colours) as usize
     }
 }
 

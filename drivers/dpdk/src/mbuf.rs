@@ -5,7 +5,7 @@ use linecard::device::Features;
 use linecard::packet::{Offloads, Packet};
 use linecard::wire::{Kinds, Layers, parse};
 
-use crate::ffi::{Mbuf, Mempool};
+use crate::ffi::Mbuf;
 
 /// Bytes 16 to 47 of an mbuf: where its packet is and what is known of it. One piece, so that it
 /// is read and written by two loads or stores of the processor.
@@ -79,23 +79,27 @@ impl Meta {
         unsafe { mbuf.wrapping_byte_add(META).cast::<Self>().write(self) };
     }
 
-    /// [`write`](Self::write)s a [`segment`](Self::segment), in four words: a store for each field
-    /// takes twice as many.
+    /// [`write`](Self::write)s a [`segment`](Self::segment) with data at that address, but for the fields
+    /// that no flag says are there: as few stores as there can be.
     ///
     /// # Safety
     ///
-    /// As for [`write`](Self::write).
-    #[inline]
-    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data_off: u16, len: u16) {
-        let words: [u64; 4] = [
-            u64::from(data_off) | 1 << 16 | 1 << 32 | 0xffff << 48,
-            0,
-            u64::from(len) << 32,
-            u64::from(len),
-        ];
-        // SAFETY: the 32 bytes are inside the mbuf, which is aligned to a cache line; nobody else
-        // has it is the caller's promise.
-        unsafe { mbuf.wrapping_byte_add(META).cast::<[u64; 4]>().write(words) };
+    /// As for [`write`](Self::write); its buffer begins 65,535 bytes before the data at most.
+    #[inline(always)]
+    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data: usize, len: u16) {
+        let at = |offset| mbuf.wrapping_byte_add(offset);
+        // SAFETY: the mbuf's first eight bytes, which nobody writes: the caller has it.
+        let buffer = unsafe { mbuf.cast::<usize>().read() };
+        let data_off = data.wrapping_sub(buffer) as u16;
+        // SAFETY: inside the mbuf, which is aligned to a cache line; nobody else has it is the caller's
+        // promise, here and below.
+        unsafe { at(META).cast::<u64>().write(REARMED | u64::from(data_off)) };
+        // SAFETY: as above.
+        unsafe { at(OL_FLAGS).cast::<u64>().write(0) };
+        // SAFETY: as above.
+        unsafe { at(PACKET_TYPE).cast::<[u32; 2]>().write([0, len.into()]) };
+        // SAFETY: as above.
+        unsafe { at(DATA_LEN).cast::<u16>().write(len) };
     }
 
     /// Whether the mbuf's bytes are its own, and nobody else's too.
@@ -223,6 +227,12 @@ impl Glance {
     pub(crate) const fn has_more(&self, stamped: u64) -> bool {
         self.flags & (ELSEWHERE | RX_ANY | stamped) != 0
     }
+
+    /// Whether its bytes are not its own.
+    #[inline(always)]
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        self.flags & ELSEWHERE != 0
+    }
 }
 
 /// How many refer to the mbuf.
@@ -245,21 +255,6 @@ pub(crate) unsafe fn refcnt(mbuf: *mut Mbuf) -> u16 {
 pub(crate) unsafe fn mark(mbuf: *mut Mbuf, whose: u16) {
     // SAFETY: as in `refcnt`; it is the caller's.
     unsafe { mbuf.wrapping_byte_add(REFCNT).cast::<u16>().write(whose) };
-}
-
-/// The mempool that the mbuf is of.
-///
-/// # Safety
-///
-/// Eight bytes can be read at byte 56 of `mbuf`.
-#[inline(always)]
-pub(crate) unsafe fn pool(mbuf: *mut Mbuf) -> *mut Mempool {
-    // SAFETY: the caller's promise; read as bytes it is aligned.
-    unsafe {
-        mbuf.wrapping_byte_add(POOL)
-            .cast::<*mut Mempool>()
-            .read_unaligned()
-    }
 }
 
 /// Writes the lengths of the headers, for a device that finishes a checksum.
@@ -309,7 +304,7 @@ pub(crate) unsafe fn set_next(mbuf: *mut Mbuf, next: *mut Mbuf) {
 
 const _: () = assert!(
     cfg!(target_endian = "little"),
-    "the order in `write_segment`"
+    "the order in `REARMED` and `ALONE`"
 );
 
 /// References to an mbuf whose frame is the program's.
@@ -321,11 +316,15 @@ pub(crate) const THEIRS: u16 = 1;
 /// One mbuf by itself, which DPDK has: its references and, behind them, its segments.
 const ALONE: u32 = THEIRS as u32 | 1 << 16;
 
+/// Of the eight bytes from `data_off` on, those of one mbuf by itself, behind `data_off`: `refcnt`,
+/// `nb_segs` and `port` (`RTE_MBUF_PORT_INVALID`).
+const REARMED: u64 = 1 << 16 | 1 << 32 | 0xffff << 48;
+
 const META: usize = 16;
 const REFCNT: usize = 18;
 const OL_FLAGS: usize = 24;
+const PACKET_TYPE: usize = 32;
 const DATA_LEN: usize = 40;
-const POOL: usize = 56;
 const NEXT: usize = 64;
 const TX_OFFLOAD: usize = 72;
 
@@ -355,14 +354,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_in_words_is_one_in_fields() {
-        let mut mbufs = [[0_u64; MBUF / 8]; 2];
-        let [words, fields] = &mut mbufs;
+    fn a_segment_in_few_stores_is_one_in_fields() {
+        let buffer = 0x7f00_0000_1000_usize;
+        let mut mbufs = [[u64::MAX; MBUF / 8]; 2];
+        let [stores, fields] = &mut mbufs;
+        stores[0] = buffer as u64;
+        let mbuf: *mut Mbuf = stores.as_mut_ptr().cast();
         // SAFETY: there is room for an mbuf, aligned to eight bytes as the words are.
-        unsafe { Meta::write_segment(words.as_mut_ptr().cast(), 0x1234, 0x5678) };
+        unsafe { Meta::write_segment(mbuf, buffer + 0x1234, 0x5678) };
         // SAFETY: as above; `Meta` has no field that is larger.
         unsafe { Meta::segment(0x1234, 0x5678).write(fields.as_mut_ptr().cast()) };
-        assert_eq!(words, fields);
-        assert_eq!(words[2], 0xffff_0001_0001_1234);
+        assert_eq!(stores[2..5], fields[2..5]);
+        assert_eq!(stores[2], 0xffff_0001_0001_1234);
+        // Of the next eight bytes, the tag and the hash are as they were: no flag says that they count.
+        assert_eq!(stores[5], !0xffff | 0x5678);
     }
 }

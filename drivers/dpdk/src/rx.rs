@@ -10,8 +10,7 @@ use linecard::mempool::{Cache, Receiver, SharedAccount};
 use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
-use crate::ffi::{self, Mbuf, Mempool};
-use crate::frames::Frames;
+use crate::ffi::{self, Mbuf};
 use crate::mbuf::{self, Glance, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
@@ -96,25 +95,33 @@ impl<'p> Rx<'p> {
         let got = got.min(want);
         let starved = u64::from(scope.starved);
         self.stats.no_frames = self.stats.no_frames.wrapping_add(starved);
-        let (frames, mempool) = (self.shared.frames(), self.shared.mempool());
+        let mbufs = mbufs.get(..got).unwrap_or(&[]);
+        // SAFETY: the driver has written as many as it says.
+        let mut mbufs = unsafe { mbufs.assume_init_ref() };
         let receiver = self.account.receiver();
         let mut bytes = 0;
         // Frames of packets that are not like most, less the mbufs handed out for them.
         let mut others = 0_i32;
         let before = out.len();
-        for mbuf in mbufs.iter().take(got) {
-            // SAFETY: the driver has written as many as it says.
-            let mbuf = unsafe { mbuf.assume_init() };
-            let Some(mut packet) = accept(frames, mempool, receiver, self.stamped, mbuf) else {
-                bytes += self.accept_otherwise(&mut scope, mbuf, out, &mut others);
-                others -= 1;
-                continue;
+        loop {
+            bytes += accept_all::<false>(receiver, self.stamped, &mut mbufs, out);
+            bytes += accept_all::<true>(receiver, self.stamped, &mut mbufs, out);
+            let Some((&mbuf, rest)) = mbufs.split_first() else {
+                break;
             };
-            bytes += packet.len() as u64;
-            packet.offloads |= self.doubt;
-            // There is room: no more than that was asked for.
-            let _ = out.push(packet);
+            bytes += self.accept_otherwise(&mut scope, mbuf, out, &mut others);
+            others -= 1;
+            mbufs = rest;
         }
+        if !self.doubt.is_empty() {
+            for packet in out.iter_mut().skip(before) {
+                packet.offloads |= self.doubt;
+            }
+        }
+        let new = out.as_slice().get(before..).unwrap_or(&[]);
+        let alone = new.iter().filter(|packet| !packet.is_chained());
+        self.account
+            .came_in(alone.map(|packet| packet.frame().index()));
         let received = (got as i32).wrapping_add(others);
         let more = freed.wrapping_add(received).wrapping_neg();
         if more != 0 {
@@ -152,8 +159,7 @@ impl<'p> Rx<'p> {
                 }
             }
         };
-        let Some(mut packet) = packet else { return 0 };
-        packet.offloads |= self.doubt;
+        let Some(packet) = packet else { return 0 };
         let bytes = packet.total_len() as u64;
         let _ = out.push(packet);
         bytes
@@ -182,17 +188,19 @@ impl<'p> Rx<'p> {
             let meta = unsafe { Meta::read(mbuf) };
             // SAFETY: as above.
             next = unsafe { mbuf::next(mbuf) };
-            let offset = frames.buffer_offset(index) + usize::from(meta.data_off);
-            let len = usize::from(meta.data_len);
+            let (_, buffer) = frames.mbuf_and(index, frames.buffer_offset(index));
+            let data = buffer.wrapping_add(meta.data_off.into());
+            let (receiver, of) = (self.account.receiver(), mbuf.addr());
             let frame = match meta.is_own() {
                 // SAFETY: by its mark DPDK had it, and has handed it out; the mark is changed below.
-                true => unsafe { self.account.receiver().receive(index, offset, len) },
+                true => unsafe { receiver.receive(of, data, meta.data_len) },
                 false => None,
             };
             let Some(frame) = frame else {
                 drop(head);
                 return self.refuse(scope, mbuf, Why::Shared);
             };
+            self.account.came_in([index]);
             *received += 1;
             // As an mbuf must be when its frame is freed, by whichever way.
             // SAFETY: the frame was received in this round, so it is the program's.
@@ -216,7 +224,7 @@ impl<'p> Rx<'p> {
     /// does not have, belongs to somebody here already.
     #[cold]
     fn refuse_foreign(&mut self, scope: &mut Scope, mbuf: *mut Mbuf) -> Option<Packet<'p>> {
-        if mbuf.is_null() || self.shared.frames().index_of(mbuf).is_some() {
+        if self.shared.frames().index_of(mbuf).is_some() {
             self.stats.invalid = self.stats.invalid.wrapping_add(1);
             return None;
         }
@@ -236,43 +244,57 @@ impl<'p> Rx<'p> {
     }
 }
 
+/// Makes packets of the mbufs at the front, up to the first that is not like most, or, unless `TELL`, of
+/// which the device found something out; gives their bytes.
+#[inline(always)]
+fn accept_all<const TELL: bool>(
+    receiver: Receiver<'static>,
+    stamped: u64,
+    mbufs: &mut &[*mut Mbuf],
+    out: &mut BurstView<'_>,
+) -> u64 {
+    let packets = out.as_vec_mut();
+    let (mut bytes, mut count) = (0, 0);
+    for (&mbuf, place) in mbufs.iter().zip(packets.spare_capacity_mut()) {
+        let Some(packet) = accept::<TELL>(receiver, stamped, mbuf) else {
+            break;
+        };
+        bytes += packet.len() as u64;
+        place.write(packet);
+        count += 1;
+    }
+    let len = packets.len() + count;
+    // SAFETY: as many places behind the packets have been written.
+    unsafe { packets.set_len(len) };
+    *mbufs = mbufs.get(count..).unwrap_or(&[]);
+    bytes
+}
+
 /// The packet of an mbuf of the pool; `None` if it is anything else, which is seen to elsewhere.
 #[inline(always)]
-fn accept(
-    frames: Frames,
-    mempool: *mut Mempool,
-    receiver: Receiver<'_, 'static>,
+fn accept<const TELL: bool>(
+    receiver: Receiver<'static>,
     stamped: u64,
     mbuf: *mut Mbuf,
 ) -> Option<Packet<'static>> {
-    let at = frames.within(mbuf)?;
-    // SAFETY: it lies in the region; the driver has just handed it out, and has it no more.
-    if unsafe { mbuf::pool(mbuf) } != mempool {
-        return None;
-    }
-    // SAFETY: as above, and it is an mbuf of the pool.
+    // SAFETY: an mbuf, whichever pool it is of: the driver has just handed it out, and has it no more.
     let glance = unsafe { Glance::at(mbuf) };
-    if !glance.is_alone() {
+    let stop = match TELL {
+        true => glance.is_elsewhere(),
+        false => glance.has_more(stamped),
+    };
+    if stop || !glance.is_alone() {
         return None;
     }
-    // With bytes of another frame, the window is not inside this one.
-    let (index, offset) = frames.locate(at, glance.data);
-    let len = usize::from(glance.len);
-    let packet = match glance.has_more(stamped) {
-        // SAFETY: by its mark DPDK had it, and has handed it out; the mark is changed below.
-        false => Packet::new(unsafe { receiver.receive(index, offset, len) }?),
-        true => {
-            // SAFETY: as above.
-            let meta = unsafe { Meta::read(mbuf) };
-            if !meta.is_own() {
-                return None;
-            }
-            // SAFETY: as above.
-            let mut packet = Packet::new(unsafe { receiver.receive(index, offset, len) }?);
-            meta.tell(&mut packet, stamped);
-            packet
-        }
-    };
+    // SAFETY: by its mark DPDK had it, and has handed it out: an mbuf in a frame of the pool is the
+    // frame's own, as only `Memory::new` makes mbufs there. The mark is changed below.
+    let mut packet =
+        Packet::new(unsafe { receiver.receive(mbuf.addr(), glance.data, glance.len) }?);
+    if TELL {
+        // SAFETY: as above.
+        let meta = unsafe { Meta::read(mbuf) };
+        meta.tell(&mut packet, stamped);
+    }
     // SAFETY: its frame is the program's now.
     unsafe { mbuf::mark(mbuf, mbuf::OURS) };
     Some(packet)

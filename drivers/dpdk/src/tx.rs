@@ -6,7 +6,7 @@ use core::ptr;
 use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
-use linecard::mempool::{Cache, FrameIndex, SharedAccount};
+use linecard::mempool::{Cache, FrameIndex, Pool, SharedAccount};
 use linecard::packet::{Burst, BurstView, Offloads, Packet};
 
 use crate::eal;
@@ -83,51 +83,15 @@ impl<'p> Tx<'p> {
         }
     }
 
-    /// Writes the mbuf of a packet's frame, and marks it as DPDK's; gives the mbuf and the packet's
-    /// length, and adds the frames that it has beside the first.
-    ///
-    /// # Safety
-    ///
-    /// The packet is forgotten, or [`unlend`](Self::unlend)ed before anybody touches it.
-    #[inline(always)]
-    unsafe fn prepare(
-        &self,
-        frames: Frames,
-        packet: &Packet<'p>,
-        more: &mut i32,
-    ) -> Result<(*mut Mbuf, u32), Fate> {
-        let (frame, len) = (packet.frame(), packet.len());
-        let as_most = ptr::eq(frame.pool(), self.shared.pool())
-            && !packet.is_chained()
-            && (ETHERNET_HEADER..=self.max_frame).contains(&len)
-            && !packet.offloads.intersects(mbuf::ASKED);
-        if !as_most {
-            // SAFETY: the caller's promise.
-            return unsafe { self.prepare_otherwise(packet, more) };
-        }
-        let index = frame.index();
-        let mbuf = frames.mbuf(index);
-        // A window begins behind the private area, and so behind the mbuf.
-        let offset = frame.offset() - frames.buffer_offset(index);
-        // SAFETY: the frame is the program's: the packet is borrowed.
-        unsafe { Meta::write_segment(mbuf, offset as u16, len as u16) };
-        // SAFETY: the frame is held by the packet; the rest is the caller's promise.
-        unsafe { self.account.lend(index) };
-        Ok((mbuf, len as u32))
-    }
-
-    /// As [`prepare`](Self::prepare), for packets that are not like most.
-    ///
-    /// # Safety
-    ///
-    /// As there.
+    /// As [`Lender::prepare`], for packets that are not like most; gives the length of the whole packet,
+    /// and adds the frames that it has beside the first.
     #[cold]
     #[inline(never)]
-    unsafe fn prepare_otherwise(
+    fn prepare_otherwise(
         &self,
         packet: &Packet<'p>,
         more: &mut i32,
-    ) -> Result<(*mut Mbuf, u32), Fate> {
+    ) -> Result<(*mut Mbuf, usize), Fate> {
         let frame = packet.frame();
         if !ptr::eq(frame.pool(), self.shared.pool()) {
             return Err(self.fate_of_foreign(packet));
@@ -136,17 +100,12 @@ impl<'p> Tx<'p> {
             true => self.prepare_chain(packet)?,
             false => self.prepare_one(packet)?,
         };
-        for index in self.frames_of(packet) {
-            // SAFETY: the frames are held by the packet; the rest is the caller's promise.
-            unsafe { self.account.lend(index) };
-            *more += 1;
-        }
-        *more -= 1;
+        *more += self.frames_of(packet).count() as i32 - 1;
         Ok(prepared)
     }
 
     /// Writes the mbuf of a packet of one frame that is longer than most, or asks for something.
-    fn prepare_one(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, u32), Fate> {
+    fn prepare_one(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, usize), Fate> {
         let (frame, len) = (packet.frame(), packet.len());
         if len < ETHERNET_HEADER {
             return Err(Fate::Undersize);
@@ -164,7 +123,7 @@ impl<'p> Tx<'p> {
         unsafe { meta.write(mbuf) };
         // SAFETY: as above.
         unsafe { mbuf::write_lengths(mbuf, lengths) };
-        Ok((mbuf, len as u32))
+        Ok((mbuf, len))
     }
 
     /// Whether a packet is too long by no more than its VLAN tag, which an MTU does not count.
@@ -197,7 +156,7 @@ impl<'p> Tx<'p> {
 
     /// Links the mbufs of a chain.
     #[cold]
-    fn prepare_chain(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, u32), Fate> {
+    fn prepare_chain(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, usize), Fate> {
         let total = packet.total_len();
         if !self.features.contains(Features::TX_CHAINED) || packet.len() < ETHERNET_HEADER {
             return Err(Fate::Unsupported);
@@ -230,7 +189,7 @@ impl<'p> Tx<'p> {
             unsafe { meta.write(mbuf) };
             last = mbuf;
         }
-        Ok((head, total as u32))
+        Ok((head, total))
     }
 
     /// The frames of a packet, and where in each the data is.
@@ -297,26 +256,35 @@ impl<'p> Tx<'p> {
         packets: &mut BurstView<'p>,
     ) -> (usize, Option<Fate>) {
         let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
-        let frames = self.shared.frames();
-        let (mut count, mut bytes, mut more) = (0, 0, 0);
+        let lender = Lender {
+            pool: self.shared.pool(),
+            frames: self.shared.frames(),
+            spare: self.max_frame - ETHERNET_HEADER,
+        };
+        let (mut count, mut bytes, mut more) = (0, 0_usize, 0);
         let mut fate = None;
         for (packet, place) in packets.iter().zip(&mut mbufs) {
-            // SAFETY: it is forgotten, or unlended, below; nobody touches it before.
-            match unsafe { self.prepare(frames, packet, &mut more) } {
-                Ok((mbuf, len)) => {
-                    place.write(mbuf);
-                    bytes += u64::from(len);
-                }
-                Err(why) => {
-                    fate = Some(why);
-                    break;
-                }
-            }
+            let (mbuf, len) = match lender.prepare(packet) {
+                Some(mbuf) => (mbuf, packet.len()),
+                None => match self.prepare_otherwise(packet, &mut more) {
+                    Ok(prepared) => prepared,
+                    Err(why) => {
+                        fate = Some(why);
+                        break;
+                    }
+                },
+            };
+            place.write(mbuf);
+            bytes += len;
             count += 1;
         }
         if count == 0 {
             return (0, fate);
         }
+        let lent = packets.as_slice().get(..count).unwrap_or(&[]);
+        let lent = lent.iter().flat_map(|packet| self.frames_of(packet));
+        // SAFETY: the frames are held by the packets, which are forgotten, or unlended, below.
+        unsafe { self.account.lend(lent) };
         // Before anybody can have received them.
         self.account.count(0, (count as i32).wrapping_add(more));
         let mut scope = Scope::new(self.shared, cache);
@@ -329,10 +297,10 @@ impl<'p> Tx<'p> {
         });
         let sent = sent.min(count);
         let mut gone = freed;
-        for packet in packets.iter().take(count).skip(sent) {
+        for packet in packets.as_slice().get(sent..count).unwrap_or(&[]) {
             // SAFETY: it was lent above, and is behind what the driver says that it took.
             gone += unsafe { self.unlend(packet) };
-            bytes = bytes.wrapping_sub(packet.total_len() as u64);
+            bytes = bytes.wrapping_sub(packet.total_len());
         }
         if gone != 0 {
             self.shared
@@ -346,7 +314,7 @@ impl<'p> Tx<'p> {
             packets.drain_front(sent).for_each(core::mem::forget);
         }
         self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
-        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
         (sent, fate.filter(|_| sent == count))
     }
 
@@ -424,6 +392,39 @@ impl<'p> Tx<'p> {
         copy.layers = packet.layers;
         copy.vlan_tci = packet.vlan_tci;
         Some(copy)
+    }
+}
+
+/// What a burst has to know of its queue for packets that are like most: a copy, which stays in registers
+/// while mbufs are written.
+#[derive(Clone, Copy)]
+struct Lender {
+    pool: &'static Pool<'static>,
+    frames: Frames,
+    /// Bytes that a packet may have behind its Ethernet header.
+    spare: usize,
+}
+
+impl Lender {
+    /// Writes the mbuf of a packet's frame, and marks it as DPDK's; `None`, and nothing is done, if the
+    /// packet is not like most. It is to be lent then, or the mark taken back.
+    #[inline(always)]
+    fn prepare(self, packet: &Packet<'_>) -> Option<*mut Mbuf> {
+        let (frame, len) = (packet.frame(), packet.len());
+        // What is shorter than its header has more than any to spare.
+        if !ptr::eq(frame.pool(), self.pool)
+            || packet.is_chained()
+            || len.wrapping_sub(ETHERNET_HEADER) > self.spare
+            || packet.offloads.intersects(mbuf::ASKED)
+        {
+            return None;
+        }
+        let index = frame.index();
+        let (mbuf, data) = self.frames.mbuf_and(index, frame.offset());
+        // SAFETY: the frame is the program's: the packet is borrowed. Its buffer is in the frame, and the
+        // data, behind the private area, not before it.
+        unsafe { Meta::write_segment(mbuf, data, len as u16) };
+        Some(mbuf)
     }
 }
 

@@ -66,7 +66,7 @@ static unsigned pool_count(const struct rte_mempool *mp) { return lc_dpdk_free(m
  * by the same rule as that of the pool's own colours (core/src/mempool/colours.rs). */
 static inline uint32_t mbuf_offset(const struct lc_dpdk_layout *layout, uint32_t frame)
 {
-	return 64 + 64 * (((frame >> 1) ^ (frame >> 6)) & (layout->colours - 1));
+	return 64 + (((frame << 5) ^ frame) & ((layout->colours - 1) << 6));
 }
 
 /* Bytes from a frame's start to its buffer: behind the mbuf, and so that what is received begins
@@ -177,18 +177,31 @@ void lc_dpdk_free_pool(struct rte_mempool *mp)
 #define PART_KEPT 16
 
 /* The calling thread's cache, which it alone touches; NULL if it has none. */
-static struct rte_mempool_cache *own_cache(struct rte_mempool *mp, struct lc_dpdk_kept *kept)
+static inline struct rte_mempool_cache *own_cache(struct rte_mempool *mp, struct lc_dpdk_kept *kept)
 {
 	kept->lcore = rte_lcore_id();
 	return rte_mempool_default_cache(mp, kept->lcore);
 }
 
-void lc_dpdk_kept(struct rte_mempool *mp, struct lc_dpdk_kept *kept)
+/* Writes down what is in a cache; it may be NULL. */
+static inline struct rte_mempool_cache *before(struct rte_mempool *mp, struct lc_dpdk_kept *kept)
 {
 	struct rte_mempool_cache *cache = own_cache(mp, kept);
 
 	kept->len = cache == NULL ? 0 : cache->len;
+	return cache;
 }
+
+/* And how many more that are than `before`. */
+static inline void after(const struct rte_mempool_cache *cache, struct lc_dpdk_kept *kept)
+{
+	uint32_t len = cache == NULL ? 0 : cache->len;
+
+	kept->more = (int32_t)(len - kept->len);
+	kept->len = len;
+}
+
+void lc_dpdk_kept(struct rte_mempool *mp, struct lc_dpdk_kept *kept) { before(mp, kept); }
 
 /* Empties a thread's cache: one's own, or one of a pool that no port is on. The objects are in the cache
  * itself, until the thread is inside DPDK again. */
@@ -211,36 +224,30 @@ unsigned lc_dpdk_lcores(void) { return RTE_MAX_LCORE; }
 uint16_t lc_dpdk_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
 			  struct rte_mempool *mp, struct lc_dpdk_kept *kept)
 {
-	struct rte_mempool_cache *cache = own_cache(mp, kept);
-	uint32_t before = cache == NULL ? 0 : cache->len;
+	struct rte_mempool_cache *cache = before(mp, kept);
 	uint16_t got = rte_eth_rx_burst(port, queue, mbufs, count);
 
-	kept->len = cache == NULL ? 0 : cache->len;
-	kept->more = (int32_t)(kept->len - before);
+	after(cache, kept);
 	return got;
 }
 
 uint16_t lc_dpdk_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
 			  struct rte_mempool *mp, struct lc_dpdk_kept *kept)
 {
-	struct rte_mempool_cache *cache = own_cache(mp, kept);
-	uint32_t before = cache == NULL ? 0 : cache->len;
+	struct rte_mempool_cache *cache = before(mp, kept);
 	uint16_t sent = rte_eth_tx_burst(port, queue, mbufs, count);
 
-	kept->len = cache == NULL ? 0 : cache->len;
-	kept->more = (int32_t)(kept->len - before);
+	after(cache, kept);
 	return sent;
 }
 
 /* Has a driver free what it has sent, if it can be asked to. */
 uint16_t lc_dpdk_tx_done(uint16_t port, uint16_t queue, struct rte_mempool *mp, struct lc_dpdk_kept *kept)
 {
-	struct rte_mempool_cache *cache = own_cache(mp, kept);
-	uint32_t before = cache == NULL ? 0 : cache->len;
+	struct rte_mempool_cache *cache = before(mp, kept);
 
 	(void)rte_eth_tx_done_cleanup(port, queue, 0);
-	kept->len = cache == NULL ? 0 : cache->len;
-	kept->more = (int32_t)(kept->len - before);
+	after(cache, kept);
 	return 0;
 }
 
@@ -297,25 +304,21 @@ void lc_dpdk_free_mbuf(struct rte_mbuf *mbuf)
 uint16_t lc_dpdk_alloc_burst(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count,
 			     struct lc_dpdk_kept *kept)
 {
-	struct rte_mempool_cache *cache = own_cache(mp, kept);
-	uint32_t before = cache == NULL ? 0 : cache->len;
+	struct rte_mempool_cache *cache = before(mp, kept);
 	int rc = rte_pktmbuf_alloc_bulk(mp, mbufs, count);
 
-	kept->len = cache == NULL ? 0 : cache->len;
-	kept->more = (int32_t)(kept->len - before);
+	after(cache, kept);
 	return rc == 0 ? (uint16_t)count : 0;
 }
 
 uint16_t lc_dpdk_free_each(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned count,
 			   struct lc_dpdk_kept *kept)
 {
-	struct rte_mempool_cache *cache = own_cache(mp, kept);
-	uint32_t before = cache == NULL ? 0 : cache->len;
+	struct rte_mempool_cache *cache = before(mp, kept);
 	unsigned i;
 
 	for (i = 0; i < count; i++)
 		rte_pktmbuf_free(mbufs[i]);
-	kept->len = cache == NULL ? 0 : cache->len;
-	kept->more = (int32_t)(kept->len - before);
+	after(cache, kept);
 	return (uint16_t)count;
 }
