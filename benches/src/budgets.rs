@@ -73,7 +73,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "router/in-memory",
         "linecard cross-connect, packets in hand",
-        31.1,
+        24.6,
     ),
     budget("udp/in-memory", "linecard UDP, packets in hand", 195.0),
     budget("parse/udp/verified", "linecard", 96.0),

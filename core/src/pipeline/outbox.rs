@@ -61,31 +61,26 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Outbox<'p, T, P
         self.ports.into_iter().map(|out| out.tx)
     }
 
-    /// Does with each packet of `burst` what its verdict says; `burst` is empty afterwards.
+    /// Sends all of `burst` out by a port that has nothing waiting: the burst goes as it is, and is
+    /// empty afterwards. Otherwise nothing has happened.
     #[inline]
-    pub(super) fn dispatch(
+    pub(super) fn send_all(
         &mut self,
         cache: &mut Cache<'p>,
+        port: PortId,
         burst: &mut Burst<'p, BURST>,
-        verdicts: &[Verdict],
-        exception: impl FnMut(u16, Packet<'p>, &mut Context<'_, 'p>),
-        now: Instant,
-    ) {
-        // All to one port that has nothing waiting: the burst goes as it is.
-        if let Some(verdict) = Verdict::of_all(verdicts)
-            && let Some(port) = verdict.port()
-            && let Some(out) = self.ports.get_mut(usize::from(port.0))
-            && out.staged.is_empty()
-        {
-            let taken = out.tx.tx_burst(cache, burst);
-            out.sent = true;
-            self.stats.sent.add(taken as u64);
-            if !burst.is_empty() {
-                out.stage_all(cache, burst, self.stats);
-            }
-            return;
+    ) -> bool {
+        let out = self.ports.get_mut(usize::from(port.0));
+        let Some(out) = out.filter(|out| out.staged.is_empty()) else {
+            return false;
+        };
+        let taken = out.tx.tx_burst(cache, burst);
+        out.sent = true;
+        self.stats.sent.add(taken as u64);
+        if !burst.is_empty() {
+            out.stage_all(cache, burst, self.stats);
         }
-        self.sort(cache, burst, verdicts, exception, now);
+        true
     }
 
     /// Sends what is staged, and lets idle ports take back what they have sent.
@@ -117,7 +112,8 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Outbox<'p, T, P
             .drop(DropReason::SHUTDOWN, self.punted.free(cache));
     }
 
-    fn sort(
+    /// Does with each packet of `burst` what its verdict says; `burst` is empty afterwards.
+    pub(super) fn sort(
         &mut self,
         cache: &mut Cache<'p>,
         burst: &mut Burst<'p, BURST>,

@@ -22,6 +22,8 @@ use crate::trace::{Observe, Phase};
 pub struct Lot<'a, 'p> {
     packets: &'a mut [Packet<'p>],
     verdicts: &'a mut [Verdict],
+    /// The verdict of all packets, whatever `verdicts` has, until somebody looks at one of them.
+    all: Option<Verdict>,
     now: Instant,
     /// By which all of them came in, if the caller says so.
     port: Option<PortId>,
@@ -38,12 +40,21 @@ impl<'a, 'p> Lot<'a, 'p> {
         Self {
             packets,
             verdicts,
+            all: None,
             now,
             port: None,
             first_code: 0,
             marks: Marks(None),
             ahead: Ahead::default(),
         }
+    }
+
+    /// None of the packets has a verdict, whatever the verdicts are that the lot was made of.
+    #[inline]
+    #[must_use]
+    pub(super) const fn fresh(mut self) -> Self {
+        self.all = Some(Verdict::UNDECIDED);
+        self
     }
 
     /// Has stages ask for the headers of `next`, packets that they will be given after these,
@@ -105,9 +116,27 @@ impl<'a, 'p> Lot<'a, 'p> {
     /// Gives each packet on which no stage has decided the same verdict.
     #[inline]
     pub fn decide(&mut self, verdict: Verdict) {
+        if let Some(all) = &mut self.all {
+            *all = all.or(verdict);
+            return;
+        }
         let len = self.len();
         for other in self.verdicts.get_mut(..len).unwrap_or_default() {
             *other = other.or(verdict);
+        }
+    }
+
+    /// The verdict that all packets have, if it is one.
+    #[inline]
+    pub(super) fn all(&self) -> Option<Verdict> {
+        self.all.or_else(|| Verdict::of_all(self.verdicts))
+    }
+
+    /// Gives each packet its verdict from here on.
+    #[inline]
+    fn spread(&mut self) {
+        if let Some(all) = self.all.take() {
+            self.verdicts.fill(all);
         }
     }
 
@@ -115,6 +144,7 @@ impl<'a, 'p> Lot<'a, 'p> {
     /// goes over them its own way.
     #[inline]
     pub fn parts(&mut self) -> Parts<'_, 'a, 'p> {
+        self.spread();
         Parts {
             packets: self.packets,
             verdicts: self.verdicts,
@@ -133,6 +163,7 @@ impl<'a, 'p> Lot<'a, 'p> {
     /// next are asked for.
     #[inline]
     pub fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet<'p>, &mut Verdict)> {
+        self.spread();
         let pairs = self.packets.iter_mut().zip(self.verdicts.iter_mut());
         let ahead = &mut self.ahead;
         pairs.filter(move |(_, verdict)| {
@@ -158,8 +189,9 @@ impl<'a, 'p> Lot<'a, 'p> {
 
 impl core::fmt::Debug for Lot<'_, '_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let verdicts = self.verdicts.iter().map(|each| self.all.unwrap_or(*each));
         f.debug_map()
-            .entries(self.packets.iter().zip(self.verdicts.iter()))
+            .entries(self.packets.iter().zip(verdicts))
             .finish()
     }
 }

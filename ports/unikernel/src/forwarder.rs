@@ -93,6 +93,10 @@ impl Stage<'static> for Forwarder {
         each!(self, stage => stage.process(lot));
     }
 
+    fn reads(&self) -> bool {
+        each!(self, stage => stage.reads())
+    }
+
     fn exceptions(&self) -> u16 {
         each!(self, stage => stage.exceptions())
     }
