@@ -95,11 +95,11 @@ pub(crate) fn over(
     })
 }
 
-/// The kinds of headers, and the offsets of layers 3 and 4.
+/// The kinds of headers, and the offsets of layers 3 and 4: all are asked for, none is packed anew.
 fn layers<const VERIFY: bool>(packet: &[u8]) -> u32 {
     let layers = parse::parse::<VERIFY>(packet).layers;
-    let offsets = layers.l3_offset() | layers.l4_offset().unwrap_or(0) << 8;
-    offsets as u32 | u32::from(layers.kinds().bits()) << 16
+    let offsets = layers.l3_offset() + layers.l4_offset().unwrap_or(0);
+    offsets as u32 + u32::from(layers.kinds().bits())
 }
 
 /// The same as the others say it.

@@ -5,49 +5,17 @@ use crate::wire::{
     Arp, EtherType, Header, Kinds, Layers, LlcHeader, MplsStack, Snap, VlanTags, WireError,
 };
 
-/// A frame of which `beyond` bytes are not in `frame`.
-///
-/// Untagged, tagged and twice tagged IP each have a path of their own: with the kinds and the offset
-/// known at compile time, what comes out of it is a constant. All else is [`behind`]'s.
-#[inline(always)]
-pub(super) fn ethernet<const CHECKSUM: bool>(frame: &[u8], beyond: usize) -> Parsed {
+/// A frame that is part of `total_len` bytes, or all there is if it is longer: step by step.
+#[cold]
+pub(super) fn ethernet<const CHECKSUM: bool>(frame: &[u8], total_len: usize) -> Parsed {
+    let beyond = total_len.saturating_sub(frame.len());
     let at = At::start(frame, beyond);
     let Some((header, rest)) = frame.split_first_chunk::<14>() else {
         return at.ends(Outcome::Truncated(Layer::Ethernet));
     };
-    let (at, ethertype) = (at.behind(Kinds::empty(), 14, rest), be16(header, 12));
-    match EtherType(ethertype) {
-        EtherType::IPV4 => network::ipv4::<CHECKSUM>(at),
-        EtherType::IPV6 => network::ipv6(at),
-        EtherType::VLAN | EtherType::QINQ | EtherType::QINQ_LEGACY => tagged::<CHECKSUM>(at),
-        other => behind::<CHECKSUM>(at.rest, at.beyond, at.layers, other, VlanTags::MAX),
-    }
-}
-
-/// What is behind the first tag's ethertype.
-#[inline(always)]
-fn tagged<const CHECKSUM: bool>(at: At<'_>) -> Parsed {
-    let Some((at, ethertype)) = tag(at, Kinds::VLAN) else {
-        return at.ends(Outcome::Truncated(Layer::Vlan));
-    };
-    match ethertype {
-        EtherType::IPV4 => network::ipv4::<CHECKSUM>(at),
-        EtherType::IPV6 => network::ipv6(at),
-        EtherType::VLAN | EtherType::QINQ | EtherType::QINQ_LEGACY => {
-            let Some((at, ethertype)) = tag(at, Kinds::QINQ) else {
-                return at.ends(Outcome::Truncated(Layer::Vlan));
-            };
-            match ethertype {
-                EtherType::IPV4 => network::ipv4::<CHECKSUM>(at),
-                EtherType::IPV6 => network::ipv6(at),
-                other => {
-                    let left = VlanTags::MAX - 2;
-                    behind::<CHECKSUM>(at.rest, at.beyond, at.layers, other, left)
-                }
-            }
-        }
-        other => behind::<CHECKSUM>(at.rest, at.beyond, at.layers, other, VlanTags::MAX - 1),
-    }
+    let layers = at.behind(Kinds::empty(), 14, rest).layers;
+    let ethertype = EtherType(be16(header, 12));
+    behind::<CHECKSUM>(rest, beyond, layers, ethertype, VlanTags::MAX)
 }
 
 /// Behind a tag, which is of this kind, and what it announces.

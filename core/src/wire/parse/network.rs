@@ -96,7 +96,7 @@ fn ipv4_payload(at: At<'_>, kind: Kinds, header: &[u8; 20], header_len: u8) -> P
     let protocol = IpProtocol(header[9]);
     // In memory order, so that a whole packet costs one test against a constant.
     let fragment = u16::from_ne_bytes([header[6], header[7]]);
-    if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET).to_be() != 0 {
+    if fragment & FRAGMENT.to_be() != 0 {
         let Segment { rest, len, layers } = segment.with(Kinds::FRAGMENT);
         return ipv4_fragment(rest, len, layers, protocol, u16::from_be(fragment));
     }
@@ -294,6 +294,8 @@ fn ah_words(here: usize, units: u8) -> Result<u16, Outcome> {
 /// More-fragments flag and fragment offset of IPv4's third word, in host order.
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
+/// What is 0 in a whole packet.
+pub(super) const FRAGMENT: u16 = MORE_FRAGMENTS | FRAGMENT_OFFSET;
 /// The same of IPv6's fragment header.
 const IPV6_MORE_FRAGMENTS: u16 = 0x0001;
 const IPV6_FRAGMENT_OFFSET: u16 = 0xfff8;

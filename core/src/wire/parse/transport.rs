@@ -162,7 +162,7 @@ fn short_udp(len: usize, layers: Layers, udp_len: usize) -> Parsed {
 
 /// UDP to VXLAN's port (RFC 7348).
 #[cold]
-fn in_vxlan_port(rest: &[u8], layers: Layers, udp_len: usize) -> Parsed {
+pub(super) fn in_vxlan_port(rest: &[u8], layers: Layers, udp_len: usize) -> Parsed {
     let segment = Segment {
         rest,
         len: 0,
@@ -195,7 +195,7 @@ fn tcp(segment: Segment<'_>) -> Parsed {
 
 /// Each protocol that is not worth a place in the straight path.
 #[inline(never)]
-fn others(rest: &[u8], len: usize, layers: Layers, protocol: IpProtocol) -> Parsed {
+pub(super) fn others(rest: &[u8], len: usize, layers: Layers, protocol: IpProtocol) -> Parsed {
     let segment = Segment { rest, len, layers };
     let is_ipv6 = segment.layers.contains(Kinds::IPV6);
     let (kind, layer, needed) = match protocol {
