@@ -215,7 +215,7 @@ fn extensions<const L3: u8>(packet: &[u8], first: IpProtocol) -> Parsed {
 
 /// So many extension headers are followed here: two are rare, more are a test.
 const FEW: u8 = 3;
-const _: () = assert!(FEW <= Ipv6Extensions::MAX);
+const _: () = assert!(FEW < Ipv6Extensions::MAX);
 
 /// Hop-by-hop options may be first and nowhere else.
 #[inline(always)]

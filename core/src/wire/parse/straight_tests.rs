@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{FEW, ethernet, link};
+use super::{ethernet, link};
 use crate::wire::checksum::checksum;
 use crate::wire::parse::{Outcome, TRUST, VERIFY};
 use crate::wire::{Ipv6Extensions, Kinds};
@@ -182,7 +182,6 @@ fn any_number_of_extension_headers_in_any_place() {
             both_say(&frame(&[], 0x86dd, &packet), 0).unwrap();
         }
     }
-    assert!(FEW < Ipv6Extensions::MAX, "both loops are tried above");
 }
 
 #[test]
