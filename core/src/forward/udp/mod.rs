@@ -47,7 +47,7 @@ use crate::packet::Packet;
 use crate::pipeline::{DropReason, Lot, Parts, Stage, Verdict};
 use crate::trace::Phase;
 use crate::wire::parse::{TRUST, VERIFY, parse};
-use crate::wire::{Header, Kinds};
+use crate::wire::{Header, Kinds, vxlan};
 
 /// A UDP forwarder of up to `RULES` rules, as a stage. See the [module](self) for an example.
 ///
@@ -121,10 +121,16 @@ impl<const RULES: usize> UdpForwarder<RULES> {
         let (data, layers) = packet.data_and_layers_mut();
         let (head, rest) = Head::split_mut(data).ok()?;
         let flow = head.plain(rest.len())?;
+        let to = flow.destination_port();
+        let rule = self.rules.find(to, |rule| rule.words.takes(flow, port));
+        let is_special = match rule {
+            Some(rule) => rule.words.is_special,
+            None => true,
+        };
+        if is_special && to == vxlan::PORT {
+            return None;
+        }
         *layers = Head::LAYERS;
-        let rule = self
-            .rules
-            .find(flow.destination_port(), |rule| rule.words.takes(flow, port));
         Some(match rule {
             Some(rule) => {
                 head.rewrite(flow, &rule.words);

@@ -9,13 +9,12 @@
 use core::hint::cold_path;
 use core::net::IpAddr;
 
-use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::rule::{Endpoint, Network, UdpRule};
 use crate::lookup::Prefix4;
 use crate::packet::PortId;
-use crate::wire::checksum::{Sum, udp_checksum};
+use crate::wire::checksum::Sum;
 use crate::wire::{Header, Kinds, Layers, MacAddr, vxlan};
 
 /// A rule in the words of a [`Head`]: which bits must be what, and which become what.
@@ -38,28 +37,19 @@ pub(super) struct Words {
     change: u16,
     udp_change: u16,
     from: Option<PortId>,
+    /// Where the packet came in matters, or it may go to [VXLAN's port](vxlan::PORT) and have more
+    /// headers: one question in place of two.
+    pub(super) is_special: bool,
 }
 
 /// Both addresses, both ports, and UDP's length and checksum.
 #[derive(Clone, Copy)]
 pub(super) struct Flow([u64; 2]);
 
-/// The Ethernet, IPv4 and UDP headers.
+/// The bytes of an Ethernet, an IPv4 and a UDP header, read and written by windows of 16 bytes.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub(super) struct Head {
-    /// Both Ethernet addresses, the ethertype, version and header length, DSCP and ECN.
-    front: [little_endian::U64; 2],
-    total_len: big_endian::U16,
-    ident: [u8; 2],
-    /// Fragment, TTL and protocol.
-    middle: little_endian::U32,
-    checksum: little_endian::U16,
-    /// See [`Flow`].
-    flow: [little_endian::U64; 2],
-}
-
-static_assertions::assert_eq_size!(Head, [u8; 42]);
+#[repr(transparent)]
+pub(super) struct Head([u8; 42]);
 
 impl Header for Head {}
 
@@ -106,16 +96,16 @@ impl Words {
             change: lane(addresses),
             udp_change: lane(addresses.plus(ports)),
             from: rule.from,
+            is_special: rule.from.is_some()
+                || rule.destination.port.is_none_or(|port| port == vxlan::PORT),
         }
     }
 
     /// Whether the rule takes a packet that came in by `port`.
     #[inline(always)]
-    pub(super) fn takes(&self, Flow([low, high]): Flow, port: PortId) -> bool {
-        let [low_value, high_value] = self.value;
-        let [low_mask, high_mask] = self.mask;
-        let differs = (low ^ low_value) & low_mask | (high ^ high_value) & high_mask;
-        differs == 0 && self.from.is_none_or(|from| from == port)
+    pub(super) fn takes(&self, Flow(flow): Flow, port: PortId) -> bool {
+        !differ(flow, self.value, self.mask)
+            && (!self.is_special || self.from.is_none_or(|from| from == port))
     }
 }
 
@@ -126,18 +116,6 @@ impl Flow {
         let Self([_, high]) = self;
         ((high >> 16) as u16).swap_bytes()
     }
-
-    #[inline(always)]
-    const fn udp_len(self) -> u16 {
-        let Self([_, high]) = self;
-        ((high >> 32) as u16).swap_bytes()
-    }
-
-    #[inline(always)]
-    const fn udp_checksum(self) -> u16 {
-        let Self([_, high]) = self;
-        (high >> 48) as u16
-    }
 }
 
 impl Head {
@@ -145,69 +123,106 @@ impl Head {
     pub(super) const LAYERS: Layers = Layers::new(Kinds::IPV4.union(Kinds::UDP), 14, 5);
 
     /// The flow of what is, for the parser, a whole datagram over IPv4 without options, and nothing
-    /// else. `rest` bytes follow the head.
+    /// else unless it goes to [VXLAN's port](vxlan::PORT). `rest` bytes follow the head.
     #[inline(always)]
     pub(super) fn plain(&self, rest: usize) -> Option<Flow> {
-        let [_, front] = self.front;
         // Branches, not a product of truths: each is one instruction, and nearly always not taken.
-        if (front.get() >> 24) as u32 & KIND_MASK != KIND {
+        if differ(self.window::<KIND>(), KIND_VALUE, KIND_MASK) {
             return unlikely();
         }
-        if self.middle.get() & MIDDLE_MASK != MIDDLE {
+        let (total_len, udp_len) = (self.half::<16>(), self.half::<38>());
+        // What is behind UDP's length is not UDP's, and rare (RFC 9868). As frames are shorter than
+        // 64 KiB, what is below keeps this from wrapping.
+        if total_len.wrapping_sub(udp_len) != 20 {
             return unlikely();
         }
-        let flow = Flow(self.flow.map(little_endian::U64::get));
-        let udp_len = u32::from(flow.udp_len());
         // At least UDP's header, and at most what is there: less than 8 becomes a large number.
-        if udp_len.wrapping_sub(8) as usize > rest {
+        if usize::from(udp_len.wrapping_sub(8)) > rest {
             return unlikely();
         }
-        // What is behind UDP's length is not UDP's, and rare (RFC 9868).
-        if udp_len + 20 != u32::from(self.total_len.get()) {
-            return unlikely();
-        }
-        // There may be more headers.
-        if flow.destination_port() == vxlan::PORT {
-            return unlikely();
-        }
-        let bytes: &[u8; 42] = zerocopy::transmute_ref!(self);
+        let Self(bytes) = self;
         let (_, ip) = bytes.split_at(14);
         if !ip.first_chunk().is_some_and(Sum::is_valid_20) {
             return unlikely();
         }
-        Some(flow)
+        Some(Flow(self.window::<FLOW>()))
     }
 
     /// What the rule makes of it. Both checksums are updated as RFC 1624, equation 3 says: what does
     /// not change adds nothing.
     #[inline(always)]
-    pub(super) fn rewrite(&mut self, flow: Flow, rule: &Words) {
-        let (mut change, mut udp_change) = (0, 0);
-        let [addresses, ports] = rule.known;
-        let Flow([low, high]) = flow;
+    pub(super) fn rewrite(&mut self, Flow(flow): Flow, rule: &Words) {
+        let front = self.window::<FRONT>();
+        self.set_window::<FRONT>(changed(front, rule.keep_front, rule.set_front));
+        self.set_window::<FLOW>(changed(flow, rule.keep, rule.set));
+        let ([low, high], [addresses, ports]) = (flow, rule.known);
+        let mut checksum = less(self.half::<24>().swap_bytes(), rule.change);
+        // One less, and at the end one more: what would come out as 0 is 0xffff then (RFC 768).
+        let (udp_checksum, has_none) = ((high >> 48) as u16).overflowing_sub(1);
+        let mut udp_checksum = less(udp_checksum, rule.udp_change);
         if addresses != !0 {
-            change = lane(sum(!(low | addresses)));
+            let change = lane(sum(!(low | addresses)));
+            checksum = less(checksum, change);
+            udp_checksum = less(udp_checksum, change);
         }
+        self.set_half::<24>(checksum);
         if ports != !0 {
-            udp_change = lane(sum(!(high | ports)));
+            udp_checksum = less(udp_checksum, lane(sum(!(high | ports))));
         }
-        let checksum = self.checksum.get();
-        self.checksum.set(less(less(checksum, rule.change), change));
-        let mut checksum = flow.udp_checksum();
-        if checksum != 0 {
-            checksum = less(less(less(checksum, rule.udp_change), change), udp_change);
-            checksum = udp_checksum(checksum);
-        }
-        for (i, word) in self.front.iter_mut().enumerate() {
-            word.set(word.get() & rule.keep_front[i] | rule.set_front[i]);
-        }
-        let new = [0, 1].map(|i| flow.0[i] & rule.keep[i] | rule.set[i]);
-        self.flow = new.map(little_endian::U64::new);
-        let bytes: &mut [u8; 42] = zerocopy::transmute_mut!(self);
-        if let Some(field) = bytes.last_chunk_mut() {
-            *field = checksum.to_le_bytes();
+        if !has_none {
+            self.set_half::<40>(udp_checksum.wrapping_add(1));
         }
     }
+
+    /// The 16 bytes from `AT` on.
+    #[inline(always)]
+    fn window<const AT: usize>(&self) -> [u64; 2] {
+        let Self(bytes) = self;
+        let (_, bytes) = bytes.split_at(AT);
+        let words = bytes.as_chunks().0.first_chunk();
+        words.map_or([0; 2], |words| words.map(u64::from_le_bytes))
+    }
+
+    #[inline(always)]
+    fn set_window<const AT: usize>(&mut self, window: [u64; 2]) {
+        let Self(bytes) = self;
+        let (_, bytes) = bytes.split_at_mut(AT);
+        if let Some(words) = bytes.as_chunks_mut().0.first_chunk_mut() {
+            *words = window.map(u64::to_le_bytes);
+        }
+    }
+
+    /// The number in the two bytes from `AT` on.
+    #[inline(always)]
+    fn half<const AT: usize>(&self) -> u16 {
+        let Self(bytes) = self;
+        let (_, bytes) = bytes.split_at(AT);
+        bytes
+            .first_chunk()
+            .map_or(0, |bytes| u16::from_be_bytes(*bytes))
+    }
+
+    /// Writes a half word, in the order of memory.
+    #[inline(always)]
+    fn set_half<const AT: usize>(&mut self, half: u16) {
+        let Self(bytes) = self;
+        let (_, bytes) = bytes.split_at_mut(AT);
+        if let Some(bytes) = bytes.first_chunk_mut() {
+            *bytes = half.to_le_bytes();
+        }
+    }
+}
+
+/// Whether one of the bits that count is another.
+#[inline(always)]
+const fn differ(window: [u64; 2], value: [u64; 2], mask: [u64; 2]) -> bool {
+    (window[0] ^ value[0]) & mask[0] | (window[1] ^ value[1]) & mask[1] != 0
+}
+
+/// Some of the bits kept, others set.
+#[inline(always)]
+const fn changed(window: [u64; 2], keep: [u64; 2], set: [u64; 2]) -> [u64; 2] {
+    [window[0] & keep[0] | set[0], window[1] & keep[1] | set[1]]
 }
 
 /// A checksum after a change: one's complement, so that a borrow is taken off again. For `~(~HC + c)`
@@ -290,10 +305,12 @@ fn unlikely<T>() -> Option<T> {
 /// With a value of zero it matches no flow, as none has a UDP length of zero.
 const NOTHING: [u64; 2] = [0, 0xffff << 32];
 
-/// Ethertype 0x0800 and 0x45, behind a byte that does not count.
-const KIND: u32 = 0x4500_0800;
-const KIND_MASK: u32 = 0xffff_ff00;
+/// The windows: both Ethernet addresses and the ethertype; the ethertype and most of IPv4; the
+/// [`Flow`].
+const FRONT: usize = 0;
+const KIND: usize = 12;
+const FLOW: usize = 26;
 
-/// UDP, behind a TTL that does not count, behind no more fragments and no offset.
-const MIDDLE: u32 = 17 << 24;
-const MIDDLE_MASK: u32 = 0xff00_ff3f;
+/// Ethertype 0x0800, version 4 with 20 bytes of header; no more fragments, no offset; UDP.
+const KIND_VALUE: [u64; 2] = [0x45_0008, 17 << 24];
+const KIND_MASK: [u64; 2] = [0xff_ffff, 0xff00_ff3f];

@@ -144,20 +144,26 @@ impl<const RULES: usize> Table<RULES> {
         }
     }
 
-    /// The number of a port's bucket, by the upper bits of a product: multiplied by how many there are,
-    /// they are below that.
+    /// The number of a port's bucket: the upper bits of a product.
     #[inline(always)]
     const fn bucket(port: u16) -> usize {
         // As it lies in memory: who has it as such need not swap it.
-        let hash = (port.swap_bytes() as u32).wrapping_mul(GOLDEN) as u64;
-        (hash.wrapping_mul((BUCKETS * RULES) as u64) >> 32) as usize
+        let port = (port.swap_bytes() as u32) << 16;
+        (port.wrapping_mul(GOLDEN) >> (u32::BITS - Self::BITS)) as usize
     }
+
+    /// Bits of a bucket's number: as many as there are buckets for, and not more than a port has.
+    const BITS: u32 = match (BUCKETS * RULES).checked_ilog2() {
+        Some(0) | None => 1,
+        Some(bits @ 1..16) => bits,
+        Some(_) => 16,
+    };
 }
 
 /// The number of no rule.
 const NONE: u16 = u16::MAX;
 /// Buckets for each rule.
 const BUCKETS: usize = 4;
-/// 2^32 divided by the golden ratio, odd: products of neighbours lie far apart (Knuth, The Art of
+/// 2^16 divided by the golden ratio, odd: products of neighbours lie far apart (Knuth, The Art of
 /// Computer Programming, volume 3, section 6.4).
-const GOLDEN: u32 = 0x9e37_79b1;
+const GOLDEN: u32 = 0x9e37;
