@@ -75,7 +75,7 @@ pub const BUDGETS: &[Budget] = &[
         "linecard cross-connect, packets in hand",
         24.6,
     ),
-    budget("udp/in-memory", "linecard UDP, packets in hand", 195.0),
+    budget("udp/in-memory", "linecard UDP, packets in hand", 178.0),
     budget("parse/udp/verified", "linecard", 96.0),
     budget("parse/mix/verified", "linecard", 118.0),
     budget("checksum/20", "linecard", 30.6),
