@@ -315,6 +315,12 @@ impl<'p> Account<'p> {
         freed
     }
 
+    /// Counts a burst that was moved.
+    #[inline]
+    pub(super) fn count(&self, posted: i32, completing: i32) {
+        self.cell.count(posted, completing);
+    }
+
     pub(super) fn cached(&self, count: usize) {
         self.cell.cached.set(count as u32);
     }

@@ -38,6 +38,7 @@
 //! ```
 
 mod account;
+mod bursts;
 mod cache;
 mod chain;
 mod colours;
@@ -50,6 +51,7 @@ mod pool;
 mod shared;
 
 pub use account::{Account, AccountId, FrameIndex};
+pub use bursts::{Receiving, Sending};
 pub use cache::Cache;
 pub use chain::Segments;
 pub use colours::Colours;

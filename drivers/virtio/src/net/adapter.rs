@@ -314,7 +314,7 @@ impl<'p, T: Transport, const N: usize, const Q: usize> Inner<'p, T, N, Q> {
             Half::Ready(line) => slot.tx_memory.as_ref().map(|memory| {
                 // SAFETY: the memory is this queue's, and what is behind its ring is nobody's else:
                 // `enable_pair` made it that long, and there is one sender of a pair.
-                unsafe { line.into_sender(accounts.1, memory, agreed.limits()) }
+                unsafe { line.into_sender(accounts.1, memory, agreed.limits(pool)) }
             }),
             Half::Parked(half) => Some(half),
             Half::Open | Half::Closed => None,

@@ -51,10 +51,12 @@ impl Agreed {
         Layout::new(pool, self.features)
     }
 
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) fn limits(&self, pool: &Pool<'_>) -> Limits {
+        let header = header_len(self.features);
         Limits {
             longest: self.longest(),
-            header: header_len(self.features),
+            header,
+            front: pool.config().private + header,
             checksum: self.features.contains(Features::CSUM),
         }
     }

@@ -1,5 +1,7 @@
 //! The pool's frames, as a device finds them.
 
+use core::ptr::NonNull;
+
 use linecard::mempool::{FrameIndex, Pool};
 use linecard::platform::Dma;
 
@@ -13,8 +15,8 @@ pub(super) struct Frames<'p, 'd, D> {
     dma: &'d D,
     /// The device's address of the first frame, if the others follow it.
     linear: Option<u64>,
-    /// Bytes from one frame to the next.
-    stride: u64,
+    /// The exponent, to base 2, of the bytes from one frame to the next.
+    shift: u32,
 }
 
 impl<D> Clone for Frames<'_, '_, D> {
@@ -35,7 +37,7 @@ impl<'p, 'd, D: Dma> Frames<'p, 'd, D> {
             pool,
             dma,
             linear: whole.map(|address| address.0),
-            stride: pool.frame_size() as u64,
+            shift: pool.frame_size().trailing_zeros(),
         };
         let reached = |index| frames.address(FrameIndex(index), 0, pool.frame_size());
         if frames.linear.is_none()
@@ -56,7 +58,7 @@ impl<'p, 'd, D: Dma> Frames<'p, 'd, D> {
     pub(super) fn address(&self, frame: FrameIndex, offset: usize, len: usize) -> Option<u64> {
         match self.linear {
             Some(base) => Some(
-                base.wrapping_add(u64::from(frame.0).wrapping_mul(self.stride))
+                base.wrapping_add(u64::from(frame.0) << self.shift)
                     .wrapping_add(offset as u64),
             ),
             None => self.one_by_one(frame, offset, len),
@@ -101,6 +103,6 @@ impl<'p, 'd, D: Dma> Frames<'p, 'd, D> {
 
 /// The address `offset` bytes behind `start`, which nobody follows here.
 #[inline(always)]
-fn within(start: core::ptr::NonNull<u8>, offset: usize) -> core::ptr::NonNull<u8> {
+fn within(start: NonNull<u8>, offset: usize) -> NonNull<u8> {
     start.map_addr(|at| at.saturating_add(offset))
 }

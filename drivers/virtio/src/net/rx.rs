@@ -3,7 +3,7 @@
 use core::fmt;
 
 use linecard::device::{RxQueue, RxStats};
-use linecard::mempool::{Cache, Frame, FrameIndex};
+use linecard::mempool::{Cache, Frame, FrameIndex, Receiving};
 use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::Dma;
 
@@ -74,6 +74,8 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             return 0;
         }
         let (mut given, mut bytes) = (0, 0);
+        // Copies: the compiler would look again after each access to a packet.
+        let (layout, frames) = (*self.layout, *self.frames);
         loop {
             let want = out.room().min(BATCH);
             let mut batch = [Used {
@@ -82,31 +84,36 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             }; BATCH];
             let batch = batch.get_mut(..want).unwrap_or(&mut []);
             let count = queue.pop_burst(batch);
+            if count == 0 {
+                break;
+            }
             let batch = batch.get(..count).unwrap_or(&[]);
             // They are refilled next.
-            if count > 0 {
-                queue.prepare(BATCH);
-            }
+            queue.prepare(BATCH);
             for &Used { token, .. } in batch {
-                self.frames
-                    .prefetch(frame_of(token), self.layout.offset(token));
+                frames.prefetch(frame_of(token), layout.offset(token));
             }
-            for &used in batch {
-                let plain = match partial {
-                    None => self.accept_plain(used),
-                    Some(_) => None,
-                };
-                if let Some(frame) = plain {
-                    bytes += frame.len();
-                    given += usize::from(out.push(Packet::new(frame)).is_ok());
-                } else if let Some(packet) =
-                    self.accept_or_refuse(queue, used, partial, cache, stats)
+            let mut rest = batch.iter();
+            while !rest.as_slice().is_empty() {
+                if partial.is_none() {
+                    let mut burst = self.account.receiving();
+                    for &used in rest.as_slice() {
+                        let Some(frame) = accept_plain(&layout, &frames, &mut burst, used) else {
+                            break;
+                        };
+                        rest.next();
+                        bytes += frame.len();
+                        given += usize::from(out.push(Packet::new(frame)).is_ok());
+                    }
+                }
+                if let Some(&used) = rest.next()
+                    && let Some(packet) = self.accept_or_refuse(queue, used, partial, cache, stats)
                 {
                     bytes += packet.total_len();
                     given += usize::from(out.push(packet).is_ok());
                 }
             }
-            if count == 0 || count < want {
+            if count < want {
                 break;
             }
         }
@@ -116,30 +123,6 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         stats.packets = stats.packets.wrapping_add(given as u64);
         stats.bytes = stats.bytes.wrapping_add(bytes as u64);
         given
-    }
-
-    /// The packet of a buffer of which there is nothing to say, as of nearly all; otherwise the frame
-    /// is still posted.
-    #[inline(always)]
-    fn accept_plain(self, used: Used) -> Option<Frame<'p>> {
-        let Layout { room, merge, .. } = *self.layout;
-        let (index, offset) = (frame_of(used.token), self.layout.offset(used.token));
-        let len = used.written.checked_sub(Header::LEN as u32)?;
-        // Not `Used::ALL` either.
-        if self.layout.header != Header::LEN || used.written > room {
-            return None;
-        }
-        self.frames.take_over(index, offset, used.written as usize);
-        let [flags, gso_type, .., low, high] = self.header(index, offset)?;
-        let several = merge && u16::from_le_bytes([low, high]) > 1;
-        if flags | gso_type != 0 || several {
-            return None;
-        }
-        // SAFETY: as in `take`.
-        unsafe {
-            self.account
-                .receive(index, offset + Header::LEN, len as usize)
-        }
     }
 
     /// The packet of any buffer, or what is wrong with it.
@@ -179,30 +162,10 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             return Err(Refusal::Posted(Fault::NoHeader(written)));
         }
         self.frames.take_over(index, offset, written as usize);
-        match self.header(index, offset) {
+        match header_at(self.frames, index, offset) {
             Some(head) => self.accept_unusual(index, offset, written, &head, partial),
             None => Err(Refusal::Posted(Fault::NoHeader(written))),
         }
-    }
-
-    /// A copy of a buffer's header.
-    #[inline(always)]
-    fn header(self, index: FrameIndex, offset: usize) -> Option<[u8; Header::LEN]> {
-        let start = self.frames.pool().frame_start(index)?;
-        // SAFETY: the callers have seen that the buffer, which is inside the frame (`Layout::new`), has
-        // room for a header.
-        let at = unsafe { start.add(offset) }.cast::<u32>();
-        let mut header = [0; Header::LEN];
-        for (index, part) in header.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            // SAFETY: one of the header's three words, as above.
-            let word = unsafe { at.add(index) };
-            // SAFETY: as above; frames, offsets in them, and lengths of headers are multiples of 4. The
-            // frame is posted through this account, so the program has no reference to it; should
-            // the device still write, what was read is as good as anything, and is looked at in the
-            // copy alone.
-            *part = unsafe { word.read_volatile() }.to_ne_bytes();
-        }
-        Some(header)
     }
 
     /// Takes a frame from the device, with its data from `offset`.
@@ -307,6 +270,56 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         // was not received since: refusals are made before. The device has given it back.
         unsafe { self.account.unpost(cache, &[frame_of(used.token)]) };
     }
+}
+
+/// The frame of a buffer of which there is nothing to say, as of nearly all; otherwise it is still
+/// posted.
+#[inline(always)]
+fn accept_plain<'p, D: Dma>(
+    layout: &Layout,
+    frames: &Frames<'p, '_, D>,
+    burst: &mut Receiving<'_, 'p>,
+    used: Used,
+) -> Option<Frame<'p>> {
+    let (index, offset) = (frame_of(used.token), layout.offset(used.token));
+    let len = used.written.checked_sub(Header::LEN as u32)?;
+    // Not `Used::ALL` either.
+    if layout.header != Header::LEN || used.written > layout.room {
+        return None;
+    }
+    frames.take_over(index, offset, used.written as usize);
+    let [flags, gso_type, .., low, high] = header_at(frames, index, offset)?;
+    let several = layout.merge && u16::from_le_bytes([low, high]) > 1;
+    if flags | gso_type != 0 || several {
+        return None;
+    }
+    // SAFETY: the token came out of the queue, so this frame was posted through this account and not
+    // received since (the queue gives a token once), and the device has given it back.
+    unsafe { burst.receive(index, offset + Header::LEN, len as usize) }
+}
+
+/// A copy of a buffer's header.
+#[inline(always)]
+fn header_at<D: Dma>(
+    frames: &Frames<'_, '_, D>,
+    index: FrameIndex,
+    offset: usize,
+) -> Option<[u8; Header::LEN]> {
+    let start = frames.pool().frame_start(index)?;
+    // SAFETY: the callers have seen that the buffer, which is inside the frame (`Layout::new`), has
+    // room for a header.
+    let at = unsafe { start.add(offset) }.cast::<u32>();
+    let mut header = [0; Header::LEN];
+    for (index, part) in header.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        // SAFETY: one of the header's three words, as above.
+        let word = unsafe { at.add(index) };
+        // SAFETY: as above; frames, offsets in them, and lengths of headers are multiples of 4. The
+        // frame is posted through this account, so the program has no reference to it; should
+        // the device still write, what was read is as good as anything, and is looked at in the
+        // copy alone.
+        *part = unsafe { word.read_volatile() }.to_ne_bytes();
+    }
+    Some(header)
 }
 
 /// Why a buffer makes no packet.

@@ -1,10 +1,11 @@
 //! The sending half of a queue pair.
 
 use core::fmt;
+use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 use linecard::device::{TxQueue, TxStats};
-use linecard::mempool::{Account, Cache, DeviceAddress, FrameIndex};
+use linecard::mempool::{Account, Cache, DeviceAddress, FrameIndex, Pool};
 use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::Dma;
 
@@ -65,6 +66,8 @@ pub(super) struct Limits {
     pub(super) longest: usize,
     /// Bytes of header in front of a packet.
     pub(super) header: usize,
+    /// From a frame's start to the first place for the data of a packet: private area and header.
+    pub(super) front: usize,
     /// `VIRTIO_NET_F_CSUM`.
     pub(super) checksum: bool,
 }
@@ -116,17 +119,25 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         loop {
             let mut tokens = [0; BATCH];
             let count = queue.pop_tokens(&mut tokens);
+            let tokens = tokens.get(..count).unwrap_or(&[]);
             let mut done = [FrameIndex::default(); BATCH];
-            let mut frames = 0;
-            for &token in tokens.get(..count).unwrap_or(&[]) {
-                match place_of(token) {
-                    None => {
-                        if let Some(slot) = done.get_mut(frames) {
-                            *slot = FrameIndex(token);
-                            frames += 1;
+            let mut frames = count;
+            for (slot, &token) in done.iter_mut().zip(tokens) {
+                *slot = FrameIndex(token);
+            }
+            // Hardly ever: a pass of its own.
+            if tokens.iter().fold(0, |all, token| all | token) & PLACE != 0 {
+                frames = 0;
+                for &token in tokens {
+                    match place_of(token) {
+                        None => {
+                            if let Some(slot) = done.get_mut(frames) {
+                                *slot = FrameIndex(token);
+                                frames += 1;
+                            }
                         }
+                        Some(place) => freed += self.free_chain(place, cache),
                     }
-                    Some(place) => freed += self.free_chain(place, cache),
                 }
             }
             // SAFETY: the tokens came out of the queue, so these frames were sent through this
@@ -155,68 +166,46 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         unsafe { self.account.complete(cache, &frames) }
     }
 
-    /// Sends packets that are each [plain](Self::is_plain), and for which there is room.
+    /// Sends the packets in front that are [plain](is_plain), as many as there is room for; gives how many.
     #[inline(always)]
-    fn send<V: Virtqueue>(
-        &mut self,
-        queue: &mut V,
-        cache: &mut Cache<'p>,
-        packets: impl Iterator<Item = Packet<'p>>,
-    ) {
-        let (header, account, frames) = (self.limits.header, self.account, self.frames);
-        let (mut bytes, mut failed) = (0, 0);
-        let buffers = packets.filter_map(|packet| {
-            let len = packet.len();
-            let mut frame = packet.into_frame();
-            // There is headroom: `is_plain`.
-            let ready = match header {
-                Header::LEN => frame.prepend(Header::LEN).map(clear).is_ok(),
-                longer => frame.prepend(longer).map(clear).is_ok(),
-            };
-            let (offset, whole) = (frame.offset(), len.wrapping_add(header));
-            let address = frames.address(frame.index(), offset, whole);
-            let (Some(address), true) = (address, ready) else {
-                failed += 1;
-                cache.free(frame);
+    fn send<V: Virtqueue>(&mut self, queue: &mut V, packets: &mut BurstView<'p>) -> usize {
+        // Copies: the compiler would look again after each access to the ring.
+        let (limits, frames) = (self.limits, *self.frames);
+        let mut bytes = 0;
+        let buffers = packets.as_mut_slice().iter_mut().map_while(|packet| {
+            if !is_plain(packet, &limits, frames.pool()) {
                 return None;
-            };
-            let index = match account.send(frame) {
-                Ok(index) => index,
-                Err(frame) => {
-                    failed += 1;
-                    cache.free(frame);
-                    return None;
-                }
-            };
-            frames.hand_over(index, offset, whole);
+            }
+            let len = packet.len();
+            let frame = packet.frame_mut();
+            let (offset, whole) = (frame.offset(), len.wrapping_add(limits.header));
+            let offset = offset.wrapping_sub(limits.header);
+            let address = frames.address(frame.index(), offset, whole)?;
+            // SAFETY: `is_plain` has seen that there is as much headroom behind the private area, and
+            // the frame is borrowed exclusively.
+            unsafe { clear(frame.as_ptr(), limits.header) };
+            frames.hand_over(frame.index(), offset, whole);
             bytes += len as u64;
             let buffer = Buffer {
                 addr: DeviceAddress(address),
                 len: whole as u32,
                 writable: false,
             };
-            Some((buffer, index.0))
+            Some((buffer, frame.index().0))
         });
-        // SAFETY: the frames were just sent, so they are nobody's but the device's until their tokens
+        // SAFETY: the frames become the device's below, before it is told of them, until their tokens
         // come back, or the queue is released after a reset; the buffers are their windows.
-        let sent = unsafe { queue.push_burst(buffers) } as u64;
-        self.stats.errors = self.stats.errors.wrapping_add(failed);
-        self.stats.packets = self.stats.packets.wrapping_add(sent);
+        let sent = unsafe { queue.push_burst(buffers) };
+        let mut burst = self.account.sending();
+        for packet in packets.drain_front(sent) {
+            if let Err(frame) = burst.send(packet.into_frame()) {
+                // Each is one frame of this pool: `is_plain`. The device has it, come what may.
+                core::mem::forget(frame);
+            }
+        }
+        self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
-    }
-
-    /// Whether a packet goes out as it is: one frame of this pool with room for the header, of a
-    /// length that the device takes, and nothing asked of the device.
-    #[inline(always)]
-    fn is_plain(&self, packet: &Packet<'p>) -> bool {
-        let Limits {
-            longest, header, ..
-        } = self.limits;
-        !packet.is_chained()
-            && core::ptr::eq(packet.frame().pool(), self.frames.pool())
-            && !packet.offloads.intersects(ASKS)
-            && packet.len().wrapping_sub(ETHERNET_HEADER) <= longest.wrapping_sub(ETHERNET_HEADER)
-            && packet.headroom() >= header
+        sent
     }
 
     /// Takes packets from the front, as many as there is room for.
@@ -229,15 +218,7 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     ) -> usize {
         let mut taken = 0;
         loop {
-            let room = usize::from(queue.free());
-            let all = packets.as_slice();
-            let fitting = all.get(..room).unwrap_or(all);
-            let plain = fitting
-                .iter()
-                .position(|packet| !self.is_plain(packet))
-                .unwrap_or(fitting.len());
-            self.send(queue, cache, packets.drain_front(plain));
-            taken += plain;
+            taken += self.send(queue, packets);
             // What stopped it is not plain, or there is no room.
             if packets.is_empty()
                 || usize::from(queue.free()) == 0
@@ -260,17 +241,45 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     }
 }
 
-/// Writes the header of a packet of which there is nothing to say. Where that is there, as it is in
-/// most frames that were received, nothing is written: the device's processor keeps the line.
+/// Whether a packet goes out as it is: one frame of this pool with room for the header, of a length
+/// that the device takes, and nothing asked of the device.
 #[inline(always)]
-fn clear(header: &mut [u8]) {
-    if let Some(plain) = header.first_chunk_mut()
-        && *plain != [0; Header::LEN]
-    {
-        *plain = [0; Header::LEN];
+fn is_plain(packet: &Packet<'_>, limits: &Limits, pool: &Pool<'_>) -> bool {
+    let Limits { longest, front, .. } = *limits;
+    let frame = packet.frame();
+    let own = core::ptr::eq(
+        core::ptr::from_ref(frame.pool()).cast::<u8>(),
+        core::ptr::from_ref(pool).cast(),
+    );
+    own && !frame.is_chained()
+        && !packet.offloads.intersects(ASKS)
+        && frame.len().wrapping_sub(ETHERNET_HEADER) <= longest.wrapping_sub(ETHERNET_HEADER)
+        && frame.offset() >= front
+}
+
+/// Writes the header of a packet of which there is nothing to say, in front of its data. Where that is
+/// there, as it is in most frames that were received, nothing is written: the device's processor
+/// keeps the line.
+///
+/// # Safety
+///
+/// The `header` bytes in front of `data`, at least those of a [`Header`], are of one frame, which the
+/// caller has to itself.
+#[inline(always)]
+unsafe fn clear(data: NonNull<u8>, header: usize) {
+    // SAFETY: inside the frame, as the caller vouches.
+    let at = unsafe { data.sub(header) };
+    let plain = at.cast::<[u8; Header::LEN]>();
+    // SAFETY: the caller has these bytes to itself; the pool's are initialised (`Region::from_raw`).
+    if unsafe { plain.read() } != [0; Header::LEN] {
+        // SAFETY: as above.
+        unsafe { plain.write([0; Header::LEN]) };
     }
-    for byte in header.iter_mut().skip(Header::LEN) {
-        *byte = 0;
+    for offset in Header::LEN..header {
+        // SAFETY: between the header's first byte and the data.
+        let byte = unsafe { at.add(offset) };
+        // SAFETY: as above.
+        unsafe { byte.write(0) };
     }
 }
 

@@ -15,12 +15,15 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 use linecard::mempool::DeviceAddress;
+use linecard::platform::barrier;
 
 use super::layout::{DescFlags, SUPPRESS_DESC, SUPPRESS_DISABLE, need_event};
 use super::memory::RingMemory;
 use super::table::{Ids, Table};
 use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, Used, Virtqueue};
-use linecard::platform::barrier;
+use take::used;
+
+mod take;
 
 /// A packed ring of up to `N` descriptors; `N` is a power of two, the size need not be.
 ///
@@ -146,193 +149,6 @@ impl<const N: usize> PackedQueue<N> {
         self.added = self.added.wrapping_add(1);
         self.free = self.free.wrapping_sub(1);
     }
-
-    /// The descriptor at `place`, if it is a used one of the lap whose flags are `turn`; `place` is below
-    /// the size.
-    #[inline(always)]
-    fn entry_at(&self, place: u16, turn: u16) -> Option<(u16, u32)> {
-        // SAFETY: the callers go round as `next` does: below the size.
-        let (_, second) = unsafe { self.memory.desc(place) };
-        let mut half = u64::from_le(second.load(Ordering::Relaxed));
-        if (half >> FLAGS) as u16 & (AVAIL | USED) != turn {
-            return None;
-        }
-        // The flags before the rest (section 2.8.22.1). Where loads are ordered the one load has
-        // all of it.
-        barrier::read();
-        if !cfg!(target_arch = "x86_64") {
-            half = u64::from_le(second.load(Ordering::Relaxed));
-        }
-        Some(((half >> 32) as u16, half as u32))
-    }
-
-    /// The token of a buffer that the device has.
-    #[inline(always)]
-    fn check(&self, id: u16) -> Result<u32, Fault> {
-        if id >= self.memory.size() {
-            return Err(Fault::Id(u32::from(id)));
-        }
-        match self.tokens.read(id) {
-            NONE => Err(Fault::NotPosted(id)),
-            token => Ok(token),
-        }
-    }
-
-    /// Takes back the buffer `id`, whose token this is.
-    #[inline(always)]
-    fn finish(&mut self, id: u16, token: u32) {
-        self.tokens.write(id, NONE);
-        self.ids.give(id);
-        let count = match token & CHAINED {
-            0 => 1,
-            _ => self.counts.read(id),
-        };
-        self.free = self.free.wrapping_add(count);
-        self.in_flight = self.in_flight.wrapping_sub(1);
-        self.published = self.published.wrapping_sub(1);
-        self.used = self.used.wrapping_add(count);
-        if self.used >= self.memory.size() {
-            self.used = self.used.wrapping_sub(self.memory.size());
-            self.used_turn ^= AVAIL | USED;
-        }
-    }
-
-    /// Nothing taken yet.
-    #[inline(always)]
-    fn ahead(&self) -> Ahead {
-        Ahead {
-            taken: 0,
-            place: self.used,
-            turn: self.used_turn,
-        }
-    }
-
-    /// Counts buffers in one descriptor each that were taken.
-    #[inline(always)]
-    fn count(&mut self, ahead: Ahead) {
-        let Ahead { taken, place, turn } = ahead;
-        self.ids.advance(taken);
-        self.free = self.free.wrapping_add(taken);
-        self.in_flight = self.in_flight.wrapping_sub(taken);
-        self.published = self.published.wrapping_sub(taken);
-        (self.used, self.used_turn) = (place, turn);
-    }
-
-    /// Takes back the buffer `id`, whose token this is, behind those that are not counted yet.
-    #[inline(always)]
-    fn retire(&mut self, id: u16, token: u32, ahead: &mut Ahead) {
-        if token & CHAINED == 0 {
-            self.tokens.write(id, NONE);
-            self.ids.give_ahead(ahead.taken, id);
-            ahead.taken = ahead.taken.wrapping_add(1);
-            ahead.place = ahead.place.wrapping_add(1);
-            if ahead.place >= self.memory.size() {
-                ahead.place = 0;
-                ahead.turn ^= AVAIL | USED;
-            }
-        } else {
-            self.count(*ahead);
-            self.finish(id, token);
-            *ahead = self.ahead();
-        }
-    }
-
-    /// Takes what was used, as `make` has it from token and length.
-    #[inline(always)]
-    fn pop_each<T>(&mut self, out: &mut [T], make: impl Fn(u32, u32) -> T) -> usize {
-        // Where the device has nothing, what it writes means nothing.
-        let out = match out.get_mut(..usize::from(self.published)) {
-            Some(first) => first,
-            None => out,
-        };
-        let (in_order, in_flight) = (self.in_order, self.in_flight);
-        let mut ahead = self.ahead();
-        let (mut count, mut fault) = (0, None);
-        // In order, most devices name each buffer that they filled: batches are taken by other
-        // means. So are chains, behind which `in_flight` is another.
-        let mut batches = self.batch.is_some();
-        for slot in out.iter_mut() {
-            if batches {
-                break;
-            }
-            let Some((id, written)) = self.entry_at(ahead.place, ahead.turn) else {
-                break;
-            };
-            let token = match self.check(id) {
-                Ok(token) => token,
-                Err(named) => {
-                    fault = Some(named);
-                    break;
-                }
-            };
-            batches = in_order
-                && (token & CHAINED != 0
-                    || self.ids.taken(in_flight.wrapping_sub(ahead.taken)) != id);
-            if batches {
-                break;
-            }
-            self.retire(id, token, &mut ahead);
-            *slot = make(token, written);
-            count += 1;
-        }
-        self.count(ahead);
-        if let Some(fault) = fault {
-            self.fail(fault);
-        } else if batches {
-            count += self.pop_in_order(out.get_mut(count..).unwrap_or(&mut []), make);
-        }
-        count
-    }
-
-    /// Takes with `VIRTIO_F_IN_ORDER`: a descriptor may stand for a batch, of which it has the last id;
-    /// the next is behind as many as the batch has (section 2.8.7). Of those between no line
-    /// is looked at.
-    #[inline(never)]
-    fn pop_in_order<T>(&mut self, out: &mut [T], make: impl Fn(u32, u32) -> T) -> usize {
-        let mut ahead = self.ahead();
-        let mut batch = self.batch.take();
-        let (mut count, mut fault) = (0, None);
-        'batches: while count < out.len() {
-            let entry = batch
-                .take()
-                .or_else(|| self.entry_at(ahead.place, ahead.turn));
-            let Some((last, written)) = entry else {
-                break;
-            };
-            if let Err(named) = self.check(last) {
-                fault = Some(named);
-                break;
-            }
-            for slot in out.get_mut(count..).unwrap_or(&mut []) {
-                let id = self.ids.taken(self.in_flight.wrapping_sub(ahead.taken));
-                let token = match self.check(id) {
-                    Ok(token) => token,
-                    Err(named) => {
-                        fault = Some(named);
-                        break 'batches;
-                    }
-                };
-                let whole = id == last;
-                if !whole && self.published == ahead.taken.wrapping_add(1) {
-                    fault = Some(Fault::Order(last));
-                    break 'batches;
-                }
-                self.retire(id, token, &mut ahead);
-                *slot = make(token, if whole { written } else { Used::ALL });
-                count += 1;
-                if whole {
-                    continue 'batches;
-                }
-            }
-            batch = Some((last, written));
-        }
-        self.batch = batch;
-        self.count(ahead);
-        if let Some(fault) = fault {
-            self.fail(fault);
-        }
-        count
-    }
 }
 
 impl<const N: usize> Virtqueue for PackedQueue<N> {
@@ -370,8 +186,9 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
 
     #[inline(always)]
     unsafe fn push_burst(&mut self, buffers: impl Iterator<Item = (Buffer, u32)>) -> usize {
-        // The counters are written once.
-        let (mut next, mut turn, mut first) = (self.next, self.turn, self.first);
+        // Copies: the compiler would look again after each access to the ring.
+        let (mut next, mut turn, size) = (self.next, self.turn, self.memory.size());
+        let mut first = self.first.is_none();
         let mut ahead: u16 = 0;
         for (buffer, token) in buffers.take(usize::from(self.free)) {
             let id = self.ids.next(ahead);
@@ -380,18 +197,20 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
             // SAFETY: `next` is below the size, as in `write`.
             let (address, second) = unsafe { self.memory.desc(next) };
             address.store(buffer.addr.0.to_le(), Ordering::Relaxed);
-            match first {
-                None => first = Some((next, half)),
-                Some(_) => second.store(half.to_le(), Ordering::Relaxed),
+            if first {
+                self.first = Some((next, half));
+                first = false;
+            } else {
+                second.store(half.to_le(), Ordering::Relaxed);
             }
             next = next.wrapping_add(1);
-            if next >= self.memory.size() {
+            if next >= size {
                 next = 0;
                 turn ^= AVAIL | USED;
             }
             ahead = ahead.wrapping_add(1);
         }
-        (self.next, self.turn, self.first) = (next, turn, first);
+        (self.next, self.turn) = (next, turn);
         self.ids.skip(ahead);
         self.added = self.added.wrapping_add(ahead);
         self.free = self.free.wrapping_sub(ahead);
@@ -534,15 +353,6 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
     }
 }
 
-/// Buffers taken and not counted yet, since the counters are written once a burst; and where the next
-/// used descriptor is, with the flags of its lap.
-#[derive(Debug, Clone, Copy)]
-struct Ahead {
-    taken: u16,
-    place: u16,
-    turn: u16,
-}
-
 #[inline(always)]
 const fn direction(buffer: Buffer) -> u16 {
     match buffer.writable {
@@ -555,14 +365,6 @@ const fn direction(buffer: Buffer) -> u16 {
 #[inline(always)]
 const fn half(len: u32, id: u16, flags: u16) -> u64 {
     len as u64 | (id as u64) << 32 | (flags as u64) << FLAGS
-}
-
-#[inline(always)]
-const fn used(token: u32, written: u32) -> Used {
-    Used {
-        token: token & MAX_TOKEN,
-        written,
-    }
 }
 
 const AVAIL: u16 = DescFlags::AVAIL.bits();

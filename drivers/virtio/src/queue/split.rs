@@ -15,12 +15,14 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 use linecard::mempool::DeviceAddress;
+use linecard::platform::barrier;
 
 use super::layout::{AVAIL_NO_INTERRUPT, DescFlags, USED_NO_NOTIFY, need_event};
 use super::memory::{RingMemory, USED_RING};
 use super::table::{Ids, Table};
 use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, Used, Virtqueue};
-use linecard::platform::barrier;
+
+mod take;
 
 /// A split ring of up to `N` descriptors, a power of two.
 ///
@@ -169,28 +171,6 @@ impl<const N: usize> SplitQueue<N> {
         self.used = self.used.wrapping_add(taken);
     }
 
-    /// Takes back the buffer that begins with `id`, whose token this is, behind `ahead` others that
-    /// are not counted yet.
-    #[inline(always)]
-    fn retire(&mut self, id: u16, token: u32, ahead: &mut u16) {
-        if token & CHAINED == 0 {
-            self.tokens.write(id, NONE);
-            self.ids.give_ahead(*ahead, id);
-            *ahead = ahead.wrapping_add(1);
-        } else {
-            self.count(*ahead);
-            *ahead = 0;
-            self.finish(id, token);
-        }
-    }
-
-    /// The id of the buffer that the device has for longest, `ahead` passed over.
-    #[inline(always)]
-    fn oldest(&self, ahead: u16) -> u32 {
-        let place = self.used.wrapping_add(ahead) & self.mask;
-        u32::from(self.avail_ids.read(place))
-    }
-
     #[cold]
     fn finish_chain(&mut self, head: u16) {
         let mut id = self.links.read(head);
@@ -203,60 +183,6 @@ impl<const N: usize> SplitQueue<N> {
             self.free = self.free.wrapping_add(1);
             id = self.links.read(id);
         }
-    }
-
-    /// The used entry `ahead` of the next one.
-    #[inline(always)]
-    fn entry(&self, ahead: u16) -> (u32, u32) {
-        let place = self.used.wrapping_add(ahead) & self.mask;
-        // SAFETY: the mask is the size less one, a power of two (`Parts::of`).
-        unsafe { self.memory.used(place) }
-    }
-
-    /// The id of an entry, if it is one of a buffer that the device has; with its token.
-    #[inline(always)]
-    fn check(&self, id: u32) -> Result<(u16, u32), Fault> {
-        if id > u32::from(self.mask) {
-            return Err(Fault::Id(id));
-        }
-        let id = id as u16;
-        match self.tokens.read(id) {
-            NONE => Err(Fault::NotPosted(id)),
-            token => Ok((id, token)),
-        }
-    }
-
-    #[inline(always)]
-    fn take(&mut self) -> Result<Used, Fault> {
-        let (id, written) = self.entry(0);
-        let (id, token) = self.check(id)?;
-        self.finish(id, token);
-        Ok(used(token, written))
-    }
-
-    /// With `VIRTIO_F_IN_ORDER` an entry may stand for a batch, of which it names the last; the
-    /// next entry is behind as many as the batch has (section 2.7.9).
-    fn take_in_order(&mut self) -> Result<Used, Fault> {
-        let (last, written) = match self.batch {
-            Some(batch) => batch,
-            None => {
-                let (id, written) = self.entry(0);
-                (self.check(id)?.0, written)
-            }
-        };
-        // In order, the oldest is the one that stands where the device read it.
-        let (id, token) = self.check(self.oldest(0))?;
-        let written = if id == last {
-            self.batch = None;
-            written
-        } else if self.seen.wrapping_sub(self.used) == 1 {
-            return Err(Fault::Order(last));
-        } else {
-            self.batch = Some((last, written));
-            Used::ALL
-        };
-        self.finish(id, token);
-        Ok(used(token, written))
     }
 }
 
@@ -426,85 +352,12 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
 
     #[inline(always)]
     fn pop_burst(&mut self, out: &mut [Used]) -> usize {
-        let ready = usize::from(self.seen.wrapping_sub(self.used));
-        let mut count = 0;
-        // Taken and not counted yet: the counters are written once.
-        let mut ahead = 0;
-        let out = match out.get_mut(..ready) {
-            Some(first) => first,
-            None => out,
-        };
-        for slot in out {
-            let (id, written) = self.entry(ahead);
-            // In order, devices mostly name each: only a batch is taken by other means.
-            if self.in_order && (self.batch.is_some() || id != self.oldest(ahead)) {
-                self.count(ahead);
-                ahead = 0;
-                let Ok(Some(used)) = self.pop() else {
-                    return count;
-                };
-                *slot = used;
-                count += 1;
-                continue;
-            }
-            let (id, token) = match self.check(id) {
-                Ok(found) => found,
-                Err(fault) => {
-                    self.count(ahead);
-                    self.fail(fault);
-                    return count;
-                }
-            };
-            self.retire(id, token, &mut ahead);
-            *slot = used(token, written);
-            count += 1;
-        }
-        self.count(ahead);
-        count
+        self.take_burst(out)
     }
 
     #[inline(always)]
     fn pop_tokens(&mut self, out: &mut [u32]) -> usize {
-        let mut taken = 0;
-        if !self.in_order || self.batch.is_some() {
-            for out in out.chunks_mut(PORTION) {
-                let mut used = [Used {
-                    token: 0,
-                    written: 0,
-                }; PORTION];
-                let want = out.len();
-                let count = self.pop_burst(used.get_mut(..want).unwrap_or(&mut []));
-                for (slot, used) in out.iter_mut().zip(used.iter().take(count)) {
-                    *slot = used.token;
-                }
-                taken += count;
-                if count < want {
-                    break;
-                }
-            }
-            return taken;
-        }
-        let ready = usize::from(self.seen.wrapping_sub(self.used));
-        let out = match out.get_mut(..ready) {
-            Some(first) => first,
-            None => out,
-        };
-        let mut ahead = 0;
-        for slot in out {
-            let (id, token) = match self.check(self.oldest(ahead)) {
-                Ok(found) => found,
-                Err(fault) => {
-                    self.count(ahead);
-                    self.fail(fault);
-                    return taken;
-                }
-            };
-            self.retire(id, token, &mut ahead);
-            *slot = token & MAX_TOKEN;
-            taken += 1;
-        }
-        self.count(ahead);
-        taken
+        self.take_tokens(out)
     }
 
     #[cold]
@@ -547,14 +400,6 @@ const fn half(len: u32, flags: DescFlags, next: u16) -> u64 {
     len as u64 | (flags.bits() as u64) << 32 | (next as u64) << 48
 }
 
-#[inline(always)]
-const fn used(token: u32, written: u32) -> Used {
-    Used {
-        token: token & MAX_TOKEN,
-        written,
-    }
-}
-
 /// From the start of the available ring to an entry, in bytes.
 #[inline(always)]
 const fn entry(place: u16) -> usize {
@@ -567,9 +412,6 @@ const IDX: usize = 2;
 
 /// Descriptors of a cache line.
 const LINE: u16 = 4;
-
-/// Buffers taken at a time whose tokens alone are asked for.
-const PORTION: usize = 32;
 
 /// Behind the last link of a chain.
 const END: u16 = u16::MAX;

@@ -51,10 +51,15 @@ impl Layout {
         (self.room as usize).saturating_sub(self.header)
     }
 
-    /// The token of a frame: its number, and above it its colour, of which there are eight at most.
+    /// The token of a frame: its number, and above it its colour, of which there are eight at most; and
+    /// what [`offset`](Self::offset) makes of it.
     #[inline(always)]
-    pub(super) const fn token(&self, frame: FrameIndex) -> u32 {
-        frame.0 | (self.colours.offset(frame) as u32 >> 6) << COLOUR
+    pub(super) const fn place(&self, frame: FrameIndex) -> (u32, usize) {
+        let colour = self.colours.offset(frame);
+        (
+            frame.0 | (colour as u32) << (COLOUR - 6),
+            self.start + colour,
+        )
     }
 
     /// From a frame's start to its buffer, in bytes.
@@ -92,9 +97,9 @@ mod tests {
         let layout = Layout::new(pool, Features::MRG_RXBUF);
         let mut lines = [false; 8];
         for index in 0..pool.frames() as u32 {
-            let token = layout.token(FrameIndex(index));
+            let (token, offset) = layout.place(FrameIndex(index));
             assert_eq!(frame_of(token), FrameIndex(index));
-            let offset = layout.offset(token);
+            assert_eq!(layout.offset(token), offset);
             let packet = offset + layout.header;
             assert_eq!(packet % 64, 0, "the packet begins on a cache line");
             assert!(packet >= pool.data_offset());

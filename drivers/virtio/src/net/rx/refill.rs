@@ -33,6 +33,8 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             layout,
             frames,
         } = self;
+        // Copies: the compiler would look again after each access to the ring.
+        let (layout, frames) = (*layout, *frames);
         loop {
             let want = usize::from(queue.free()).min(BATCH);
             let mut posted = [FrameIndex::default(); BATCH];
@@ -40,8 +42,7 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             let taken = account.post(cache, posted);
             let posted = posted.get(..taken).unwrap_or(&[]);
             let buffers = posted.iter().map_while(|&frame| {
-                let token = layout.token(frame);
-                let offset = layout.offset(token);
+                let (token, offset) = layout.place(frame);
                 frames.hand_over(frame, offset, layout.room as usize);
                 let address = frames.address(frame, offset, layout.room as usize)?;
                 let buffer = Buffer {

@@ -1,0 +1,158 @@
+//! A burst of frames between the program and a device: moved one by one, counted once.
+
+use super::{Account, Frame, FrameIndex, Place, Pool};
+
+/// Takes a burst of posted frames back from the device, with what has to be known of the pool in its
+/// hands; when it is dropped, they are counted off.
+///
+/// ```
+/// # use linecard::mempool::{Account, Cache, FrameIndex, Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 8 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 8];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// let mut cache = Cache::new(&pool, "core 0", 4)?;
+/// let queue = Account::register(&pool, "my nic, queue 0")?;
+/// let mut posted = [FrameIndex::default(); 4];
+/// queue.post(&mut cache, &mut posted);
+///
+/// let mut burst = queue.receiving();
+/// let frames = posted.map(|index| {
+///     // SAFETY: each was posted above, is taken once, and no device writes to it.
+///     unsafe { burst.receive(index, 256, 60) }.expect("the window is in the frame")
+/// });
+/// drop(burst);
+/// assert_eq!((queue.posted(), frames.len()), (0, 4));
+/// # Ok::<(), linecard::mempool::PoolError>(())
+/// ```
+#[derive(Debug)]
+pub struct Receiving<'a, 'p> {
+    account: &'a Account<'p>,
+    pool: &'p Pool<'p>,
+    frames: usize,
+    size: usize,
+    private: usize,
+    tracks: bool,
+    taken: u32,
+}
+
+impl<'p> Receiving<'_, 'p> {
+    /// As [`Account::receive`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Account::receive`].
+    #[inline(always)]
+    pub unsafe fn receive(
+        &mut self,
+        index: FrameIndex,
+        offset: usize,
+        len: usize,
+    ) -> Option<Frame<'p>> {
+        let end = offset.checked_add(len)?;
+        if index.0 as usize >= self.frames || offset < self.private || end > self.size {
+            return None;
+        }
+        if self.tracks {
+            let from = Place::Posted(self.account.id());
+            self.pool.moved(index.0, from, Place::Held);
+        }
+        self.taken = self.taken.wrapping_add(1);
+        // The frame size is no more than the offset and length of a window can be (`Pool::new`).
+        let (offset, len) = (offset as u16, len as u16);
+        Some(Frame::with_window(self.pool, index.0, offset, len))
+    }
+}
+
+impl Drop for Receiving<'_, '_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let taken = self.taken.cast_signed().wrapping_neg();
+        self.account.count(taken, 0);
+    }
+}
+
+/// Gives a burst of frames to the device to be sent; when it is dropped, they are counted.
+///
+/// ```
+/// # use linecard::mempool::{Account, Cache, Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 8 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 8];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// let mut cache = Cache::new(&pool, "core 0", 4)?;
+/// let queue = Account::register(&pool, "my nic, queue 0")?;
+/// let mut sent = Vec::new();
+/// let mut burst = queue.sending();
+/// for _ in 0..3 {
+///     let frame = cache.alloc().expect("there are eight");
+///     sent.push(burst.send(frame).expect("one frame, of this pool"));
+/// }
+/// drop(burst);
+/// assert_eq!(queue.completing(), 3);
+/// // SAFETY: they were sent above, and are completed once.
+/// assert_eq!(unsafe { queue.complete(&mut cache, &sent) }, 3);
+/// # Ok::<(), linecard::mempool::PoolError>(())
+/// ```
+#[derive(Debug)]
+pub struct Sending<'a, 'p> {
+    account: &'a Account<'p>,
+    pool: &'p Pool<'p>,
+    tracks: bool,
+    sent: u32,
+}
+
+impl<'p> Sending<'_, 'p> {
+    /// As [`Account::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Account::send`].
+    #[inline(always)]
+    pub fn send(&mut self, frame: Frame<'p>) -> Result<FrameIndex, Frame<'p>> {
+        if !frame.pool().owns(self.pool) || frame.is_chained() {
+            return Err(frame);
+        }
+        let index = frame.into_index();
+        if self.tracks {
+            let to = Place::Completing(self.account.id());
+            self.pool.moved(index, Place::Held, to);
+        }
+        self.sent = self.sent.wrapping_add(1);
+        Ok(FrameIndex(index))
+    }
+}
+
+impl Drop for Sending<'_, '_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.account.count(0, self.sent.cast_signed());
+    }
+}
+
+impl<'p> Account<'p> {
+    /// What takes a burst of frames back.
+    #[inline(always)]
+    pub fn receiving(&self) -> Receiving<'_, 'p> {
+        let pool = self.pool();
+        Receiving {
+            account: self,
+            pool,
+            frames: pool.frames(),
+            size: pool.frame_size(),
+            private: pool.config().private,
+            tracks: pool.tracks(),
+            taken: 0,
+        }
+    }
+
+    /// What sends a burst of frames.
+    #[inline(always)]
+    pub fn sending(&self) -> Sending<'_, 'p> {
+        let pool = self.pool();
+        Sending {
+            account: self,
+            pool,
+            tracks: pool.tracks(),
+            sent: 0,
+        }
+    }
+}
