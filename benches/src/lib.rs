@@ -75,3 +75,4 @@ pub mod udp;
 pub mod vhost;
 mod vhost_front;
 pub mod vhost_server;
+pub mod virtio;

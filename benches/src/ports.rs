@@ -125,7 +125,7 @@ pub(crate) fn wires() -> Result<CrossConnect<16>, String> {
     Ok(stage)
 }
 
-fn cache() -> Result<Cache<'static>, String> {
+pub(crate) fn cache() -> Result<Cache<'static>, String> {
     let memory = PoolMemory::new(FRAMES, PoolConfig::default(), PagePolicy::Prefer, true)
         .or_else(|_| PoolMemory::new(FRAMES, PoolConfig::default(), PagePolicy::Prefer, false));
     // The pages stay for as long as the pool is mapped; nobody else is to get them afterwards.

@@ -8,7 +8,7 @@ use crate::dpdk_ports;
 use crate::harness::Scenario;
 use crate::{
     af_xdp, alignment, caches, checksums, copying, cores, growth, hashes, headers, lpm, pools,
-    ports, rings, routing, stages, threads, traffic, udp, vhost, vhost_server,
+    ports, rings, routing, stages, threads, traffic, udp, vhost, vhost_server, virtio,
 };
 
 /// The scenarios, in the order in which they are run.
@@ -230,6 +230,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario::new("af_xdp/copying", "packet", af_xdp::questions::copying)
         .note(af_xdp::questions::COPYING)
         .by_the_clock(),
+    Scenario::new("virtio/split", "packet", virtio::split),
+    Scenario::new("virtio/packed", "packet", virtio::packed),
     Scenario::new("vhost-user/split", "packet", vhost::split)
         .bars(VHOST_USER)
         .note(VHOST_USER_NOTE)

@@ -145,7 +145,8 @@ impl Lane {
             if flags & TURNS != if self.lap { AVAIL } else { USED } {
                 break;
             }
-            self.queue.set_used(self.next, u32::from(self.next), WRITTEN);
+            self.queue
+                .set_used(self.next, u32::from(self.next), WRITTEN);
             let used = if self.lap { TURNS } else { 0 };
             self.queue.set_index(self.next, used);
             self.next += 1;

@@ -392,7 +392,13 @@ impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> RxQueue<'p>
         };
         for_each_kind!(&mut inner.ring, queue => {
             let given = port.receive(queue, &mut inner.partial, cache, out, &mut self.stats);
-            let short = queue.free() >= REFILL_AT || queue.in_flight() == 0;
+            // The device waits for packets rather than for buffers: those are posted when nothing has
+            // come, unless a good part of them is gone.
+            let enough = match given {
+                0 => REFILL_AT.min(queue.size() / 2),
+                _ => queue.size() / 4,
+            };
+            let short = queue.free() >= enough || queue.in_flight() == 0;
             if short && queue.fault().is_none() {
                 port.refill(queue, cache, &mut self.stats);
             }
@@ -432,5 +438,5 @@ const BATCH: usize = 32;
 /// smallest of frames.
 pub(super) const MOST_BUFFERS: u16 = 64;
 
-/// Descriptors that are free before frames are posted: a burst.
+/// Descriptors that are free before frames are posted in a quiet moment: a burst.
 const REFILL_AT: u16 = 32;

@@ -232,8 +232,6 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             self.stats.kicks = self.stats.kicks.wrapping_add(1);
             self.bell.ring(queue);
         }
-        // For the next burst.
-        queue.prepare(PREPARED);
         if !packets.is_empty() {
             self.stats.full = self.stats.full.wrapping_add(1);
         }
@@ -332,15 +330,21 @@ impl<'p, T: Transport, D: Dma, const N: usize, const Q: usize> TxQueue<'p>
             stats: &mut self.stats,
         };
         for_each_kind!(&mut inner.ring, queue => {
-            // In large portions, so that the device's cache lines are asked for now and then and
-            // not at every burst; and before they are needed.
-            if usize::from(queue.free()) < packets.len().max(usize::from(queue.size() / 2)) {
+            if usize::from(queue.free()) < packets.len() {
                 port.reap(queue, cache);
             }
-            match queue.fault() {
+            let taken = match queue.fault() {
                 None => port.send_burst(queue, cache, packets),
                 Some(_) => 0,
+            };
+            // In large portions, so that the device's cache lines are asked for now and then and
+            // not at every burst; before they are needed, and while the device has its work.
+            if queue.free() < queue.size() / 2 {
+                port.reap(queue, cache);
             }
+            // For the next burst.
+            queue.prepare(PREPARED);
+            taken
         })
     }
 
