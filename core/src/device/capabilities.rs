@@ -30,7 +30,8 @@ bitflags! {
         /// The device finishes layer-4 checksums that are asked for. Without it the transmit
         /// queue does, at the price of summing up the packet.
         const TX_CHECKSUM = 1 << 8;
-        /// The device puts on VLAN tags that are asked for.
+        /// The device puts on VLAN tags that are asked for. Without it the transmit queue may do so, or
+        /// count such packets as unsupported.
         const TX_VLAN = 1 << 9;
         /// Packets in several frames can be sent.
         const TX_CHAINED = 1 << 10;

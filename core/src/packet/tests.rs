@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
-use crate::wire::{Kinds, Layers};
+use crate::wire::{EtherType, Kinds, Layers, VlanTci, vlan};
 
 fn with_pool(frames: usize, test: impl FnOnce(&Pool<'_>)) {
     let mut memory = vec![0u8; frames * 2048 + 63];
@@ -95,5 +95,24 @@ fn lengths_are_those_of_all_frames() {
         first.frame_mut().chain(tail).expect("of the same pool");
         assert_eq!(burst.total_len(), 187 + 6 * pool.room());
         burst.free(&mut cache);
+    });
+}
+
+#[test]
+fn a_checksum_is_finished_behind_what_was_put_in_front_of_it() {
+    with_pool(1, |pool| {
+        let mut packet = Packet::new(pool.alloc().expect("a frame"));
+        // UDP from 192.0.2.1 to 192.0.2.2 with four bytes in it, and the pseudo-header's sum alone.
+        let room = packet.append(46).expect("room");
+        room.fill(0);
+        room[12..34].copy_from_slice(&[
+            8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0xf6, 0xc9, 192, 0, 2, 1, 192, 0, 2, 2,
+        ]);
+        room[34..].copy_from_slice(&[0, 53, 0, 53, 0, 12, 0x84, 0x21, 1, 2, 3, 4]);
+        packet.offloads = Offloads::L4_WANTED;
+        packet.prepend(4).expect("room");
+        vlan::push(packet.data_mut(), EtherType::VLAN, VlanTci(291)).expect("a frame");
+        packet.finish_checksum();
+        assert_eq!(packet.data()[44..46], [0x77, 0x62], "nobody had parsed it");
     });
 }

@@ -176,10 +176,13 @@ impl Layers {
     }
 
     /// The same headers with `bytes` more in front, as after pushing a VLAN tag; `None` when layer 3
-    /// would start past byte 255.
+    /// would start past byte 255. A packet that was not parsed is as unknown as before.
     #[inline]
     #[must_use]
     pub const fn moved_back(self, bytes: u8) -> Option<Self> {
+        if self.kinds.is_empty() && self.l3 == 0 {
+            return Some(self);
+        }
         match self.l3.checked_add(bytes) {
             Some(l3) => Some(Self { l3, ..self }),
             None => None,
@@ -289,6 +292,8 @@ mod tests {
         assert_eq!(tagged.moved_forward(4), Some(layers));
         assert_eq!(layers.moved_back(242), None);
         assert_eq!(layers.moved_forward(15), None);
+        // Nobody takes it for parsed.
+        assert_eq!(Layers::default().moved_back(4), Some(Layers::default()));
     }
 
     #[test]

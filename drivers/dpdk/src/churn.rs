@@ -12,7 +12,8 @@ use crate::scope::Scope;
 
 impl Memory {
     /// Lets DPDK allocate 32 mbufs at once, and free them one by one, so many times: what a port of
-    /// software does with a burst received and sent. Gives how many mbufs there were.
+    /// software does with a burst received and sent, and counted as that by the burst. Gives how many
+    /// mbufs there were: none, if the pool has too many accounts.
     ///
     /// ```no_run
     /// # fn example(memory: linecard_dpdk::Memory) -> Result<(), linecard::mempool::PoolError> {
@@ -24,6 +25,10 @@ impl Memory {
     pub fn churn(&self, cache: &mut Cache<'_>, times: u64) -> u64 {
         eal::enlist();
         let shared = self.shared();
+        let Ok(account) = shared.account_named("churn") else {
+            return 0;
+        };
+        let mut from = account.id().number();
         let mut mbufs: [*mut Mbuf; BURST] = [ptr::null_mut(); BURST];
         let mut all = 0;
         for _ in 0..times {
@@ -34,15 +39,20 @@ impl Memory {
             let (got, freed) = scope.burst(|mempool, kept| unsafe {
                 ffi::lc_dpdk_alloc_burst(mempool, first, count, kept)
             });
-            shared.settle_freed(freed, &[]);
+            let received = got as i32;
+            let more = freed.wrapping_add(received).wrapping_neg();
+            if more != 0 {
+                shared.settle_posted(account, more, &mut from);
+            }
             if got == 0 {
                 break;
             }
+            account.count(0, received);
             // SAFETY: these were allocated above, and nobody else knows them.
             let (_, freed) = scope.burst(|mempool, kept| unsafe {
                 ffi::lc_dpdk_free_each(mempool, first, count, kept)
             });
-            shared.settle_freed(freed, &[]);
+            shared.settle_completing(account, freed.wrapping_neg());
             all += BURST as u64;
         }
         Scope::new(shared, cache).enter(&[], || {});

@@ -53,6 +53,8 @@ mod stamp;
 #[allow(unsafe_code)]
 mod state;
 #[cfg(feature = "dpdk")]
+mod tag;
+#[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
 mod tx;
 #[cfg(feature = "dpdk")]

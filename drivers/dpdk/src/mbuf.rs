@@ -6,6 +6,7 @@ use linecard::packet::{Offloads, Packet};
 use linecard::wire::{Kinds, Layers, parse};
 
 use crate::ffi::Mbuf;
+use crate::tag::TAG;
 
 /// Bytes 16 to 47 of an mbuf: where its packet is and what is known of it. One piece, so that it
 /// is read and written by two loads or stores of the processor.
@@ -142,7 +143,7 @@ impl Meta {
     #[cold]
     pub(crate) fn ask(&mut self, packet: &Packet<'_>, features: Features) -> Option<u64> {
         if packet.offloads.contains(Offloads::VLAN_WANTED) {
-            if !features.contains(Features::TX_VLAN) {
+            if !tags(packet, features) {
                 return None;
             }
             self.ol_flags |= TX_VLAN;
@@ -173,6 +174,12 @@ impl Meta {
         // `l2_len` has seven bits, `l3_len` nine.
         (l2 < 128 && l3 < 512).then_some(l2 | l3 << 7)
     }
+}
+
+/// Whether the device puts on the packet's tag. Drivers of software do so in the packet's headroom, and lose
+/// a packet that has none (`net_af_packet`).
+pub(crate) fn tags(packet: &Packet<'_>, features: Features) -> bool {
+    features.contains(Features::TX_VLAN) && packet.headroom() >= TAG
 }
 
 /// What most packets' mbufs are known by: seven loads from one cache line.

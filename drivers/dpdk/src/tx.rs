@@ -16,6 +16,7 @@ use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
 use crate::state::{Half, PortState};
+use crate::tag::{self, TAG};
 use crate::xstats::Counters;
 
 /// Sends packets through one queue.
@@ -59,9 +60,26 @@ enum Fate {
     Copy,
     /// A checksum that the device does not finish.
     Finish,
+    /// A VLAN tag that the device does not put on.
+    Tag,
     Oversize,
     Undersize,
     Unsupported,
+}
+
+impl Fate {
+    /// Does in the device's place what was asked of it, which is asked no more; false if it cannot be
+    /// done.
+    fn amend(self, packet: &mut Packet<'_>) -> bool {
+        match self {
+            Self::Tag => tag::put_on(packet),
+            Self::Finish => {
+                packet.finish_checksum();
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl<'p> Tx<'p> {
@@ -129,16 +147,19 @@ impl<'p> Tx<'p> {
     /// Whether a packet is too long by no more than its VLAN tag, which an MTU does not count.
     #[cold]
     fn is_tagged(&self, packet: &Packet<'p>, len: usize) -> bool {
-        packet.data().get(12..14) == Some(&[0x81, 0x00]) && len <= self.max_frame + VLAN_TAG
+        packet.data().get(12..14) == Some(&[0x81, 0x00]) && len <= self.max_frame + TAG
     }
 
-    /// What the device was not set up for: a checksum is finished here, once, and whatever else
-    /// is asked is asked again afterwards.
+    /// What the device was not set up for: it is done here, once, and whatever else is asked is asked
+    /// again afterwards. The tag first, which is in no checksum: the device may finish that yet.
     #[cold]
     fn fate_of_asking(&self, packet: &Packet<'p>) -> Fate {
-        match packet.offloads.contains(Offloads::L4_WANTED) {
-            true => Fate::Finish,
-            false => Fate::Unsupported,
+        if packet.offloads.contains(Offloads::VLAN_WANTED) && !mbuf::tags(packet, self.features) {
+            Fate::Tag
+        } else if packet.offloads.contains(Offloads::L4_WANTED) {
+            Fate::Finish
+        } else {
+            Fate::Unsupported
         }
     }
 
@@ -328,10 +349,12 @@ impl<'p> Tx<'p> {
     ) -> Dealt {
         let count = match fate {
             Fate::Copy => return self.copy(cache, packets),
-            Fate::Finish => {
+            Fate::Finish | Fate::Tag => {
                 let first = packets.as_mut_slice().first_mut();
-                first.into_iter().for_each(Packet::finish_checksum);
-                return Dealt::Changed;
+                if first.is_some_and(|packet| fate.amend(packet)) {
+                    return Dealt::Changed;
+                }
+                &mut self.stats.unsupported
             }
             Fate::Oversize => &mut self.stats.oversize,
             Fate::Undersize => &mut self.stats.undersize,
@@ -358,8 +381,10 @@ impl<'p> Tx<'p> {
         // There is room for one.
         let _ = alone.push(copy);
         let mut end = self.burst(cache, &mut alone);
-        if let (0, Some(Fate::Finish)) = end {
-            alone.iter_mut().for_each(Packet::finish_checksum);
+        // Once for each thing that was asked for.
+        while let (0, Some(fate)) = end
+            && alone.iter_mut().all(|copy| fate.amend(copy))
+        {
             end = self.burst(cache, &mut alone);
         }
         alone.free(cache);
@@ -505,9 +530,6 @@ const BURST: usize = 64;
 
 /// Mbufs of one packet at most: what every driver takes that takes several.
 const SEGMENTS: u16 = 8;
-
-/// Bytes of a VLAN tag (IEEE 802.1Q, 9.6).
-const VLAN_TAG: usize = 4;
 
 /// Bytes of an Ethernet header (IEEE 802.3, 3.2): nothing shorter is a frame.
 const ETHERNET_HEADER: usize = 14;

@@ -15,6 +15,7 @@ mod rss;
 mod segments;
 mod stamps;
 mod tap;
+mod vlan;
 
 /// So that the suite sees whether a burst allocates.
 #[global_allocator]

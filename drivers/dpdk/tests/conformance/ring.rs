@@ -94,18 +94,16 @@ fn a_checksum_left_to_the_device_is_finished() {
     let mut cache = Cache::new(memory.pool(), "test", 64).expect("a cache");
     let (rx, mut tx) = port.open(0, &mut cache).expect("queues");
     let mut burst = Burst::<'_, 4>::new();
-    burst.alloc(&mut cache, 3);
-    for (packet, offloads) in burst.iter_mut().zip([
-        Offloads::empty(),
-        Offloads::L4_WANTED,
-        // What it cannot have as well is refused, and counted.
-        Offloads::L4_WANTED | Offloads::VLAN_WANTED,
-    ]) {
+    burst.alloc(&mut cache, 2);
+    for (packet, offloads) in burst
+        .iter_mut()
+        .zip([Offloads::empty(), Offloads::L4_WANTED])
+    {
         packet.append(60).expect("room").copy_from_slice(&frame);
         packet.offloads = offloads;
     }
-    assert_eq!(tx.tx_burst(&mut cache, &mut burst), 3);
-    assert_eq!((tx.stats().packets, tx.stats().unsupported), (2, 1));
+    assert_eq!(tx.tx_burst(&mut cache, &mut burst), 2);
+    assert_eq!((tx.stats().packets, tx.stats().dropped()), (2, 0));
     assert_eq!(far.take().as_deref(), Some(&frame[..]), "nobody asked");
     assert_eq!(far.take().as_deref(), Some(&right[..]));
     assert_eq!(far.take(), None);
