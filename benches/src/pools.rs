@@ -33,7 +33,7 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
         for _ in 0..units / BULK as u64 {
             cache.alloc_into(&mut frames, BULK, |frame| frame);
             black_box(frames.as_slice());
-            cache.free_burst(core::mem::take(&mut frames));
+            cache.free_all(&mut frames);
         }
     });
     let shared = Contender::timed("linecard, one by one, no cache", move |units| {

@@ -91,6 +91,27 @@ fn a_burst_with_a_foreign_or_chained_packet_goes_home_whole() {
 }
 
 #[test]
+fn frames_go_home_whole_whoever_is_among_them() {
+    for track in [false, true] {
+        with_pools(track, |pool, other| {
+            let mut cache = Cache::new(pool, "cache", 4).expect("an account");
+            let mut frames: heapless::Vec<Frame<'_>, 9> = heapless::Vec::new();
+            for foreign in [false, true] {
+                assert_eq!(cache.alloc_into(&mut frames, 8, |frame| frame), 8);
+                if foreign {
+                    let frame = other.alloc().expect("a frame");
+                    assert!(frames.push(frame).is_ok());
+                }
+                cache.free_all(&mut frames);
+                assert!(frames.is_empty());
+                assert_eq!(pool.ledger().held, 0);
+                assert_eq!(other.free_frames(), FRAMES);
+            }
+        });
+    }
+}
+
+#[test]
 fn a_burst_that_the_cache_has_no_room_for_spills() {
     for track in [false, true] {
         with_pools(track, |pool, _| {

@@ -5,13 +5,15 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
+use heapless::vec::{VecInner, VecStorage};
+
 use super::account::{Account, AccountId};
 use super::frame::CHAINED;
 use super::framed::Framed;
 use super::free_list::BATCH;
 use super::pool::Fresh;
 use super::{Frame, FrameIndex, Place, Pool, PoolError};
-use crate::ring::{Sink, Source};
+use crate::ring::{Sink, Source, take_front};
 
 /// Free frames that belong to one core: allocating and freeing touch no memory that another core
 /// writes.
@@ -184,6 +186,30 @@ impl<'p> Cache<'p> {
         };
         self.put(frames.into_iter(), plain, Self::keep_other);
         self.publish();
+    }
+
+    /// Frees all of `frames`, and leaves the vector empty.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Cache, Frame, Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 8 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 8];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// # let mut cache = Cache::new(&pool, "core 0", 4)?;
+    /// let mut frames: heapless::Vec<Frame, 6> = heapless::Vec::new();
+    /// cache.alloc_into(&mut frames, 6, |frame| frame);
+    /// cache.free_all(&mut frames);
+    /// assert!(frames.is_empty() && pool.ledger().held == 0);
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    #[inline]
+    pub fn free_all<S>(&mut self, frames: &mut VecInner<Frame<'p>, usize, S>)
+    where
+        S: VecStorage<Frame<'p>> + ?Sized,
+    {
+        if !self.free_whole(frames) {
+            self.free_burst(take_front(frames, usize::MAX));
+        }
     }
 
     /// Frees all of `items`, if each is in one frame of this pool and there is room for them all; the
