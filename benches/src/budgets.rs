@@ -76,8 +76,8 @@ pub const BUDGETS: &[Budget] = &[
         24.6,
     ),
     budget("udp/in-memory", "linecard UDP, packets in hand", 178.0),
-    budget("parse/udp/verified", "linecard", 96.0),
-    budget("parse/mix/verified", "linecard", 118.0),
+    budget("parse/udp/verified", "linecard", 77.8),
+    budget("parse/mix/verified", "linecard", 82.2),
     budget("checksum/20", "linecard", 30.6),
     // By lanes; by AVX2, where valgrind has it, about half of that.
     // That of a processor without AVX2; with it, half.
