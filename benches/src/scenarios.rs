@@ -309,7 +309,10 @@ const VHOST_SERVER: &[Bar] = &[Bar::beside("linecard", &["dpdk"], 0.667)];
 const VHOST_USER_NOTE: &str = "Time on the clock; the ratio's other side is the same number of packets. 32 packets go round after \
      testpmd's `start tx_first`, 128 are the most that help. With 128 DPDK's vhost, which all have in common, is at work nearly \
      all the time wherever the two cores are near each other: there nobody can be \
-     quicker than the row below says. Bare rings have neither pool nor packets: what is left of a front end without its driver.";
+     quicker than the row below says. Over packed rings that vhost shows packets by fours, so that both cores work at once; over \
+     split ones by whole bursts: 32 packets then go round as one, and the cores take turns. What a packet costs that vhost differs \
+     between ports of nearly the same front end, by up to a sixth in one run, for no cause found. Bare rings have \
+     neither pool nor packets: what is left of a front end without its driver.";
 const ACROSS: &[Bar] = &[Bar::best("linecard", 0.8)];
 const PARSE: &[Bar] = &[
     Bar::best("linecard", 0.8),
