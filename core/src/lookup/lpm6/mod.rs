@@ -26,8 +26,8 @@
 //! | leaves of up to 7 routes | 6,933 | 18,641 | 7.9 MiB |
 //! | **of up to 15** | 3,813 | 19,588 | 4.9 MiB |
 //!
-//! Root and wide nodes, of which few lines are ever read, are 14 MiB more. What is looked up often stays in the
-//! second and third cache; with nodes alone, two of three look-ups went to memory.
+//! Root and wide nodes are 14 MiB more, of which most lines are never read. Bulk look-ups of 32 random addresses in
+//! random routes of that table took 19.5 ns each with nodes alone, and take 8.9.
 //!
 //! # Memory and updates
 //! [`Lpm6Config::lines`] of memory from the caller. One writer, any number of readers at the
