@@ -29,26 +29,29 @@ use crate::peer_lookups;
 /// # Errors
 /// There is no memory for the tables, or no Internet table.
 pub fn lookups<P: Family>(addresses: Addresses, source: Source) -> Result<Vec<Contender>, String> {
-    let routes = source.routes::<P>()?;
-    let asked: &'static [P::Address] = draw::<P>(addresses, &routes).leak();
-    let ours = P::ours(&routes)?;
+    let routes: &'static [(P, NextHop)] = source.routes::<P>()?.leak();
+    let asked: &'static [P::Address] = draw::<P>(addresses, routes).leak();
+    let ours = P::ours(routes)?;
     let Some(first) = ours.first() else {
         return Err("no table".to_owned());
     };
     let answers: Vec<Option<NextHop>> = asked.iter().map(|at| (first.lookup)(*at)).collect();
     let right: Vec<u32> = answers.iter().map(|answer| hop(*answer)).collect();
+    let right: &'static [u32] = right.leak();
     let mut contenders = Vec::new();
     for table in ours {
         let (name, mib) = (table.name, table.bytes >> 20);
         let bulk = format!("{name}, bulk 32, {mib} MiB").leak();
-        contenders.push(over(bulk, asked, &right, table.bulk));
+        contenders.push(over(bulk, asked, right, table.bulk));
         let single = format!("{name}, one by one").leak();
-        contenders.push(over(single, asked, &right, table.one_by_one));
+        contenders.push(over(single, asked, right, table.one_by_one));
     }
-    for (name, lookups) in crates::lookups::<P>(&routes) {
-        contenders.push(over(name, asked, &right, lookups));
+    for (name, fill) in crates::lookups::<P>() {
+        contenders.push(Contender::lazy(name, move || {
+            Ok(over(name, asked, right, fill(routes)))
+        }));
     }
-    peer_lookups::add(&mut contenders, &routes, asked, &answers);
+    peer_lookups::add(&mut contenders, routes, asked, &answers);
     Ok(contenders)
 }
 
@@ -62,8 +65,10 @@ pub fn updates<P: Family>(source: Source) -> Result<Vec<Contender>, String> {
     for table in P::ours(routes)? {
         contenders.push(flapping(table.name, routes, table.flap));
     }
-    for (name, flap) in crates::flaps::<P>(routes) {
-        contenders.push(flapping(name, routes, flap));
+    for (name, fill) in crates::flaps::<P>() {
+        contenders.push(Contender::lazy(name, move || {
+            Ok(flapping(name, routes, fill(routes)))
+        }));
     }
     peer_lookups::add_updating(&mut contenders, routes);
     Ok(contenders)

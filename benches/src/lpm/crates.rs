@@ -7,40 +7,49 @@ use prefix_trie::PrefixMap;
 
 use super::{Family, Flap, Lookups, each, hop};
 
-/// All of them with these routes, to be looked up in.
-pub(super) fn lookups<P: Family>(
-    routes: &[(P, NextHop)],
-) -> Vec<(&'static str, Lookups<P::Address>)> {
-    let (trie, bitmap) = (prefix_trie(routes), treebitmap(routes));
-    let in_trie = each(move |address| {
-        let found = trie.get_lpm(&P::key(address, bits::<P>()));
-        found.map_or(0, |(_, hop)| *hop)
-    });
-    let in_bitmap = each(move |address| {
-        let found = bitmap.longest_match(P::ip(address));
-        found.map_or(0, |(_, _, hop)| *hop)
-    });
-    vec![("prefix-trie", in_trie), ("treebitmap", in_bitmap)]
-}
-
-/// All of them with these routes, to be changed.
-pub(super) fn flaps<P: Family>(routes: &[(P, NextHop)]) -> Vec<(&'static str, Flap<P>)> {
-    let mut trie = prefix_trie(routes);
-    let mut bitmap = treebitmap(routes);
-    let in_trie = move |prefix, hop| {
-        let (key, hop) = keyed(&(prefix, hop));
-        trie.remove(&key).is_some() && trie.insert(key, hop).is_none()
-    };
-    let in_bitmap = move |prefix: P, next| {
-        let ((first, len), hop) = (prefix.parts(), hop(Some(next)));
-        bitmap.remove(P::ip(first), len.into()).is_some()
-            && bitmap.insert(P::ip(first), len.into(), hop).is_none()
-    };
-    vec![
-        ("prefix-trie", Box::new(in_trie)),
-        ("treebitmap", Box::new(in_bitmap)),
+/// All of them by name, to be filled with routes and looked up in.
+pub(super) fn lookups<P: Family>() -> [Named<P, Lookups<P::Address>>; 2] {
+    [
+        ("prefix-trie", |routes| {
+            let trie = prefix_trie(routes);
+            each(move |address| {
+                let found = trie.get_lpm(&P::key(address, bits::<P>()));
+                found.map_or(0, |(_, hop)| *hop)
+            })
+        }),
+        ("treebitmap", |routes| {
+            let bitmap = treebitmap(routes);
+            each(move |address| {
+                let found = bitmap.longest_match(P::ip(address));
+                found.map_or(0, |(_, _, hop)| *hop)
+            })
+        }),
     ]
 }
+
+/// All of them by name, to be filled with routes and changed.
+pub(super) fn flaps<P: Family>() -> [Named<P, Flap<P>>; 2] {
+    [
+        ("prefix-trie", |routes| {
+            let mut trie = prefix_trie(routes);
+            Box::new(move |prefix, hop| {
+                let (key, hop) = keyed(&(prefix, hop));
+                trie.remove(&key).is_some() && trie.insert(key, hop).is_none()
+            })
+        }),
+        ("treebitmap", |routes| {
+            let mut bitmap = treebitmap(routes);
+            Box::new(move |prefix: P, next| {
+                let ((first, len), hop) = (prefix.parts(), hop(Some(next)));
+                bitmap.remove(P::ip(first), len.into()).is_some()
+                    && bitmap.insert(P::ip(first), len.into(), hop).is_none()
+            })
+        }),
+    ]
+}
+
+/// A table's name, and what makes it of routes.
+type Named<P, T> = (&'static str, fn(&[(P, NextHop)]) -> T);
 
 fn prefix_trie<P: Family>(routes: &[(P, NextHop)]) -> PrefixMap<P::Key, u32> {
     let mut trie = PrefixMap::new();

@@ -50,15 +50,10 @@ pub(super) fn big4(routes: &[(Prefix4, NextHop)]) -> Result<Ours<Prefix4>, Strin
         routes: routes.len() + 16,
         nodes: 8192,
     };
-    let mut table = Lpm4::new(config, memory(config.lines())?).map_err(text)?;
-    fill(routes, |prefix, hop| table.insert(prefix, hop))?;
+    let table = Lpm4::new(config, memory(config.lines())?).map_err(text)?;
     let reader = table.reader();
-    Ok(Ours::new(
-        "linecard",
-        config.lines(),
-        reader,
-        move |prefix, hop| table.remove(prefix).is_ok() && table.insert(prefix, hop) == Ok(None),
-    ))
+    let by = (Lpm4::insert, Lpm4::remove);
+    filled("linecard", config.lines(), table, reader, by, routes).map_err(text)
 }
 
 /// The compact one: in 8 MiB if the routes fit. Generated ones are spread over all addresses, and do not.
@@ -68,22 +63,22 @@ pub(super) fn compact4(routes: &[(Prefix4, NextHop)]) -> Result<Ours<Prefix4>, S
         cells: routes.len() * 3,
         nodes: 8192,
     };
-    compact4_in(Lpm4CompactConfig::default(), routes).or_else(|_| compact4_in(wide, routes))
+    let in_8_mib = compact4_in(Lpm4CompactConfig::default(), routes)?;
+    match in_8_mib {
+        Err(RouteError::TableFull(_)) => compact4_in(wide, routes)?,
+        other => other,
+    }
+    .map_err(text)
 }
 
 fn compact4_in(
     config: Lpm4CompactConfig,
     routes: &[(Prefix4, NextHop)],
-) -> Result<Ours<Prefix4>, String> {
-    let mut table = Lpm4Compact::new(config, memory(config.lines())?).map_err(text)?;
-    fill(routes, |prefix, hop| table.insert(prefix, hop))?;
+) -> Result<Result<Ours<Prefix4>, RouteError>, String> {
+    let table = Lpm4Compact::new(config, memory(config.lines())?).map_err(text)?;
     let (name, reader) = ("linecard compact", table.reader());
-    Ok(Ours::new(
-        name,
-        config.lines(),
-        reader,
-        move |prefix, hop| table.remove(prefix).is_ok() && table.insert(prefix, hop) == Ok(None),
-    ))
+    let by = (Lpm4Compact::insert, Lpm4Compact::remove);
+    Ok(filled(name, config.lines(), table, reader, by, routes))
 }
 
 /// The trie of IPv6.
@@ -94,25 +89,31 @@ pub(super) fn lpm6(routes: &[(Prefix6, NextHop)]) -> Result<Ours<Prefix6>, Strin
         nodes: 20_000,
         leaves: 100_000,
     };
-    let mut table = Lpm6::new(config, memory(config.lines())?).map_err(text)?;
-    fill(routes, |prefix, hop| table.insert(prefix, hop))?;
+    let table = Lpm6::new(config, memory(config.lines())?).map_err(text)?;
     let reader = table.reader();
-    Ok(Ours::new(
-        "linecard",
-        config.lines(),
-        reader,
-        move |prefix, hop| table.remove(prefix).is_ok() && table.insert(prefix, hop) == Ok(None),
-    ))
+    let by = (Lpm6::insert, Lpm6::remove);
+    filled("linecard", config.lines(), table, reader, by, routes).map_err(text)
 }
 
-fn fill<P: Family>(
+/// Puts the routes into an empty table, by how that takes them up and gives them back.
+fn filled<P: Family, T: 'static>(
+    name: &'static str,
+    lines: usize,
+    mut table: T,
+    reader: impl Lpm<P::Address> + 'static,
+    (insert, remove): (
+        impl Fn(&mut T, P, NextHop) -> Result<Option<NextHop>, RouteError> + 'static,
+        impl Fn(&mut T, P) -> Result<NextHop, RouteError> + 'static,
+    ),
     routes: &[(P, NextHop)],
-    mut insert: impl FnMut(P, NextHop) -> Result<Option<NextHop>, RouteError>,
-) -> Result<(), String> {
+) -> Result<Ours<P>, RouteError> {
     for (prefix, hop) in routes {
-        insert(*prefix, *hop).map_err(text)?;
+        insert(&mut table, *prefix, *hop)?;
     }
-    Ok(())
+    let flap = move |prefix, hop| {
+        remove(&mut table, prefix).is_ok() && insert(&mut table, prefix, hop) == Ok(None)
+    };
+    Ok(Ours::new(name, lines, reader, flap))
 }
 
 /// Never given back: the benches end with the process.
