@@ -68,7 +68,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "router/in-memory",
         "linecard router, packets in hand",
-        182.0,
+        174.2,
     ),
     budget(
         "router/in-memory",

@@ -27,6 +27,11 @@ use super::NextHop;
 /// # Ok::<(), linecard::lookup::RouteError>(())
 /// ```
 pub trait Lpm<A: Copy>: Copy + Send + Sync {
+    /// Whether nearly each answer is one load, of the line that [`prefetch`](Self::prefetch) asks
+    /// for. A caller that asks early enough then gains nothing by
+    /// [`lookup_bulk`](Self::lookup_bulk), and looks up each address between its other steps.
+    const ONE_LOAD: bool = false;
+
     /// The next hop of the longest prefix that `address` starts with.
     fn lookup(&self, address: A) -> Option<NextHop>;
 

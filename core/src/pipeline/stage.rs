@@ -254,6 +254,12 @@ impl Marks<'_> {
         Marks(observer)
     }
 
+    /// Whether there is an observer: a stage may take its phases apart for it.
+    #[inline]
+    pub const fn are_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A phase of the work on `packets` packets is done.
     #[inline]
     pub fn mark(&mut self, phase: Phase, packets: usize) {

@@ -107,6 +107,7 @@ use crate::pipeline::{Context, Lot, Parts, Stage, Verdict};
 use crate::platform::Instant;
 use crate::trace::Phase;
 
+use fast4::Seat;
 use limit::Bucket;
 use parking::Parking;
 use table::Table;
@@ -180,6 +181,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
     #[inline]
     fn passes(&mut self, lot: &mut Lot<'_, 'p>, at: usize) {
         let slow = lot.exception(SLOW);
+        let from = lot.port();
         let Parts {
             packets,
             verdicts,
@@ -189,18 +191,30 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         let (packets, verdicts) = part(packets, verdicts, at);
         let count = packets.len();
         let Scratch { ipv4, hops, ipv6 } = &mut self.scratch;
-        let mut plain = fast4::Plain::new();
-        let (routes, interfaces) = (&self.ipv4, &*self.interfaces);
-        fast4::find(routes, interfaces, packets, verdicts, &mut plain, ipv4);
-        fast4::check(&mut plain, count, ahead);
-        marks.mark(Phase::PARSE, count);
-        if plain.any() {
-            let addresses = ipv4.get(..count).unwrap_or_default();
-            self.ipv4.lookup_bulk(addresses, hops);
-        }
-        marks.mark(Phase::LOOKUP, count);
-        let others = fast4::rewrite(&self.table, &mut plain, verdicts, hops, slow);
-        marks.mark(Phase::REWRITE, count);
+        // Of a short burst, freeing all the seats would be most of the work.
+        let (mut few, mut many);
+        let seats: &mut [Seat<'_>] = if count <= FEW {
+            few = [Seat::FREE; FEW];
+            &mut few
+        } else {
+            many = [Seat::FREE; MAX_BURST];
+            &mut many
+        };
+        fast4::find(&self.ipv4, self.interfaces, from, packets, verdicts, seats);
+        let others = if A::ONE_LOAD && !marks.are_kept() {
+            fast4::finish(&self.ipv4, &self.table, seats, verdicts, ahead, slow)
+        } else {
+            let addresses = ipv4.get_mut(..count).unwrap_or_default();
+            let any = fast4::check(seats, addresses, ahead);
+            marks.mark(Phase::PARSE, count);
+            if any {
+                self.ipv4.lookup_bulk(addresses, hops);
+            }
+            marks.mark(Phase::LOOKUP, count);
+            let others = fast4::rewrite(&self.table, seats, verdicts, hops, slow);
+            marks.mark(Phase::REWRITE, count);
+            others
+        };
         if others == 0 {
             return;
         }
@@ -270,6 +284,9 @@ fn part<'a, 'p>(
 /// Packets that are worked on together; more are taken in turns. What the passes note of so many
 /// stays in the first-level cache beside the packets.
 const MAX_BURST: usize = 32;
+
+/// Packets of a burst that counts as short.
+const FEW: usize = 4;
 
 /// The one exception: to the slow path.
 const SLOW: u16 = 0;

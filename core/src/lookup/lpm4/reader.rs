@@ -125,6 +125,8 @@ impl Lpm4Reader<'_> {
 }
 
 impl Lpm<u32> for Lpm4Reader<'_> {
+    const ONE_LOAD: bool = true;
+
     #[inline]
     fn lookup(&self, address: u32) -> Option<NextHop> {
         Lpm4Reader::lookup(self, address)

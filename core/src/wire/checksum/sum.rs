@@ -65,15 +65,18 @@ impl Sum {
     #[inline]
     #[must_use]
     pub const fn is_valid_20(header: &[u8; 20]) -> bool {
-        let ([a, b], [c, d, e, f]) = header.as_chunks::<8>() else {
+        let ([a, b, c, d, e], []) = header.as_chunks::<4>() else {
             return false;
         };
-        // 2^16 - 1 divides 2^64 - 1, so that the carry of a 64-bit sum is worth 1 as well.
-        let (sum, carry) = u64::from_le_bytes(*a).overflowing_add(u64::from_le_bytes(*b));
-        let rest = u32::from_le_bytes([*c, *d, *e, *f]) as u64;
-        let (sum, last) = sum.overflowing_add(rest + carry as u64);
-        // After that carry the sum is below 2^33.
-        is_multiple_of_65535(sum.wrapping_add(last as u64))
+        let first = u32::from_le_bytes(*a) as u64 | (u32::from_le_bytes(*b) as u64) << 32;
+        // So few words of 32 bits have no carry from 64.
+        let rest = u32::from_le_bytes(*c) as u64
+            + u32::from_le_bytes(*d) as u64
+            + u32::from_le_bytes(*e) as u64;
+        // 2^16 - 1 divides 2^64 - 1, so that the carry of a 64-bit sum is worth 1 as well; after it
+        // the sum is below 2^34.
+        let (sum, carry) = rest.overflowing_add(first);
+        is_multiple_of_65535(sum.wrapping_add(carry as u64))
     }
 
     /// The sum of `bytes` with the two at `field` taken as zero: what a checksum field is computed

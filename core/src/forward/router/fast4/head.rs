@@ -17,15 +17,16 @@ pub(super) struct Head {
     /// Destination address, and the first two bytes of the source.
     macs: little_endian::U64,
     macs_rest: little_endian::U32,
-    /// Ethertype, version and header length, DSCP and ECN.
-    kind: little_endian::U32,
+    ethertype: little_endian::U16,
+    version_ihl: u8,
+    dscp_ecn: u8,
     total_len: big_endian::U16,
     ident: [u8; 2],
     fragment: little_endian::U16,
     /// TTL, protocol, checksum.
     ttl_checksum: little_endian::U32,
     source: [u8; 4],
-    pub(super) destination: big_endian::U32,
+    destination: big_endian::U32,
 }
 
 static_assertions::assert_eq_size!(Head, [u8; 34]);
@@ -40,9 +41,8 @@ impl Head {
         if self.macs.get() << 16 != mac {
             return unlikely();
         }
-        // RFC 1812 section 5.2.2 (3) and (4): version 4, and a header of 20 bytes. The last byte
-        // is DSCP and ECN.
-        if self.kind.get() << 8 != KIND {
+        // RFC 1812 section 5.2.2 (3) and (4): version 4, and a header of 20 bytes.
+        if self.ethertype.get() != IPV4 || self.version_ihl != VERSION_IHL {
             return unlikely();
         }
         true
@@ -50,10 +50,10 @@ impl Head {
 
     /// It may be forwarded as far as RFC 1812 can tell from the header alone. `room` bytes follow it.
     #[inline(always)]
-    pub(super) fn is_plain(&self, room: usize) -> bool {
+    pub(super) fn is_plain(&self, room: u16) -> bool {
         // (5) and (1): the total length has the header in it, and the frame has all of it.
-        let payload = u32::from(self.total_len.get()).wrapping_sub(20);
-        if payload as usize > room {
+        // A length below that wraps to more than any frame has room for.
+        if self.total_len.get().wrapping_sub(20) > room {
             return unlikely();
         }
         // 5.3.1: a TTL that would become zero is not forwarded.
@@ -68,26 +68,29 @@ impl Head {
         // 5.3.7: martian addresses; and multicast and broadcast, which need more thought.
         let [source, ..] = self.source;
         let [destination, ..] = self.destination.to_bytes();
-        if !UNICAST[usize::from(source)] {
-            return unlikely();
-        }
-        if !UNICAST[usize::from(destination)] {
+        let special = SPECIAL[usize::from(source)] | SPECIAL[usize::from(destination)];
+        if special != 0 {
             return unlikely();
         }
         true
     }
 
-    /// Its layers.
+    /// The destination, in host order.
     #[inline(always)]
-    pub(super) fn layers(&self) -> Layers {
-        match self.fragment.get() & FRAGMENT {
-            0 => PLAIN,
-            _ => self.fragment_layers(),
-        }
+    pub(super) const fn destination(&self) -> u32 {
+        self.destination.get()
     }
 
+    /// Whether it is a part of a packet.
+    #[inline(always)]
+    pub(super) const fn is_fragment(&self) -> bool {
+        self.fragment.get() & FRAGMENT != 0
+    }
+
+    /// Its layers, if it is.
     #[cold]
-    fn fragment_layers(&self) -> Layers {
+    #[inline(never)]
+    pub(super) fn fragment_layers(&self) -> Layers {
         let first = self.fragment.get() & OFFSET == 0;
         let kinds = Kinds::IPV4.union(Kinds::FRAGMENT);
         Layers::new(kinds, 14, if first { 5 } else { 0 })
@@ -102,9 +105,17 @@ impl Head {
         // the carry put back; as the bytes lie in memory, that is 1 more. A sum of 0xffff is
         // written as 0, which is why 0xfffe carries as well.
         let word = self.ttl_checksum.get();
-        let (less, carried) = (word.wrapping_add(0xffff), word.wrapping_add(0x1_ffff));
-        let carries = word >= 0xfffe_0000;
-        self.ttl_checksum.set(if carries { carried } else { less });
+        if word >= 0xfffe_0000 {
+            return self.forward_with_carry();
+        }
+        self.ttl_checksum.set(word.wrapping_add(0xffff));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forward_with_carry(&mut self) {
+        let word = self.ttl_checksum.get();
+        self.ttl_checksum.set(word.wrapping_add(0x1_ffff));
     }
 }
 
@@ -120,22 +131,25 @@ const fn is_unicast(first: u8) -> bool {
     first.wrapping_sub(1) < 223 && first != 127
 }
 
-/// [`is_unicast`] of each first byte: a look at it is shorter than the comparisons.
-static UNICAST: [bool; 256] = {
-    let mut table = [false; 256];
+/// Not [`is_unicast`] of each first byte: a look at it is shorter than the comparisons.
+static SPECIAL: [u8; 256] = {
+    let mut table = [0; 256];
     let mut first = 0;
     while first < 256 {
-        table[first] = is_unicast(first as u8);
+        table[first] = !is_unicast(first as u8) as u8;
         first += 1;
     }
     table
 };
 
 /// The layers of what is plain and no fragment.
-const PLAIN: Layers = Layers::new(Kinds::IPV4, 14, 5);
+pub(super) const PLAIN: Layers = Layers::new(Kinds::IPV4, 14, 5);
 
-/// Ethertype 0x0800 and 0x45, as they lie in memory behind one byte.
-const KIND: u32 = 0x4500_0800;
+/// Ethertype 0x0800, as it lies in memory.
+const IPV4: u16 = 0x0008;
+
+/// Version 4, and a header of five words.
+const VERSION_IHL: u8 = 0x45;
 
 /// More fragments, and the offset, as they lie in memory.
 const FRAGMENT: u16 = 0xff3f;
@@ -169,7 +183,7 @@ mod tests {
 
     const NO_MAC: u64 = u64::MAX;
     impl Head {
-        fn is_plain_for(&self, room: usize, mac: u64) -> bool {
+        fn is_plain_for(&self, room: u16, mac: u64) -> bool {
             self.is_ipv4_for(mac) && self.is_plain(room)
         }
     }

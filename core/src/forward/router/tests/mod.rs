@@ -19,6 +19,7 @@ use crate::packet::PortId;
 use crate::pipeline::DropReason;
 use crate::wire::MacAddr;
 
+mod agree;
 mod arp;
 mod chains;
 mod icmp4;
@@ -29,7 +30,7 @@ mod nd;
 mod random;
 mod resolve;
 
-/// A table of a few routes, searched one by one.
+/// A table of a few routes, searched one by one, for whoever has looked ahead.
 #[derive(Clone, Copy)]
 pub(super) struct Few<P>([Option<(P, NextHop)>; 16]);
 
@@ -52,6 +53,8 @@ impl<P: Copy + PartialEq> Few<P> {
 macro_rules! few {
     ($prefix:ty, $address:ty) => {
         impl Lpm<$address> for Few<$prefix> {
+            const ONE_LOAD: bool = true;
+
             fn lookup(&self, address: $address) -> Option<NextHop> {
                 let all = self.0.iter().flatten();
                 let matching = all.filter(|(prefix, _)| prefix.contains(address));

@@ -85,7 +85,7 @@ fn echo(from: [u8; 4], to: [u8; 4], ttl: u8, len: usize) -> Vec<u8> {
 }
 
 /// The same with some bytes changed or cut off, perhaps with the header checksum right again.
-fn mutated() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec((0usize..90, any::<u8>()), 0..3);
     (
         frame(),
