@@ -27,7 +27,8 @@
 //! | **of up to 15** | 3,813 | 19,588 | 4.9 MiB |
 //!
 //! Root and wide nodes are 14 MiB more, of which most lines are never read. Bulk look-ups of 32 random addresses in
-//! random routes of that table took 19.5 ns each with nodes alone, and take 8.9.
+//! random routes of that table took 19.5 ns each with nodes alone, and take 12.6 (`lpm6/internet/routed` of the benches);
+//! those that stay in the cache, by Zipf, 6.4 and 7.1.
 //!
 //! # Memory and updates
 //! [`Lpm6Config::lines`] of memory from the caller. One writer, any number of readers at the
