@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use linecard::device::{RxQueue, RxStats};
-use linecard::mempool::{Account, Cache, FrameIndex, Pool};
+use linecard::mempool::{Account, Cache, FrameIndex, Pool, Receiving};
 use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::channel::Channel;
-use crate::posted::Way;
+use crate::posted::{Posted, Way};
 use crate::ring::{Consumer, Producer};
 use crate::sys::call;
 use crate::sys::if_xdp::{Desc, PKT_CONTD};
@@ -159,60 +159,71 @@ impl<'p> Rx<'p> {
         }
     }
 
-    /// Makes a packet of a descriptor; `None`, and nothing has changed, when it cannot be right.
+    /// Receives up to `count` packets that are there, up to the first that cannot be right, whose
+    /// descriptor is given as well.
     #[inline]
-    fn accept(&self, account: &Account<'p>, desc: Desc) -> Option<Packet<'p>> {
-        let (frame, offset) = self.pool.locate(desc.addr)?;
-        let len = desc.len as usize;
-        // A window in the frame, and not a fragment, which was not asked for.
-        let right = offset.saturating_add(len) <= self.pool.frame_size()
-            && offset >= self.pool.config().private
-            && desc.options & PKT_CONTD == 0;
-        if !right || !self.channel.posted.take(frame, Way::Fill) {
-            return None;
-        }
-        // SAFETY: the table says that this frame was posted through this account and not received
-        // since; the kernel has given it back with this descriptor.
-        let frame = unsafe { account.receive(frame, offset, len) }?;
-        let mut packet = Packet::new(frame);
-        packet.offloads = self.offloads;
-        Some(packet)
-    }
-
-    /// Receives up to `count` packets that are there.
-    #[inline]
-    fn receive(
-        &mut self,
-        cache: &mut Cache<'p>,
-        out: &mut BurstView<'p>,
-        count: u32,
-    ) -> Option<usize> {
-        let (mut given, mut bytes) = (0, 0);
+    fn receive(&mut self, out: &mut BurstView<'p>, count: u32) -> (usize, Option<Desc>) {
+        let Some(account) = &self.account else {
+            return (0, None);
+        };
+        let (mut burst, posted) = (account.receiving(), &self.channel.posted);
+        let (mut given, mut bytes, mut wrong) = (0, 0, None);
         for _ in 0..count {
             let desc = self.ring.pop();
-            let Some(packet) = self.accept(self.account.as_ref()?, desc) else {
-                self.reject(desc, cache);
-                continue;
+            let Some(mut packet) = accept(&mut burst, posted, self.pool, desc) else {
+                wrong = Some(desc);
+                break;
             };
+            packet.offloads = self.offloads;
             bytes += packet.len();
             given += usize::from(out.push(packet).is_ok());
         }
-        self.ring.release();
         self.stats.packets = self.stats.packets.wrapping_add(given as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
-        Some(given)
+        (given, wrong)
     }
+}
+
+/// Makes a packet of a descriptor; `None`, and nothing has changed, when it cannot be right.
+#[inline]
+fn accept<'p>(
+    burst: &mut Receiving<'_, 'p>,
+    posted: &Posted,
+    pool: &Pool<'p>,
+    desc: Desc,
+) -> Option<Packet<'p>> {
+    let (frame, offset) = pool.locate(desc.addr)?;
+    let len = desc.len as usize;
+    // A window in the frame, and not a fragment, which was not asked for.
+    let right = offset.saturating_add(len) <= pool.frame_size()
+        && offset >= pool.config().private
+        && desc.options & PKT_CONTD == 0;
+    if !right || !posted.take(frame, Way::Fill) {
+        return None;
+    }
+    // SAFETY: the table says that this frame was posted through this queue's account and not received
+    // since; the kernel has given it back with this descriptor.
+    let frame = unsafe { burst.receive(frame, offset, len) }?;
+    Some(Packet::new(frame))
 }
 
 impl<'p> RxQueue<'p> for Rx<'p> {
     #[inline]
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
         let room = u32::try_from(out.room()).unwrap_or(u32::MAX);
-        let count = self.ring.available(room).min(room);
-        let given = match count {
-            0 => 0,
-            _ => self.receive(cache, out, count).unwrap_or(0),
-        };
+        let mut left = self.ring.available(room).min(room);
+        let mut given = 0;
+        // Once, unless the kernel returns what it did not have.
+        while left > 0 {
+            let (received, wrong) = self.receive(out, left);
+            given += received;
+            let Some(desc) = wrong else { break };
+            self.reject(desc, cache);
+            left = left.saturating_sub(received as u32 + 1);
+        }
+        if given > 0 || left > 0 {
+            self.ring.release();
+        }
         let posted = self.account.as_ref().map_or(usize::MAX, Account::posted);
         if posted.saturating_add(REFILL_AT) <= self.target || posted == 0 {
             self.refill(cache);

@@ -165,6 +165,7 @@ impl<'p> Tx<'p> {
     #[inline]
     fn hand_over(&mut self, cache: &mut Cache<'p>, packets: impl Iterator<Item = Packet<'p>>) {
         let Some(account) = &self.account else { return };
+        let mut burst = account.sending();
         let longest = self.channel.state.max_frame.load(Ordering::Relaxed) as usize;
         let (mut sent, mut bytes) = (0, 0);
         for mut packet in packets {
@@ -178,7 +179,7 @@ impl<'p> Tx<'p> {
                 continue;
             }
             let offset = packet.frame().offset();
-            match account.send(packet.into_frame()) {
+            match burst.send(packet.into_frame()) {
                 Ok(frame) => {
                     let addr = frame.offset(self.pool.frame_size()).wrapping_add(offset) as u64;
                     self.channel.posted.put(frame, Way::Transmit);
