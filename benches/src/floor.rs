@@ -2,8 +2,9 @@
 //!
 //! An array of references instead of packets, one port, no counters, no MTU, no slow path, nothing
 //! that a forwarder needs besides: parse, the RFC 1812 checks with the header checksum verified,
-//! DIR-24-8, TTL and checksum, a new Ethernet header, with the next burst's headers prefetched. A
-//! figure to compare with, not a forwarder.
+//! DIR-24-8, TTL and checksum, a new Ethernet header. In one loop, in which the next burst's headers
+//! and the entries of the table a few packets on are asked for one by one: the fastest of a dozen
+//! orders that were tried. A figure to compare with, not a forwarder.
 
 use core::ptr::NonNull;
 
@@ -75,12 +76,8 @@ pub(crate) fn contender(name: &'static str, shuffled: bool) -> Result<Contender,
             let (bursts, _) = headers.as_chunks_mut::<BURST>();
             let mut bursts = bursts.iter_mut().peekable();
             while let Some(burst) = bursts.next() {
-                if let Some(next) = bursts.peek() {
-                    for header in next.iter() {
-                        prefetch_read(NonNull::from(&**header).cast());
-                    }
-                }
-                bad += forward(burst, root, &hops);
+                let next = bursts.peek().map_or(&[][..], |next| next.as_slice());
+                bad += forward(burst, next, root, &hops);
                 done += BURST as u64;
             }
         }
@@ -103,15 +100,26 @@ fn root() -> Result<&'static Root, String> {
 
 /// One burst; gives how many are not to be forwarded.
 #[inline(never)]
-fn forward(headers: &mut [&mut Header; BURST], root: &Root, hops: &Hops) -> u32 {
+fn forward(
+    headers: &mut [&mut Header; BURST],
+    next: &[&mut Header],
+    root: &Root,
+    hops: &Hops,
+) -> u32 {
+    let entry = |header: &Header| &root[(header.destination.get().swap_bytes() >> 8) as usize];
+    let ask = |header: &Header| prefetch_read(NonNull::from(entry(header)).cast());
+    headers.iter().take(AHEAD).for_each(|header| ask(header));
     let mut bad = 0;
-    let mut answers = [0; BURST];
-    for (header, answer) in headers.iter().zip(&mut answers) {
+    for at in 0..BURST {
+        if let Some(header) = next.get(at) {
+            prefetch_read(NonNull::from(&**header).cast());
+        }
+        if let Some(header) = headers.get(at + AHEAD) {
+            ask(header);
+        }
+        let header = &mut *headers[at];
         bad += u32::from(!is_good(header));
-        *answer = root[(header.destination.get().swap_bytes() >> 8) as usize];
-    }
-    for (header, answer) in headers.iter_mut().zip(&answers) {
-        let (to_from, from) = hops[usize::from(*answer) % 32];
+        let (to_from, from) = hops[usize::from(*entry(header)) % 32];
         header.to_from.set(to_from);
         header.from.set(from);
         // RFC 1624: a TTL one less is a checksum one more in its first byte, with the carry.
@@ -144,3 +152,6 @@ const TO: u64 = u64::from_le_bytes([
 ]);
 
 const BURST: usize = 32;
+
+/// Packets between asking for an entry of the table and reading it.
+const AHEAD: usize = 4;
