@@ -17,7 +17,9 @@ struct route6 {
 	uint16_t hop;
 };
 
-#define TBL8_GROUPS (1 << 17)
+/* The full Internet table takes 2^17 of rte_lpm6's groups, and more than that of rte_fib6's. */
+#define LPM_GROUPS (1 << 17)
+#define FIB_GROUPS (1 << 18)
 
 static struct rte_lpm6 *lpm;
 static struct rte_fib6 *fib;
@@ -30,7 +32,7 @@ static int make_lpm6(const struct route6 *routes, uint32_t count)
 {
 	const struct rte_lpm6_config config = {
 		.max_rules = count + 16,
-		.number_tbl8s = TBL8_GROUPS,
+		.number_tbl8s = LPM_GROUPS,
 	};
 	uint32_t at;
 
@@ -50,7 +52,7 @@ static int make_fib6(const struct route6 *routes, uint32_t count)
 		.type = RTE_FIB6_TRIE,
 		.default_nh = NO_HOP,
 		.max_routes = (int)count + 16,
-		.trie = {.nh_sz = RTE_FIB6_TRIE_4B, .num_tbl8 = TBL8_GROUPS},
+		.trie = {.nh_sz = RTE_FIB6_TRIE_4B, .num_tbl8 = FIB_GROUPS},
 	};
 	uint32_t at;
 

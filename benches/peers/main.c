@@ -169,7 +169,7 @@ static int obey(const char *line, bool *timed, uint64_t *nanos)
 
 /* Memory for the largest table, its builder and the packets; taken at once, so that nobody else gets
  * the pages that were reserved for it. */
-#define MEGABYTES "512"
+#define MEGABYTES "768"
 
 static int start_dpdk(const char *program, const char *pages, const char *cpu)
 {

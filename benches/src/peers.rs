@@ -330,7 +330,7 @@ impl Drop for Scratch {
 }
 
 /// What the program takes at its start, and some pages more: for what the allocator does not fit.
-const MEMORY: usize = 528 << 20;
+const MEMORY: usize = 784 << 20;
 
 /// A turn is milliseconds, a table of half a million routes seconds; a machine with much else to do
 /// takes some times as long.
