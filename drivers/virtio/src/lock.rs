@@ -35,6 +35,14 @@ impl<T> Lock<T> {
         Guard(self)
     }
 
+    /// The value, unless somebody has it.
+    #[cfg(feature = "vhost-user")]
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        // Acquire: as above.
+        (!self.held.swap(true, Ordering::Acquire)).then(|| Guard(self))
+    }
+
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -57,6 +65,7 @@ impl<T> DerefMut for Guard<'_, T> {
 }
 
 impl<T> Drop for Guard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         self.0.held.store(false, Ordering::Release);
     }
@@ -85,5 +94,12 @@ mod tests {
             }
         });
         assert_eq!(*lock.lock(), 4000);
+        #[cfg(feature = "vhost-user")]
+        {
+            let held = lock.try_lock();
+            assert!(held.is_some() && lock.try_lock().is_none());
+            drop(held);
+            assert!(lock.try_lock().is_some());
+        }
     }
 }

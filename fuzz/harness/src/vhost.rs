@@ -59,7 +59,7 @@ fn run<Q: DeviceQueue>(
             3 | 4 => {
                 segments.clear();
                 let before = queue.fault();
-                queue.prefetch(usize::from(operation >> 3));
+                queue.prefetch(operation & 1 != 0, usize::from(operation >> 3));
                 assert_eq!(queue.fault(), before);
                 match queue.pop(&mut segments) {
                     Ok(Some(chain)) => {
@@ -75,6 +75,12 @@ fn run<Q: DeviceQueue>(
                         assert_eq!(segments.room(), SEGMENTS);
                     }
                 }
+            }
+            5 if operation & 8 != 0 => {
+                for chain in out.drain(..) {
+                    queue.put(chain, 0);
+                }
+                singles(&guest, &mut queue, operation & 16 != 0, input.u8());
             }
             5 => {
                 if let Some(chain) = out.pop_front() {
@@ -96,6 +102,26 @@ fn run<Q: DeviceQueue>(
             }
         }
     }
+}
+
+/// Takes singles, gives back some as if they had not been taken, and the others as used.
+fn singles<Q: DeviceQueue>(guest: &HeapGuest, queue: &mut Q, writable: bool, count: u8) {
+    let before = queue.fault();
+    let (most, unwanted) = (usize::from(count >> 4), usize::from(count & 15));
+    let mut taken = Vec::new();
+    let popped = queue.pop_singles(writable, most, |single| {
+        assert_eq!(single.segment().is_writable(), writable);
+        assert!(guest.touch(single.segment()));
+        taken.push(single);
+        true
+    });
+    assert_eq!(taken.len(), popped);
+    assert!(popped <= most.min(usize::from(queue.size())));
+    assert!(before.is_none() || popped == 0);
+    let kept = popped.saturating_sub(unwanted);
+    queue.unpop_singles(popped - kept);
+    let done = taken.into_iter().take(kept);
+    queue.put_singles(writable, done.map(|single| (single, u32::from(count))));
 }
 
 /// Writes a descriptor that may be right: into the ring, or wherever a table may be.

@@ -241,6 +241,43 @@ impl Chain {
     }
 }
 
+/// A chain that is one buffer in one descriptor, as nearly all are; owed to its queue like any
+/// [`Chain`].
+///
+/// ```
+/// use linecard_virtio::queue::device::Single;
+///
+/// /// Whether a packet of 64 bytes fits, with its header.
+/// fn fits(single: &Single) -> bool {
+///     single.segment().is_writable() && single.segment().len() >= 12 + 64
+/// }
+/// # let _ = fits;
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a chain that is not put back is lost to the guest"]
+pub struct Single {
+    segment: Segment,
+    id: u16,
+}
+
+impl Single {
+    pub(super) const fn new(segment: Segment, id: u16) -> Self {
+        Self { segment, id }
+    }
+
+    /// Its buffer.
+    #[inline(always)]
+    pub const fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// What the guest knows it by: the descriptor's number (split), the buffer's id (packed).
+    #[inline(always)]
+    pub const fn id(&self) -> u16 {
+        self.id
+    }
+}
+
 /// The segments of the chains of one burst: room for `N`.
 ///
 /// ```

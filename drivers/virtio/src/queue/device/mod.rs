@@ -64,7 +64,7 @@ mod split;
 mod walk;
 mod window;
 
-pub use chain::{Chain, Segment, Segments};
+pub use chain::{Chain, Segment, Segments, Single};
 pub use fault::GuestFault;
 #[cfg(any(test, feature = "test-utils"))]
 pub use heap::HeapGuest;

@@ -6,11 +6,13 @@ use super::chain::Builder;
 use super::ring::{DeviceQueue, Position, RingAddresses, RingConfig};
 use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, LINE, NEXT, Table, WRITE};
 use super::window::Window;
-use super::{Chain, GuestFault, GuestMemory, Segments, resume};
+use super::{Chain, GuestFault, GuestMemory, Segments, Single, resume};
 use crate::queue::layout::{
     DescFlags, EventSuppress, MAX_SIZE, SUPPRESS_DESC, SUPPRESS_DISABLE, SUPPRESS_ENABLE,
     need_event,
 };
+
+mod singles;
 
 /// A packed virtqueue, seen from the device. See the [module](super) for an example.
 ///
@@ -111,6 +113,12 @@ impl Cursor {
                 wrap: self.wrap,
             }
         }
+    }
+
+    /// The flags by which a descriptor is available in this round.
+    #[inline(always)]
+    const fn turn(self) -> u16 {
+        if self.wrap { AVAILABLE } else { USED }
     }
 
     /// Whether a descriptor with these flags was made available in this round.
@@ -307,8 +315,7 @@ impl<M: GuestMemory> PackedQueue<M> {
     #[inline(always)]
     fn write_used(&mut self, id: u16, written: u32, slots: u16) {
         let at = self.done.offset().wrapping_add(HALF);
-        let flags = self.done.used() | if written > 0 { WRITE } else { 0 };
-        let half = u64::from(written) | u64::from(id) << ID_SHIFT | u64::from(flags) << FLAGS_SHIFT;
+        let half = used_half(self.done, id, written);
         if self.first.is_none() {
             self.first = Some((at, half));
         } else {
@@ -393,15 +400,19 @@ impl<M: GuestMemory> PackedQueue<M> {
 
 impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
     #[inline(always)]
-    fn prefetch(&mut self, most: usize) {
+    fn prefetch(&mut self, writable: bool, most: usize) {
         if self.fault.is_some() || self.look().is_none() {
             return;
         }
-        // To be written: a used descriptor goes where the available one was.
         let most = most.min(usize::from(self.size));
         for ahead in (LINE / DESCRIPTOR..most).step_by(LINE / DESCRIPTOR) {
             let at = self.next.forward(ahead as u16, self.size).offset();
-            self.ring.prefetch_write(at);
+            if self.in_order && !writable {
+                self.ring.prefetch_read(at);
+            } else {
+                // To be written: a used descriptor goes where the available one was.
+                self.ring.prefetch_write(at);
+            }
         }
     }
 
@@ -429,6 +440,25 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
         self.next = self.next.forward(slots, self.size);
         self.out = self.out.wrapping_add(slots);
         Ok(Some(builder.chain))
+    }
+
+    #[inline(always)]
+    fn pop_singles(
+        &mut self,
+        writable: bool,
+        most: usize,
+        take: impl FnMut(Single) -> bool,
+    ) -> usize {
+        self.take_singles(writable, most, take)
+    }
+
+    fn unpop_singles(&mut self, count: usize) {
+        self.untake_singles(count);
+    }
+
+    #[inline(always)]
+    fn put_singles(&mut self, writable: bool, done: impl Iterator<Item = (Single, u32)>) {
+        self.use_singles(writable, done);
     }
 
     #[inline]
@@ -530,6 +560,13 @@ pub(super) const FLAGS: usize = 14;
 const HALF: usize = 8;
 const ID_SHIFT: u32 = 32;
 const FLAGS_SHIFT: u32 = 48;
+
+/// The second half of a used descriptor at `at`.
+#[inline(always)]
+const fn used_half(at: Cursor, id: u16, written: u32) -> u64 {
+    let flags = at.used() | if written > 0 { WRITE } else { 0 };
+    written as u64 | (id as u64) << ID_SHIFT | (flags as u64) << FLAGS_SHIFT
+}
 
 /// The flags in the second half of a descriptor.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! What both ring formats offer.
 
-use super::{Chain, GuestFault, Segments};
+use super::{Chain, GuestFault, Segments, Single};
 
 /// Where a guest put the three parts of a queue: its own addresses.
 ///
@@ -100,9 +100,11 @@ pub trait DeviceQueue {
     /// Asks the processor for what [`pop`](Self::pop) and [`put`](Self::put) of the next `most` chains
     /// are going to touch of the rings, as far as they are available.
     ///
-    /// A hint: nothing else changes by it, and what the guest does meanwhile does not matter.
-    fn prefetch(&mut self, most: usize) {
-        let _ = most;
+    /// Whether the chains are `writable` says what becomes of the ring: those that were only read may be
+    /// said to be used by one word for all. A hint: nothing else changes by it, and what the guest does
+    /// meanwhile does not matter.
+    fn prefetch(&mut self, writable: bool, most: usize) {
+        let _ = (writable, most);
     }
 
     /// Takes the next chain that the guest has made available, its segments behind those that
@@ -115,6 +117,33 @@ pub trait DeviceQueue {
         &mut self,
         segments: &mut Segments<N>,
     ) -> Result<Option<Chain>, GuestFault>;
+
+    /// Takes chains for as long as each is one buffer in one descriptor, which the device writes if it
+    /// is to be `writable` and reads otherwise, `take` wants it, and there are fewer than `most`; gives
+    /// how many. What it stops at, [`pop`](Self::pop) takes, or finds to be a fault.
+    fn pop_singles(
+        &mut self,
+        writable: bool,
+        most: usize,
+        take: impl FnMut(Single) -> bool,
+    ) -> usize {
+        let _ = (writable, most, take);
+        0
+    }
+
+    /// Gives back the last `count` chains that [`pop_singles`](Self::pop_singles) took, as if they had
+    /// not been.
+    fn unpop_singles(&mut self, count: usize) {
+        let _ = count;
+    }
+
+    /// Gives back chains that [`pop_singles`](Self::pop_singles) took, in their order, with how many bytes
+    /// of each were written, as [`put`](Self::put) does; they are all `writable`, or none is. It may show
+    /// them to the guest, as [`offer`](Self::offer) does, but no chain before the iterator has given it.
+    fn put_singles(&mut self, writable: bool, done: impl Iterator<Item = (Single, u32)>) {
+        let _ = writable;
+        done.for_each(drop);
+    }
 
     /// Gives back the chain that was popped last, as if it had not been.
     fn unpop(&mut self, chain: Chain);

@@ -4,9 +4,9 @@ use core::sync::atomic::{Ordering, fence};
 
 use super::chain::Builder;
 use super::ring::{DeviceQueue, Position, RingAddresses, RingConfig};
-use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, LINE, NEXT, Table};
+use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, LINE, NEXT, Table, WRITE};
 use super::window::Window;
-use super::{Chain, GuestFault, GuestMemory, Segments};
+use super::{Chain, GuestFault, GuestMemory, Segment, Segments, Single};
 use crate::queue::layout::{
     AVAIL_NO_INTERRUPT, AvailHeader, MAX_SIZE, USED_NO_NOTIFY, UsedElem, need_event,
 };
@@ -184,7 +184,7 @@ impl<M: GuestMemory> SplitQueue<M> {
 
 impl<M: GuestMemory> DeviceQueue for SplitQueue<M> {
     #[inline(always)]
-    fn prefetch(&mut self, most: usize) {
+    fn prefetch(&mut self, _writable: bool, most: usize) {
         if self.fault.is_some() || (self.next == self.seen && self.look().is_err()) {
             return;
         }
@@ -235,6 +235,79 @@ impl<M: GuestMemory> DeviceQueue for SplitQueue<M> {
         }
         self.next = self.next.wrapping_add(1);
         Ok(Some(builder.chain))
+    }
+
+    #[inline(always)]
+    fn pop_singles(
+        &mut self,
+        writable: bool,
+        most: usize,
+        mut take: impl FnMut(Single) -> bool,
+    ) -> usize {
+        if self.fault.is_some() {
+            return 0;
+        }
+        if self.next == self.seen
+            && let Err(fault) = self.look()
+        {
+            self.fail(fault);
+            return 0;
+        }
+        // Copies: the compiler would look again after each access to the rings.
+        let (next, mask) = (self.next, self.mask);
+        let there = usize::from(self.seen.wrapping_sub(next)).min(most);
+        let direction = if writable { WRITE } else { 0 };
+        let mut count = 0;
+        while count < there {
+            let place = usize::from(next.wrapping_add(count as u16) & mask);
+            let head = self
+                .available
+                .read16(HEADER + place * AVAILABLE, Ordering::Relaxed);
+            if head > mask {
+                break;
+            }
+            let Descriptor {
+                address,
+                len,
+                flags,
+                ..
+            } = self.descriptor(head);
+            if flags & (NEXT | INDIRECT | WRITE) != direction {
+                break;
+            }
+            let place = match len {
+                0 => None,
+                len => self.memory.translate(address, len as usize),
+            };
+            let Some(place) = place else { break };
+            if !take(Single::new(Segment::new(place, len, writable), head)) {
+                break;
+            }
+            count = count.wrapping_add(1);
+        }
+        self.next = next.wrapping_add(count as u16);
+        count
+    }
+
+    #[inline]
+    fn unpop_singles(&mut self, count: usize) {
+        let out = self.next.wrapping_sub(self.done);
+        self.next = self.next.wrapping_sub(count.min(usize::from(out)) as u16);
+    }
+
+    #[inline(always)]
+    fn put_singles(&mut self, _writable: bool, done: impl Iterator<Item = (Single, u32)>) {
+        if self.fault.is_some() {
+            return;
+        }
+        let (mut next, mask) = (self.done, self.mask);
+        for (single, written) in done {
+            let at = HEADER + usize::from(next & mask) * USED;
+            self.used.write32(at, u32::from(single.id()));
+            self.used.write32(at.wrapping_add(4), written);
+            next = next.wrapping_add(1);
+        }
+        self.done = next;
     }
 
     #[inline]

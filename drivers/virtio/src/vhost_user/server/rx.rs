@@ -12,7 +12,7 @@ use super::header::{GSO_NONE, HEADER_MAX, NEEDS_CSUM, header_len};
 use super::ring::{Queue, Ring, signal};
 use super::shared::Shared;
 use crate::Features;
-use crate::queue::device::{Chain, DeviceQueue, Segment, Segments};
+use crate::queue::device::{Chain, DeviceQueue, Segment, Segments, Single};
 
 /// Receives what a guest sends by one queue pair.
 ///
@@ -129,10 +129,90 @@ impl Receive<'_> {
         cache: &mut Cache<'p>,
         out: &mut BurstView<'p>,
     ) -> bool {
-        self.segments.clear();
         let room = out.room().min(BURST);
+        if !self.singles(queue, cache, out, room) {
+            self.chains(queue, cache, out, room);
+        }
+        queue.publish()
+    }
+
+    /// Takes packets in one buffer each, that fit one frame, as far as those go; gives whether there
+    /// were some.
+    #[inline(always)]
+    fn singles<'p, Q: DeviceQueue>(
+        &mut self,
+        queue: &mut Q,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+        room: usize,
+    ) -> bool {
+        let header = header_len(self.features);
+        let longest = header.wrapping_add(self.max_frame.min(cache.pool().room()));
+        let lengths = header.wrapping_add(ETHERNET_HEADER)..=longest;
+        let mut singles = heapless::Vec::<Single, BURST>::new();
+        queue.prefetch(false, room);
+        let there = queue.pop_singles(false, room, |single| {
+            let fits = lengths.contains(&single.segment().len());
+            if fits {
+                single.segment().prefetch();
+                // There is room: `room` is at most `BURST`.
+                let _ = singles.push(single);
+            }
+            fits
+        });
+        if there == 0 {
+            return false;
+        }
+        let checksum = self.features.contains(Features::CSUM);
+        let mut rest = singles.iter();
+        let (mut packets, mut bytes) = (0_u64, 0_u64);
+        let got = cache.alloc_burst(there, |mut frame| {
+            let Some(single) = rest.next() else { return };
+            let segment = single.segment();
+            let len = segment.len().wrapping_sub(header);
+            // It fits: every frame has as much room.
+            let Ok(data) = frame.append(len) else { return };
+            // SAFETY: the queue that gave the segment is locked by `rx_burst`, and lives.
+            unsafe { segment.read(header, data) };
+            // SAFETY: as above.
+            let [flags, gso] = unsafe { segment.first() }.unwrap_or_default();
+            // Of a packet that was to be segmented, which was not offered. Its frame goes back to the
+            // pool.
+            if gso != GSO_NONE {
+                self.stats.unsupported = self.stats.unsupported.wrapping_add(1);
+                return;
+            }
+            packets = packets.wrapping_add(1);
+            bytes = bytes.wrapping_add(len as u64);
+            let mut packet = Packet::new(frame);
+            if flags & NEEDS_CSUM != 0 && checksum {
+                packet.offloads = Offloads::L4_WANTED;
+            }
+            // There is room: as many as were popped.
+            let _ = out.push(packet);
+        });
+        if got < there {
+            self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
+            queue.unpop_singles(there.wrapping_sub(got));
+        }
+        self.stats.packets = self.stats.packets.wrapping_add(packets);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        let used = singles.iter().take(got);
+        queue.put_singles(false, used.map(|single| (*single, 0)));
+        true
+    }
+
+    /// Takes packets in chains of any kind.
+    #[inline(never)]
+    fn chains<'p, Q: DeviceQueue>(
+        &mut self,
+        queue: &mut Q,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+        room: usize,
+    ) {
+        self.segments.clear();
         let mut chains = heapless::Vec::<Chain, BURST>::new();
-        queue.prefetch(room);
         while chains.len() < room && self.segments.room() >= CHAIN {
             // A fault is sticky: it is looked for after the burst.
             let Ok(Some(chain)) = queue.pop(self.segments) else {
@@ -181,7 +261,6 @@ impl Receive<'_> {
         }
         self.stats.packets = self.stats.packets.wrapping_add(packets);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
-        queue.publish()
     }
 
     /// Copies a chain into a frame; gives the frame back if that makes no packet, which is counted.

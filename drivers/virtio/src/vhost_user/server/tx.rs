@@ -11,7 +11,7 @@ use super::cursor::Cursor;
 use super::header::{HEADER_MAX, Head, for_guest, header_len};
 use super::ring::{Queue, Ring, signal};
 use crate::Features;
-use crate::queue::device::{Chain, DeviceQueue, Segment, Segments};
+use crate::queue::device::{Chain, DeviceQueue, Segment, Segments, Single};
 
 /// Sends to a guest by one queue pair.
 ///
@@ -160,6 +160,73 @@ impl Send<'_> {
         packets: &mut BurstView<'p>,
     ) -> (usize, bool) {
         let mut taken = 0;
+        while !packets.is_empty() {
+            let sent = self.singles(queue, packets);
+            cache.free_burst(packets.drain_front(sent).map(Packet::into_frame));
+            taken += sent;
+            if sent < BURST {
+                break;
+            }
+        }
+        if !packets.is_empty() {
+            taken += self.chains(queue, cache, packets);
+        }
+        (taken, queue.publish())
+    }
+
+    /// Sends packets from the front, each in one frame, into one buffer that has room for it; gives
+    /// how many.
+    #[inline(always)]
+    fn singles<Q: DeviceQueue>(&mut self, queue: &mut Q, packets: &mut BurstView<'_>) -> usize {
+        if header_len(self.features) != HEADER_MAX {
+            return 0;
+        }
+        let mut singles = heapless::Vec::<Single, BURST>::new();
+        let most = packets.len().min(BURST);
+        queue.prefetch(true, most);
+        let mut next = packets.as_mut_slice().iter_mut();
+        let sent = queue.pop_singles(true, most, |single| {
+            let Some(packet) = next.next() else {
+                return false;
+            };
+            let len = packet.len();
+            let fits = !packet.is_chained()
+                && HEADER_MAX.wrapping_add(len) <= single.segment().len()
+                && self.prepare(packet, len).is_some();
+            if fits {
+                single.segment().prefetch_write(HEADER_MAX, len);
+                // There is room: `most` is at most `BURST`.
+                let _ = singles.push(single);
+            }
+            fits
+        });
+        let mut bytes = 0_u64;
+        let done = singles.iter().zip(packets.iter()).map(|(single, packet)| {
+            // Made once more, which costs less than to keep it: it is prepared.
+            let head = for_guest(packet, self.features).unwrap_or(Head::PLAIN);
+            let segment = single.segment();
+            // SAFETY: the queue that gave the segment is locked by `tx_burst`, and lives.
+            unsafe { segment.update(head.0, head.1) };
+            // SAFETY: as above.
+            unsafe { segment.write(HEADER_MAX, packet.data()) };
+            bytes = bytes.wrapping_add(packet.len() as u64);
+            (*single, HEADER_MAX.wrapping_add(packet.len()) as u32)
+        });
+        queue.put_singles(true, done);
+        self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        sent
+    }
+
+    /// Sends what has several parts or buffers, or cannot be sent; gives how many packets were taken.
+    #[inline(never)]
+    fn chains<'p, Q: DeviceQueue>(
+        &mut self,
+        queue: &mut Q,
+        cache: &mut Cache<'p>,
+        packets: &mut BurstView<'p>,
+    ) -> usize {
+        let mut taken = 0;
         loop {
             let (sent, end) = self.plain(queue, packets);
             cache.free_burst(packets.drain_front(sent).map(Packet::into_frame));
@@ -184,7 +251,7 @@ impl Send<'_> {
             cache.free(packet.into_frame());
             taken += 1;
         }
-        (taken, queue.publish())
+        taken
     }
 
     /// Sends packets from the front, each into one chain that has room for it; gives how many.
@@ -198,7 +265,6 @@ impl Send<'_> {
         self.segments.clear();
         let mut chains = heapless::Vec::<Chain, BURST>::new();
         let mut end = End::Here;
-        queue.prefetch(packets.len().min(BURST));
         for packet in packets.as_mut_slice().iter_mut().take(BURST) {
             let len = packet.total_len();
             if self.prepare(packet, len).is_none() {
@@ -230,23 +296,13 @@ impl Send<'_> {
             let len = packet.total_len();
             // Made once more, which costs less than to keep it: it is prepared.
             let head = for_guest(packet, self.features).unwrap_or(Head::PLAIN);
-            match (self.segments.of(&chain), packet.is_chained()) {
-                ([one], false) if header == HEADER_MAX => {
-                    // SAFETY: the queue that gave the segment is locked by `tx_burst`, and lives.
-                    unsafe { one.update(head.0, head.1) };
-                    // SAFETY: as above.
-                    unsafe { one.write(header, packet.data()) };
-                }
-                (several, _) => {
-                    // SAFETY: the queue that gave the segments is locked by `tx_burst`, and lives.
-                    let mut writer = unsafe { Cursor::new(several) };
-                    writer.write(head.bytes().get(..header).unwrap_or(&[]));
-                    packet
-                        .frame()
-                        .segments()
-                        .for_each(|part| writer.write(part));
-                }
-            }
+            // SAFETY: the queue that gave the segments is locked by `tx_burst`, and lives.
+            let mut writer = unsafe { Cursor::new(self.segments.of(&chain)) };
+            writer.write(head.bytes().get(..header).unwrap_or(&[]));
+            packet
+                .frame()
+                .segments()
+                .for_each(|part| writer.write(part));
             bytes = bytes.wrapping_add(len as u64);
             queue.put(chain, header.wrapping_add(len) as u32);
             queue.offer();

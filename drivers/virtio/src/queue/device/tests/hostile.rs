@@ -16,12 +16,12 @@ both!(
 fn fault<Q: DeviceQueue>(queue: &mut Q) -> GuestFault {
     let mut segments = Segments::<32>::new();
     // A hint finds the same, and says nothing.
-    queue.prefetch(usize::from(u16::MAX));
+    queue.prefetch(true, usize::from(u16::MAX));
     assert_eq!(queue.fault(), None);
     let fault = queue.pop(&mut segments).unwrap_err();
     assert_eq!(segments.room(), 32, "nothing of the chain is left");
     assert_eq!(queue.fault(), Some(fault));
-    queue.prefetch(1);
+    queue.prefetch(false, 1);
     assert_eq!(queue.pop(&mut segments).unwrap_err(), fault);
     assert!(!queue.publish());
     assert!(!queue.set_notify(true));

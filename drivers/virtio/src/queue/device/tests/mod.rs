@@ -4,11 +4,12 @@ mod random;
 mod resume;
 
 use std::rc::Rc;
+use std::vec;
 use std::vec::Vec;
 
 use self::guest::{BUFFERS, Buffer, Guest, LEN, Memory, PackedGuest, RINGS, SplitGuest, TABLES};
 use super::{
-    Chain, DeviceQueue, GuestFault, PackedQueue, Position, RingConfig, Segments, SplitQueue,
+    Chain, DeviceQueue, GuestFault, PackedQueue, Position, RingConfig, Segments, Single, SplitQueue,
 };
 
 /// How a queue of one form is made.
@@ -42,6 +43,7 @@ both!(
     a_guest_notifies_when_asked_to,
     a_long_chain_is_truncated_and_goes_back_whole,
     a_full_ring_is_popped_once,
+    singles_are_left_that_nobody_wants,
 );
 
 /// A queue of 8, and its guest.
@@ -308,6 +310,87 @@ fn a_full_ring_is_popped_once<G: Guest, Q: DeviceQueue>(make: Make<Q>) {
     }
     let _ = queue.publish();
     assert_eq!(guest.used(&memory).len(), 8);
+}
+
+fn singles_are_left_that_nobody_wants<G: Guest, Q: DeviceQueue>(make: Make<Q>) {
+    let (memory, mut guest, mut queue) = start::<G, Q>(make, config());
+    for (id, len) in (0..).zip([60, 61, 62, 63]) {
+        guest.post(&memory, id, &[(BUFFERS, len, false)], None);
+    }
+    guest.post(&memory, 4, &[(BUFFERS, 60, true)], None);
+    guest.post(&memory, 5, &[(LEN as u64, 60, true)], None);
+    // The lengths of those that were looked at, the last of which it did not want.
+    let wanted = |queue: &mut Q, out: &mut Vec<Single>, writable, most, until| {
+        let mut lengths = Vec::new();
+        let count = queue.pop_singles(writable, most, |single| {
+            lengths.push(single.segment().len());
+            let wants = single.segment().len() != until;
+            if wants {
+                out.push(single);
+            }
+            wants
+        });
+        (count, lengths)
+    };
+    let (mut read, mut written) = (Vec::new(), Vec::new());
+    let (none, first) = (vec![], vec![60]);
+    assert_eq!(wanted(&mut queue, &mut written, true, 8, 0), (0, none));
+    assert_eq!(wanted(&mut queue, &mut read, false, 1, 0), (1, first));
+    assert_eq!(
+        wanted(&mut queue, &mut read, false, 8, 62),
+        (1, vec![61, 62])
+    );
+    assert_eq!(
+        wanted(&mut queue, &mut read, false, 8, 0),
+        (2, vec![62, 63])
+    );
+    queue.unpop_singles(3);
+    read.truncate(1);
+    assert_eq!(
+        wanted(&mut queue, &mut read, false, 8, 0),
+        (3, vec![61, 62, 63])
+    );
+    queue.put_singles(false, read.into_iter().map(|single| (single, 0)));
+    // The one behind it is nowhere.
+    assert_eq!(wanted(&mut queue, &mut written, true, 8, 0), (1, vec![60]));
+    assert_eq!(queue.fault(), None);
+    queue.put_singles(true, written.iter().map(|single| (*single, 60)));
+    assert!(queue.publish());
+    let used = [(0, 0), (1, 0), (2, 0), (3, 0), (4, 60)];
+    assert_eq!(guest.used(&memory), used);
+    assert!(queue.pop(&mut Segments::<32>::new()).is_err());
+    assert_eq!(wanted(&mut queue, &mut written, true, 8, 0), (0, vec![]));
+}
+
+#[test]
+fn a_packed_ring_shows_singles_line_by_line() {
+    let start = Position {
+        index: 3,
+        wrap: true,
+    };
+    let (memory, mut guest, mut queue) =
+        self::start::<PackedGuest, _>(packed, RingConfig { start, ..config() });
+    for id in 0..8 {
+        guest.post(&memory, id, &[(BUFFERS, 60, true)], None);
+    }
+    let mut singles = Vec::new();
+    assert_eq!(
+        queue.pop_singles(true, 8, |single| {
+            singles.push(single);
+            true
+        }),
+        8
+    );
+    let mut seen = Vec::new();
+    let done = singles.into_iter().map(|single| {
+        seen.push(guest.used(&memory).len());
+        (single, 60)
+    });
+    queue.put_singles(true, done);
+    // From 3 to the line's end, a line, and what is left of the first one, once more round.
+    assert_eq!(seen, [0, 1, 0, 0, 0, 4, 0, 0]);
+    assert_eq!(guest.used(&memory).len(), 3);
+    assert!(queue.publish(), "nobody was called yet");
 }
 
 #[test]
