@@ -27,4 +27,4 @@ pub use dma::{
 pub(crate) use gfni::{Gfni, Matrices, matrices};
 pub(crate) use isa::{Bits, Work};
 pub use prefetch::{prefetch_read, prefetch_write};
-pub(crate) use wide::sum_of_words;
+pub(crate) use wide::{sum_of_bytes, sum_of_words};

@@ -32,20 +32,20 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(fold_64(words::sum(bytes)))
+        Self(words::sum(bytes))
     }
 
     /// The sum of eight bytes.
     #[inline]
     pub(crate) const fn of_8(bytes: &[u8; 8]) -> Self {
-        Self(fold_64(u64::from_le_bytes(*bytes)))
+        Self(words::fold(u64::from_le_bytes(*bytes)))
     }
 
     /// The sum of a header of exactly 20 bytes, such as IPv4's without options.
     #[inline]
     #[must_use]
     pub const fn of_20(header: &[u8; 20]) -> Self {
-        Self(fold_64(words::sum_20(header, [!0; 3])))
+        Self(words::fold(words::sum_20(header, [!0; 3])))
     }
 
     /// Whether a header of exactly 20 bytes includes its own, right checksum; what
@@ -120,7 +120,7 @@ impl Sum {
         };
         let mut keep = [!0u64; 3];
         keep[FIELD / 8] = !(0xffff << (FIELD % 8 * 8));
-        Self(fold_64(words::sum_20(header, keep)))
+        Self(words::fold(words::sum_20(header, keep)))
     }
 
     /// The sum of one 16-bit number.
@@ -233,13 +233,6 @@ impl core::iter::Sum for Sum {
     fn sum<I: Iterator<Item = Self>>(sums: I) -> Self {
         sums.fold(Self::ZERO, Self::plus)
     }
-}
-
-/// Folds a sum to 32 bits. Adding a number to itself with its halves swapped leaves the folded sum,
-/// with its carry, in the upper half.
-#[inline]
-const fn fold_64(sum: u64) -> u32 {
-    (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32
 }
 
 /// Folds a sum to 16 bits.
