@@ -1,6 +1,6 @@
 //! The side that takes items out.
 
-use core::fmt;
+use core::{fmt, hint::cold_path};
 
 use super::{CONSUMER, Drain, Indices, PRODUCER};
 use crate::{
@@ -47,13 +47,20 @@ impl<'r, T> Consumer<'r, T> {
     /// Takes one item out; `None` when the ring is empty.
     #[inline]
     pub fn dequeue(&mut self) -> Option<T> {
-        if self.held_of(1) == 0 {
-            return None;
+        // As `held_of`, but the head is read once: behind the ordered load it would be read again.
+        let head = self.head;
+        if self.tail == head {
+            // Acquire: the producer has written the items before this tail.
+            self.tail = self.indices.tail.load(Ordering::Acquire);
+            if self.tail == head {
+                cold_path();
+                return None;
+            }
         }
-        // SAFETY: there is an item at `head`, and filled slots are the consumer's; `publish`
-        // moves past it.
-        let item = unsafe { self.slots.read(self.head) };
-        self.head = self.head.wrapping_add(1);
+        self.head = head.wrapping_add(1);
+        // SAFETY: there is an item at `head`, and filled slots are the consumer's; its head has
+        // moved past it.
+        let item = unsafe { self.slots.read(head) };
         self.publish();
         Some(item)
     }

@@ -1,6 +1,6 @@
 //! The side that puts items in.
 
-use core::fmt;
+use core::{fmt, hint::cold_path};
 
 use super::{CONSUMER, Indices, PRODUCER, Reservation};
 use crate::{
@@ -169,6 +169,7 @@ impl<'r, T> Producer<'r, T> {
         if room >= wanted {
             return room;
         }
+        cold_path();
         // Acquire: the consumer has taken the items before this head; their slots are ours now.
         let head = self.indices.head.load(Ordering::Acquire);
         self.limit = head.wrapping_add(self.slots.capacity());
