@@ -22,6 +22,10 @@ use crate::platform::{sum_of_bytes, sum_of_words};
 /// zeros followed.
 #[inline]
 pub(super) fn sum(bytes: &[u8]) -> u32 {
+    // Nearly every IPv4 header is as long as that, also where who asks does not know it.
+    if let Ok(header) = bytes.try_into() {
+        return fold(sum_20(header, [!0; 3]));
+    }
     if bytes.len() >= WIDE {
         return sum_of_bytes(bytes).unwrap_or_else(|| fold(by_blocks(bytes)));
     }
@@ -38,10 +42,6 @@ pub(super) const fn fold(sum: u64) -> u32 {
 /// The sum of fewer than [`WIDE`] bytes.
 #[inline(always)]
 fn short(bytes: &[u8]) -> u64 {
-    // Nearly every IPv4 header is as long as that, also where who asks does not know it.
-    if let Ok(header) = bytes.try_into() {
-        return sum_20(header, [!0; 3]);
-    }
     let Some(last) = bytes.last_chunk::<8>() else {
         return short_word(bytes);
     };
