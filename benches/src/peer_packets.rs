@@ -3,7 +3,8 @@
 use crate::harness::Contender;
 use crate::peers::{PeerError, Peers, add_with};
 
-/// `rte_raw_cksum` over these packets; of 20 bytes, `rte_ipv4_cksum` as well.
+/// `rte_raw_cksum` over these packets; of 20 bytes, `rte_ipv4_cksum` as well. Of many, how long it takes to load and add
+/// them.
 pub fn add_checksums(contenders: &mut Vec<Contender>, packets: &[Vec<u8>]) {
     let header = packets.iter().all(|packet| packet.len() == 20);
     let peers = [
@@ -19,6 +20,10 @@ pub fn add_checksums(contenders: &mut Vec<Contender>, packets: &[Vec<u8>]) {
             }
             check_checksums(program, peer, &packets)?;
             more.push(program.contender(name, peer));
+        }
+        if packets.iter().all(|packet| packet.len() >= 256) {
+            // The last that was prepared are the packets as they are.
+            more.push(program.contender("floor: loads and additions alone", "add_words"));
         }
         Ok(more)
     });

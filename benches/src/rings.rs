@@ -1,6 +1,7 @@
 //! Rings: a producer and a consumer on one thread.
 
 use core::hint::black_box;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use linecard::ring::{Inline, mpmc, spsc};
@@ -15,40 +16,73 @@ const SLOTS: usize = 1024;
 
 /// One item in, one item out.
 pub fn single() -> Result<Vec<Contender>, String> {
-    let ring = Box::leak(Box::new(spsc::Ring::<Inline<u64, SLOTS>>::new()));
-    let (mut producer, mut consumer) = ring.split();
-    let ours = Contender::timed("linecard spsc", move |units| {
-        for item in 0..units {
-            let _ = producer.enqueue(item);
-            black_box(consumer.dequeue());
-        }
-    });
-    let (mut producer, mut consumer) = rtrb::RingBuffer::<u64>::new(SLOTS);
-    let rtrb = Contender::timed("rtrb", move |units| {
-        for item in 0..units {
-            let _ = producer.push(item);
-            let _ = black_box(consumer.pop());
-        }
+    let ring = || Box::leak(Box::new(spsc::Ring::<Inline<u64, SLOTS>>::new()));
+    let put = |producer: &mut spsc::Producer<'static, u64>, item| producer.enqueue(item).is_ok();
+    let take = |consumer: &mut spsc::Consumer<'static, u64>| consumer.dequeue();
+    let (mut producer, mut consumer) = ring().split();
+    let in_memory = Contender::timed("linecard spsc, handles in memory", move |units| {
+        in_and_out(&mut producer, &mut consumer, put, take, units);
     });
     let queue = Box::leak(Box::new(heapless::spsc::Queue::<u64, SLOTS>::new()));
-    let (mut producer, mut consumer) = queue.split();
-    let heapless = Contender::timed("heapless spsc", move |units| {
-        for item in 0..units {
-            let _ = producer.enqueue(item);
-            black_box(consumer.dequeue());
-        }
-    });
-    let (mut producer, mut consumer) = HeapRb::<u64>::new(SLOTS).split();
-    let ringbuf = Contender::timed("ringbuf", move |units| {
-        for item in 0..units {
-            let _ = producer.try_push(item);
-            black_box(consumer.try_pop());
-        }
-    });
-    let mut contenders = vec![ours, rtrb, ringbuf, heapless];
+    let mut contenders = vec![
+        singles("linecard spsc", ring().split(), put, take),
+        in_memory,
+        singles(
+            "rtrb",
+            rtrb::RingBuffer::<u64>::new(SLOTS),
+            |producer, item| producer.push(item).is_ok(),
+            |consumer| consumer.pop().ok(),
+        ),
+        singles(
+            "ringbuf",
+            HeapRb::<u64>::new(SLOTS).split(),
+            |producer, item| producer.try_push(item).is_ok(),
+            |consumer| consumer.try_pop(),
+        ),
+        singles(
+            "heapless spsc",
+            queue.split(),
+            |producer, item| producer.enqueue(item).is_ok(),
+            |consumer| consumer.dequeue(),
+        ),
+    ];
     let peer = [("rte_ring SP/SC", "ring_spsc_single")];
     peers::add(&mut contenders, "rte_ring", &peer);
     Ok(contenders)
+}
+
+/// Items in and out by handles that are the turn's own, as a program has them whose loop they
+/// belong to: the compiler may keep what is in them in registers.
+fn singles<P: 'static, C: 'static>(
+    name: &'static str,
+    handles: (P, C),
+    put: impl Fn(&mut P, u64) -> bool + 'static,
+    take: impl Fn(&mut C) -> Option<u64> + 'static,
+) -> Contender {
+    let mut between_turns = Some(handles);
+    Contender::timed(name, move |units| {
+        if let Some((mut producer, mut consumer)) = between_turns.take() {
+            in_and_out(&mut producer, &mut consumer, &put, &take, units);
+            between_turns = Some((producer, consumer));
+        }
+    })
+}
+
+/// The items are added up, which keeps them in a register, as `KEEP` does in C.
+#[inline(always)]
+fn in_and_out<P, C>(
+    producer: &mut P,
+    consumer: &mut C,
+    put: impl Fn(&mut P, u64) -> bool,
+    take: impl Fn(&mut C) -> Option<u64>,
+    units: u64,
+) {
+    let mut sum = 0_u64;
+    for item in 0..units {
+        let _ = put(producer, item);
+        sum = sum.wrapping_add(take(consumer).unwrap_or(0));
+    }
+    black_box(sum);
 }
 
 /// 32 items in, 32 items out; heapless has no bulk, and takes them one by one.
@@ -118,21 +152,28 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
 /// One item in, one item out, of a ring for many producers and consumers.
 pub fn mpmc_single() -> Result<Vec<Contender>, String> {
     let ring = Box::leak(Box::new(mpmc::Ring::<Inline<u64, SLOTS>>::new()));
-    let (mut producer, mut consumer) = (ring.producer(), ring.consumer());
-    let ours = Contender::timed("linecard mpmc", move |units| {
-        for item in 0..units {
-            let _ = producer.enqueue(item);
-            black_box(consumer.dequeue());
-        }
-    });
     let queue: &ArrayQueue<u64> = Box::leak(Box::new(ArrayQueue::new(SLOTS)));
-    let crossbeam = Contender::timed("crossbeam ArrayQueue", move |units| {
-        for item in 0..units {
-            let _ = queue.push(item);
-            black_box(queue.pop());
-        }
-    });
-    let mut contenders = vec![ours, crossbeam];
+    let swapped: &[AtomicU64; 2] = Box::leak(Box::default());
+    let mut contenders = vec![
+        singles(
+            "linecard mpmc",
+            (ring.producer(), ring.consumer()),
+            |producer, item| producer.enqueue(item).is_ok(),
+            |consumer| consumer.dequeue(),
+        ),
+        singles(
+            "crossbeam ArrayQueue",
+            (queue, queue),
+            |queue, item| queue.push(item).is_ok(),
+            |queue| queue.pop(),
+        ),
+        singles(
+            "floor: two compare-and-swaps",
+            (&swapped[0], &swapped[1]),
+            |first, _| count_up(first).is_some(),
+            |second| count_up(second),
+        ),
+    ];
     let peers = [
         ("rte_ring MP/MC", "ring_mpmc_single"),
         ("rte_ring HTS", "ring_hts_single"),
@@ -140,6 +181,15 @@ pub fn mpmc_single() -> Result<Vec<Contender>, String> {
     ];
     peers::add(&mut contenders, "rte_ring", &peers);
     Ok(contenders)
+}
+
+/// What a claim cannot do without.
+fn count_up(counter: &AtomicU64) -> Option<u64> {
+    let seen = counter.load(Ordering::Acquire);
+    let next = seen.wrapping_add(1);
+    counter
+        .compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire)
+        .ok()
 }
 
 /// 32 items in, 32 items out, likewise.
