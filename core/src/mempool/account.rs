@@ -7,6 +7,7 @@ use core::mem::ManuallyDrop;
 
 use heapless::String;
 
+use super::home::Home;
 use super::{Cache, Frame, Place, Pool, PoolError};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -97,8 +98,11 @@ impl<'p> Account<'p> {
     ///
     /// # Errors
     ///
-    /// [`PoolError::TooManyAccounts`] when the pool has 64 of them.
+    /// [`PoolError::TooManyAccounts`] when the pool has 64 of them, [`PoolError::FarAway`].
     pub fn register(pool: &'p Pool<'p>, name: &str) -> Result<Self, PoolError> {
+        if !Home::of(pool).can_be_named() {
+            return Err(PoolError::FarAway);
+        }
         for (id, cell) in pool.accounts.iter().enumerate() {
             if cell.claim(name) {
                 return Ok(Self {

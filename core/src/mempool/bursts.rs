@@ -1,6 +1,7 @@
 //! A burst of frames between the program and a device: moved one by one, counted once.
 
-use super::{Account, Frame, FrameIndex, Place, Pool};
+use super::home::Home;
+use super::{Account, Frame, FrameIndex, Place};
 
 /// Takes a burst of posted frames back from the device, with what has to be known of the pool in its
 /// hands; when it is dropped, they are counted off.
@@ -27,7 +28,7 @@ use super::{Account, Frame, FrameIndex, Place, Pool};
 #[derive(Debug)]
 pub struct Receiving<'a, 'p> {
     account: &'a Account<'p>,
-    pool: &'p Pool<'p>,
+    home: Home<'p>,
     frames: usize,
     size: usize,
     private: usize,
@@ -54,12 +55,10 @@ impl<'p> Receiving<'_, 'p> {
         }
         if self.tracks {
             let from = Place::Posted(self.account.id());
-            self.pool.moved(index.0, from, Place::Held);
+            self.home.pool().moved(index.0, from, Place::Held);
         }
         self.taken = self.taken.wrapping_add(1);
-        // The frame size is no more than the offset and length of a window can be (`Pool::new`).
-        let (offset, len) = (offset as u16, len as u16);
-        Some(Frame::with_window(self.pool, index.0, offset, len))
+        Some(self.home.frame(index.0, offset, len))
     }
 }
 
@@ -95,7 +94,7 @@ impl Drop for Receiving<'_, '_> {
 #[derive(Debug)]
 pub struct Sending<'a, 'p> {
     account: &'a Account<'p>,
-    pool: &'p Pool<'p>,
+    home: Home<'p>,
     tracks: bool,
     sent: u32,
 }
@@ -108,13 +107,15 @@ impl<'p> Sending<'_, 'p> {
     /// As [`Account::send`].
     #[inline(always)]
     pub fn send(&mut self, frame: Frame<'p>) -> Result<FrameIndex, Frame<'p>> {
-        if !frame.pool().owns(self.pool) || frame.is_chained() {
-            return Err(frame);
-        }
-        let index = frame.into_index();
+        let index = match self.home.number_of(&frame) {
+            Some(index) => index,
+            None if frame.pool().owns(self.home.pool()) && !frame.is_chained() => frame.index().0,
+            None => return Err(frame),
+        };
+        core::mem::forget(frame);
         if self.tracks {
             let to = Place::Completing(self.account.id());
-            self.pool.moved(index, Place::Held, to);
+            self.home.pool().moved(index, Place::Held, to);
         }
         self.sent = self.sent.wrapping_add(1);
         Ok(FrameIndex(index))
@@ -135,7 +136,7 @@ impl<'p> Account<'p> {
         let pool = self.pool();
         Receiving {
             account: self,
-            pool,
+            home: Home::of(pool),
             frames: pool.frames(),
             size: pool.frame_size(),
             private: pool.config().private,
@@ -150,7 +151,7 @@ impl<'p> Account<'p> {
         let pool = self.pool();
         Sending {
             account: self,
-            pool,
+            home: Home::of(pool),
             tracks: pool.tracks(),
             sent: 0,
         }

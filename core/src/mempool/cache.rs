@@ -8,10 +8,9 @@ use core::mem::MaybeUninit;
 use heapless::vec::{VecInner, VecStorage};
 
 use super::account::{Account, AccountId};
-use super::frame::CHAINED;
 use super::framed::Framed;
 use super::free_list::BATCH;
-use super::pool::Fresh;
+use super::home::{Fresh, Home};
 use super::{Frame, FrameIndex, Place, Pool, PoolError};
 use crate::ring::{Sink, Source, take_front};
 
@@ -179,10 +178,13 @@ impl<'p> Cache<'p> {
     /// Frees all of `frames`.
     #[inline]
     pub fn free_burst(&mut self, frames: impl IntoIterator<Item = Frame<'p>>) {
-        let pool = self.pool();
-        let plain = |frame: Frame<'p>| match frame.is_chained() || !pool.owns(frame.pool()) {
-            true => Err(frame),
-            false => Ok(frame.into_index()),
+        let home = Home::of(self.pool());
+        let plain = |frame: Frame<'p>| match home.number_of(&frame) {
+            None => Err(frame),
+            Some(index) => {
+                core::mem::forget(frame);
+                Ok(index)
+            }
         };
         self.put(frames.into_iter(), plain, Self::keep_other);
         self.publish();
@@ -220,23 +222,22 @@ impl<'p> Cache<'p> {
         T: Framed<'p>,
         S: Source<T> + ?Sized,
     {
-        let pool = self.pool();
+        let home = Home::of(self.pool());
         let from = items.items();
         let count = from.len();
         let room = self.limit.saturating_sub(self.len);
         let cells = self.stack.get_mut(self.len..self.len.saturating_add(count));
-        let Some(cells) = cells.filter(|_| count <= room && !pool.tracks()) else {
+        let Some(cells) = cells.filter(|_| count <= room && !self.account.pool().tracks()) else {
             return false;
         };
         // What is written behind the stack counts only once its length says so.
-        let (mut ours, mut any) = (true, 0);
+        let mut difference = 0;
         for (cell, item) in cells.iter_mut().zip(from) {
             let frame = item.frame();
-            ours &= pool.owns(frame.pool());
-            any |= frame.raw_index();
-            *cell = frame.raw_index();
+            difference |= frame.difference(home.tag());
+            *cell = home.number_at(frame);
         }
-        let plain = ours && any & CHAINED == 0;
+        let plain = difference == 0;
         if plain {
             self.len += count;
             // SAFETY: `count` is the number of items; their frames, all of this pool and alone, are

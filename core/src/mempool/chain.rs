@@ -7,7 +7,7 @@
 use crate::sync::atomic::Ordering;
 use core::marker::PhantomData;
 
-use super::frame::CHAINED;
+use super::home::Home;
 use super::{Frame, Pool};
 
 /// The data of a chain's frames, from the first to the last.
@@ -42,7 +42,7 @@ struct Segment {
 }
 
 impl<'a> Segments<'a> {
-    pub(super) const fn new(frame: &'a Frame<'_>) -> Self {
+    pub(super) fn new(frame: &'a Frame<'_>) -> Self {
         let next = Some(segment(frame));
         Self {
             pool: frame.pool(),
@@ -69,10 +69,13 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
+/// In a segment's index: more frames follow, and the slot says which.
+const CHAINED: u32 = 1 << 31;
+
 /// Hangs `tail` behind the last frame of `head`'s chain.
 pub(super) fn link(head: &mut Frame<'_>, tail: Frame<'_>) {
     let pool = head.pool();
-    let mut last = head.raw_index();
+    let mut last = segment(head).index;
     while last & CHAINED != 0 {
         let Some(next) = follower(pool, last) else {
             return;
@@ -94,14 +97,18 @@ pub(super) fn link(head: &mut Frame<'_>, tail: Frame<'_>) {
 
 /// Takes the chain behind `head` off it, as a frame of its own.
 pub(super) fn unlink<'p>(head: &mut Frame<'p>) -> Option<Frame<'p>> {
-    let Segment { index, offset, len } = follower(head.pool(), head.raw_index())?;
+    let Segment { index, offset, len } = follower(head.pool(), segment(head).index)?;
     head.set_chained(false);
-    Some(Frame::with_window(head.pool(), index, offset, len))
+    let (number, chained) = (index & !CHAINED, index & CHAINED != 0);
+    let mut rest = Home::of(head.pool()).frame(number, offset.into(), len.into());
+    rest.set_chained(chained);
+    Some(rest)
 }
 
-const fn segment(frame: &Frame<'_>) -> Segment {
+fn segment(frame: &Frame<'_>) -> Segment {
+    let chained = if frame.is_chained() { CHAINED } else { 0 };
     Segment {
-        index: frame.raw_index(),
+        index: frame.index().0 | chained,
         offset: frame.offset() as u16,
         len: frame.len() as u16,
     }

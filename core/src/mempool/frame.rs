@@ -1,12 +1,14 @@
 //! One owned frame, and the window on its bytes.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
-use static_assertions::const_assert_eq;
+use static_assertions::{const_assert, const_assert_eq};
 
 use super::framed::Framed;
+use super::home::Home;
 use super::{FrameIndex, Place, Pool, Segments};
 
 /// One frame of a pool, owned: 16 bytes that say which, and where its data is.
@@ -32,16 +34,26 @@ use super::{FrameIndex, Place, Pool, Segments};
 /// # Ok::<(), linecard::mempool::RoomError>(())
 /// ```
 pub struct Frame<'p> {
-    pool: &'p Pool<'p>,
-    /// From bit 0 the frame's number, with [`CHAINED`]; from bit 32 the window's offset, from bit
-    /// 48 its length. In one word, so that what was written is read, or moved, by loads of the
-    /// same size: a load that spans several smaller stores waits until they have left the
-    /// processor's store buffer.
+    /// Where its data begins: what every stage asks for. The frame's number, which only who frees it
+    /// needs, is made of this one.
+    data: NonNull<u8>,
+    /// From bit 0 the data's length; from bit 16 the pool's address, of which the lowest six bits,
+    /// zero there, are [`CHAINED`] and [`PAST`] here. In one word, so that one comparison says
+    /// whether a frame is of a pool, alone and as usual.
     word: u64,
+    _pool: PhantomData<&'p Pool<'p>>,
 }
+
+// SAFETY: `data` is the only field that is not `Send`. The frame at it has one owner, who may be on any
+// thread, and the pool, which is shared, is `Sync`.
+unsafe impl Send for Frame<'_> {}
+// SAFETY: a shared `Frame` gives shared slices of its bytes, and nothing that writes.
+unsafe impl Sync for Frame<'_> {}
 
 const_assert_eq!(size_of::<Frame<'static>>(), 16);
 const_assert_eq!(size_of::<Option<Frame<'static>>>(), 16);
+// The six lowest bits of a pool's address are a frame's own.
+const_assert!(align_of::<Pool<'static>>() >= 64);
 
 /// There is not as much room, or data, in the frame as was asked for.
 ///
@@ -58,77 +70,82 @@ pub struct RoomError {
 }
 
 impl<'p> Frame<'p> {
-    /// A frame with this [window](Self::window), which ends inside the frame.
+    /// A frame of the pool with this [tag](Self::tag), whose `len` bytes of data begin at `data`: inside
+    /// the frame, or, if `past`, behind its last byte. The caller has checked it, and owns the frame.
     #[inline]
-    pub(super) const fn fresh(pool: &'p Pool<'p>, index: u32, window: u64) -> Self {
+    pub(super) const fn of_parts(data: NonNull<u8>, tag: u64, len: u64, past: bool) -> Self {
         Self {
-            pool,
-            word: index as u64 | window,
+            data,
+            word: tag | len | if past { PAST } else { 0 },
+            _pool: PhantomData,
         }
     }
 
-    /// Where data begins and how long it is, each less than 2^16, as a frame's word has them.
+    /// A pool as a frame's word names it.
     #[inline]
-    pub(super) const fn window(offset: u64, len: u64) -> u64 {
-        offset << OFFSET | len << LEN
+    pub(super) fn tag(pool: &Pool<'_>) -> u64 {
+        (core::ptr::from_ref(pool).expose_provenance() as u64) << POOL
     }
 
-    /// A frame whose window the caller has checked: `offset + len` is at most the frame size.
+    /// The pool that a word names.
     #[inline]
-    pub(super) const fn with_window(pool: &'p Pool<'p>, index: u32, offset: u16, len: u16) -> Self {
-        Self::of_numbers(pool, index as u64, offset as u64, len as u64)
-    }
-
-    /// As [`with_window`](Self::with_window), of numbers that are known to be no larger than their
-    /// types there: the compiler need not cut them off.
-    #[inline]
-    pub(super) const fn of_numbers(pool: &'p Pool<'p>, index: u64, offset: u64, len: u64) -> Self {
-        Self {
-            pool,
-            word: index | offset << OFFSET | len << LEN,
-        }
+    pub(super) fn named(word: u64) -> *const Pool<'p> {
+        let address = (word.cast_signed() >> POOL) as usize & !(align_of::<Pool<'p>>() - 1);
+        core::ptr::with_exposed_provenance(address)
     }
 
     /// The pool that it is of.
     #[inline]
-    pub const fn pool(&self) -> &'p Pool<'p> {
-        self.pool
+    pub fn pool(&self) -> &'p Pool<'p> {
+        // SAFETY: the word was made by `tag` of a `&'p Pool<'p>`, which exposed it; it names it, as
+        // `Account::register` and `Pool::alloc`, of which all frames come, have looked at
+        // (`Home::can_be_named`).
+        unsafe { &*Self::named(self.word) }
     }
 
     /// Its number in the pool.
     #[inline]
-    pub const fn index(&self) -> FrameIndex {
+    pub fn index(&self) -> FrameIndex {
         FrameIndex(self.number())
     }
 
     /// Bytes from the frame's start to its data.
     #[inline]
-    pub const fn offset(&self) -> usize {
-        (self.word >> OFFSET) as u16 as usize
+    pub fn offset(&self) -> usize {
+        let size = self.pool().frame_size();
+        let offset = self.region_offset() & (size - 1);
+        if self.is_past() { size } else { offset }
+    }
+
+    /// Bytes from the region's start to its data.
+    #[inline]
+    pub fn region_offset(&self) -> usize {
+        let base = self.pool().base().addr().get();
+        self.data.addr().get().wrapping_sub(base)
     }
 
     /// Bytes of data in this frame (and not in those chained to it).
     #[inline]
     pub const fn len(&self) -> usize {
-        (self.word >> LEN) as usize
+        self.word as u16 as usize
     }
 
     /// Whether this frame has no data.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.word >> LEN == 0
+        self.len() == 0
     }
 
     /// Bytes that can be prepended: from the private area to the data.
     #[inline]
-    pub const fn headroom(&self) -> usize {
-        self.offset().saturating_sub(self.pool.config().private)
+    pub fn headroom(&self) -> usize {
+        self.offset().saturating_sub(self.pool().config().private)
     }
 
     /// Bytes that can be appended: from the data to the frame's end.
     #[inline]
-    pub const fn tailroom(&self) -> usize {
-        self.pool
+    pub fn tailroom(&self) -> usize {
+        self.pool()
             .frame_size()
             .saturating_sub(self.offset())
             .saturating_sub(self.len())
@@ -138,33 +155,31 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn data(&self) -> &[u8] {
         // SAFETY: the window is inside the frame: every constructor's caller checks it
-        // (`Account::take_back`, `Fresh::frame`) and `prepend`, `append` and `trim_*` keep
-        // it. The bytes are initialised (`Region::from_raw`). While a `Frame` has this index
-        // nobody else touches the frame (`Account::receive`'s contract), and the borrow of `self`
-        // keeps the program from writing it.
-        unsafe { core::slice::from_raw_parts(self.as_ptr().as_ptr(), self.len()) }
+        // (`Home::frame`, `Fresh::frame`) and `prepend`, `append` and `trim_*` keep it. The bytes are
+        // initialised (`Region::from_raw`). While a `Frame` has this number nobody else touches
+        // the frame (`Account::receive`'s contract), and the borrow of `self` keeps the program
+        // from writing it.
+        unsafe { core::slice::from_raw_parts(self.data.as_ptr(), self.len()) }
     }
 
     /// The data, to be changed.
     #[inline]
     pub fn data_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `data`; the exclusive borrow of `self` makes the slice the only one.
-        unsafe { core::slice::from_raw_parts_mut(self.as_ptr().as_ptr(), self.len()) }
+        unsafe { core::slice::from_raw_parts_mut(self.data.as_ptr(), self.len()) }
     }
 
     /// Where the data begins. Only to be read or written while this frame is owned.
     #[inline]
-    pub fn as_ptr(&self) -> NonNull<u8> {
-        // SAFETY: `offset` is at most the frame size (see `data`), so the sum stays in the region
-        // or one past its end.
-        unsafe { self.pool.start_of(self.number()).add(self.offset()) }
+    pub const fn as_ptr(&self) -> NonNull<u8> {
+        self.data
     }
 
     /// The private area: its first byte, for a driver that keeps something there.
     /// [`PoolConfig::private`](super::PoolConfig::private) says how long it is.
     #[inline]
     pub fn private_ptr(&self) -> NonNull<u8> {
-        self.pool.start_of(self.number())
+        self.pool().start_of(self.number())
     }
 
     /// Takes `count` bytes of headroom into the data, and gives them; they hold anything.
@@ -178,11 +193,12 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        let count64 = count as u64;
-        self.word = self
-            .word
-            .wrapping_sub(count64 << OFFSET)
-            .wrapping_add(count64 << LEN);
+        // SAFETY: `count` is no more than there is before the data in this frame.
+        self.data = unsafe { self.data.sub(count) };
+        self.word = self.word.wrapping_add(count as u64);
+        if count != 0 {
+            self.word &= !PAST;
+        }
         Ok(self
             .data_mut()
             .split_at_mut_checked(count)
@@ -201,7 +217,7 @@ impl<'p> Frame<'p> {
             return Err(RoomError { asked: count, room });
         }
         let from = self.len();
-        self.word = self.word.wrapping_add((count as u64) << LEN);
+        self.word = self.word.wrapping_add(count as u64);
         Ok(self
             .data_mut()
             .split_at_mut_checked(from)
@@ -219,11 +235,12 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        let count64 = count as u64;
-        self.word = self
-            .word
-            .wrapping_add(count64 << OFFSET)
-            .wrapping_sub(count64 << LEN);
+        // SAFETY: `count` is no more than there is of data in this frame.
+        self.data = unsafe { self.data.add(count) };
+        self.word = self.word.wrapping_sub(count as u64);
+        if count == room {
+            self.look_where_it_ends(count);
+        }
         Ok(())
     }
 
@@ -238,25 +255,26 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        self.word = self.word.wrapping_sub((count as u64) << LEN);
+        self.word = self.word.wrapping_sub(count as u64);
         Ok(())
     }
 
     /// Empties the data, and puts it where a new frame's begins.
     #[inline]
     pub fn reset(&mut self) {
-        let empty = ManuallyDrop::new(self.pool.fresh().frame(self.number()));
-        self.word = empty.word | (self.word & CHAINED as u64);
+        let empty = ManuallyDrop::new(self.pool().fresh().frame(self.number()));
+        self.data = empty.data;
+        self.word = empty.word | (self.word & CHAINED);
     }
 
     /// Whether more frames are chained to this one: the packet does not fit one frame.
     #[inline]
     pub const fn is_chained(&self) -> bool {
-        self.raw_index() & CHAINED != 0
+        self.word & CHAINED != 0
     }
 
     /// The data of this frame and of those chained to it, in order.
-    pub const fn segments(&self) -> Segments<'_> {
+    pub fn segments(&self) -> Segments<'_> {
         Segments::new(self)
     }
 
@@ -276,7 +294,7 @@ impl<'p> Frame<'p> {
     ///
     /// `tail` itself, if it is of another pool.
     pub fn chain(&mut self, tail: Frame<'p>) -> Result<(), Frame<'p>> {
-        if !self.pool.owns(tail.pool) {
+        if !self.pool().owns(tail.pool()) {
             return Err(tail);
         }
         super::chain::link(self, tail);
@@ -300,35 +318,58 @@ impl<'p> Frame<'p> {
         let mut add = |item: &T| {
             let word = item.frame().word;
             any |= word;
-            len = len.wrapping_add(word >> LEN);
+            len = len.wrapping_add(word & LEN);
         };
         // By eights: a burst is short, and going over to vectors and back costs as much as is won.
         let (eights, rest) = items.as_chunks::<8>();
         eights.iter().flatten().for_each(&mut add);
         rest.iter().for_each(add);
-        (any & CHAINED as u64 != 0, len as usize)
+        (any & CHAINED != 0, len as usize)
     }
 
+    /// Whether it is of another pool than the one with this tag, or chained, or past its end: not zero
+    /// if so, for a burst to find out without a branch for each.
     #[inline]
-    pub(super) const fn raw_index(&self) -> u32 {
-        self.word as u32
-    }
-
-    /// The frame's number.
-    #[inline]
-    const fn number(&self) -> u32 {
-        self.raw_index() & !CHAINED
+    pub(super) const fn difference(&self, tag: u64) -> u64 {
+        (self.word ^ tag) & !LEN
     }
 
     #[inline]
     pub(super) const fn set_chained(&mut self, chained: bool) {
-        self.word = self.word & !(CHAINED as u64) | if chained { CHAINED as u64 } else { 0 };
+        self.word = self.word & !CHAINED | if chained { CHAINED } else { 0 };
     }
 
     /// Gives up the frame without freeing it: whoever has the number must. Not of a chain.
     #[inline]
     pub(super) fn into_index(self) -> u32 {
         ManuallyDrop::new(self).number()
+    }
+
+    /// The frame's number.
+    #[inline]
+    fn number(&self) -> u32 {
+        let home = self.home();
+        home.number_at(self).wrapping_sub(u32::from(self.is_past()))
+    }
+
+    #[inline]
+    fn home(&self) -> Home<'p> {
+        Home::of(self.pool())
+    }
+
+    #[inline]
+    const fn is_past(&self) -> bool {
+        self.word & PAST != 0
+    }
+
+    /// Behind the frame's last byte another frame begins: when all data is taken off a full frame, that
+    /// is where there is nothing left.
+    #[inline(never)]
+    fn look_where_it_ends(&mut self, moved: usize) {
+        let size = self.pool().frame_size();
+        if moved != 0 && self.region_offset() & (size - 1) == 0 {
+            self.word |= PAST;
+        }
     }
 }
 
@@ -338,13 +379,14 @@ impl Drop for Frame<'_> {
         // Each turn takes one frame off a chain, which has as many as the pool at the most.
         let mut rest = self.unchain();
         let index = self.number();
-        self.pool.moved(index, Place::Held, Place::Free);
-        self.pool.put(&[index]);
+        let pool = self.pool();
+        pool.moved(index, Place::Held, Place::Free);
+        pool.put(&[index]);
         while let Some(mut frame) = rest {
             rest = frame.unchain();
             let index = frame.into_index();
-            self.pool.moved(index, Place::Held, Place::Free);
-            self.pool.put(&[index]);
+            pool.moved(index, Place::Held, Place::Free);
+            pool.put(&[index]);
         }
     }
 }
@@ -368,11 +410,15 @@ impl fmt::Display for RoomError {
 
 impl core::error::Error for RoomError {}
 
-/// In `index`: more frames follow, and the slot says which.
-pub(super) const CHAINED: u32 = 1 << 31;
+/// Bits of a frame's word that are its length.
+const LEN: u64 = 0xFFFF;
 
-/// Where in a frame's word the window's offset begins.
-const OFFSET: u32 = 32;
+/// Where in a frame's word the pool's address begins.
+const POOL: u32 = 16;
 
-/// Where in a frame's word the window's length begins.
-const LEN: u32 = 48;
+/// In a frame's word: more frames follow, and the slot says which.
+const CHAINED: u64 = 1 << POOL;
+
+/// In a frame's word: the window, which is empty, begins behind the frame's last byte, where another
+/// frame's first one is.
+const PAST: u64 = 2 << POOL;

@@ -45,6 +45,7 @@ mod colours;
 mod frame;
 mod framed;
 mod free_list;
+mod home;
 mod ledger;
 mod limbo;
 mod pool;
@@ -69,3 +70,5 @@ pub use crate::platform::{DeviceAddress, DmaMap, Region};
 mod burst_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, not(loom)))]
+mod window_tests;

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use super::account::{ACCOUNTS, AccountCell};
 use super::free_list::{BATCH, FreeList, MAX_FRAMES, Slot};
+use super::home::{Fresh, Home};
 use super::ledger::{Place, Violations};
 use super::{Colours, DeviceAddress, DmaMap, Region};
 use super::{Frame, FrameIndex};
@@ -88,6 +89,8 @@ pub enum PoolError {
     },
     /// The device map is paged, and a frame would cross a page or lie past the last one.
     DmaPages,
+    /// The pool's own address, not that of its region, has more than 48 bits: a frame cannot name it.
+    FarAway,
     /// All accounts are taken: 64 caches and device queues at a time.
     TooManyAccounts,
     /// A cache of no frames, or of more than [`Cache::MAX`](super::Cache::MAX).
@@ -298,10 +301,14 @@ impl<'m> Pool<'m> {
         Some((FrameIndex(index), offset as usize & (self.frame_size() - 1)))
     }
 
-    /// Allocates one frame from the shared free list, without a cache. `None` when it is empty.
+    /// Allocates one frame from the shared free list, without a cache. `None` when it is empty, or if
+    /// the pool is [where no frame can name it](PoolError::FarAway).
     ///
     /// For rare cases: it costs an atomic swap a frame.
     pub fn alloc(&self) -> Option<Frame<'_>> {
+        if !Home::of(self).can_be_named() {
+            return None;
+        }
         let mut one = [0];
         let got = self.get(1, &mut one);
         let [index] = one;
@@ -313,21 +320,20 @@ impl<'m> Pool<'m> {
 
     /// What new frames are made of, for a burst of them.
     #[inline]
-    pub(super) const fn fresh(&'m self) -> Fresh<'m> {
-        Fresh {
-            pool: self,
-            window: Frame::window(self.data_offset as u64, 0),
-            colours: self.colours,
-        }
+    pub(super) fn fresh(&'m self) -> Fresh<'m> {
+        Fresh::new(self, 0)
     }
 
     /// What new frames with `len` bytes of data are made of; `None` if not every frame has as much room.
     #[inline]
     pub(super) fn fresh_with(&'m self, len: usize) -> Option<Fresh<'m>> {
-        (len <= self.room()).then_some(Fresh {
-            window: Frame::window(self.data_offset as u64, len as u64),
-            ..self.fresh()
-        })
+        (len <= self.room()).then(|| Fresh::new(self, len))
+    }
+
+    /// Binary logarithm of the frame size.
+    #[inline]
+    pub(super) const fn shift(&self) -> u32 {
+        self.shift
     }
 
     /// The start of a frame that this pool has.
@@ -335,7 +341,7 @@ impl<'m> Pool<'m> {
     pub(super) fn start_of(&self, index: u32) -> NonNull<u8> {
         debug_assert!(index < self.frames);
         // SAFETY: every index that is given out is below `frames` (`Pool::new`, and the check in
-        // `frame_start` and `Account::receive`), so the offset is inside the region, which is one
+        // `frame_start` and `window`), so the offset is inside the region, which is one
         // allocation (`Region::from_raw`).
         unsafe { self.base.add((index as usize) << self.shift) }
     }
@@ -352,7 +358,7 @@ impl<'m> Pool<'m> {
         let end = offset.checked_add(len)?;
         let outside =
             index.0 >= self.frames || offset < self.config.private || end > self.frame_size();
-        (!outside).then(|| Frame::with_window(self, index.0, offset as u16, len as u16))
+        (!outside).then(|| Home::of(self).frame(index.0, offset, len))
     }
 
     #[inline]
@@ -393,27 +399,6 @@ impl<'m> Pool<'m> {
     }
 }
 
-/// What a new frame is made of besides its number: a copy, as the pool itself is shared with other
-/// threads, and the compiler would look there again for each frame.
-#[derive(Clone, Copy)]
-pub(super) struct Fresh<'p> {
-    pool: &'p Pool<'p>,
-    /// Where the data begins without a colour, and its length, as [`Frame::window`] has them.
-    window: u64,
-    colours: Colours,
-}
-
-impl<'p> Fresh<'p> {
-    /// The frame with this number: its data begins at the offset, moved by the frame's colour.
-    #[inline]
-    pub(super) const fn frame(self, index: u32) -> Frame<'p> {
-        // `Pool::new` has seen to it that offset and colour are less than the frame size,
-        // `Pool::fresh_with` that the data fits behind them.
-        let moved = Frame::window(self.colours.offset(FrameIndex(index)) as u64, 0);
-        Frame::fresh(self.pool, index, self.window.wrapping_add(moved))
-    }
-}
-
 impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -434,6 +419,7 @@ impl fmt::Display for PoolError {
                 write!(f, "{frames} frames need as many slots, there are {slots}")
             }
             Self::DmaPages => f.write_str("the device's pages do not cover the frames whole"),
+            Self::FarAway => f.write_str("the pool's address has more than 48 bits"),
             Self::TooManyAccounts => f.write_str("64 caches and queues are registered already"),
             Self::CacheSize(size) => {
                 write!(f, "a cache of {size} frames is not between 1 and 512")

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::account::{AccountCell, AccountId};
+use super::home::Home;
 use super::{Account, Cache, Frame, FrameIndex, Place, Pool, PoolError};
 
 /// A page in the ledger whose frames pass through the hands of several threads.
@@ -72,15 +73,11 @@ pub struct SharedAccount<'p> {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Receiver<'p> {
-    pool: &'p Pool<'p>,
-    /// The address of the first frame.
-    base: usize,
+    home: Home<'p>,
     /// Bytes of all frames.
     region: usize,
     /// The frame size less one.
     mask: usize,
-    /// Binary logarithm of the frame size.
-    shift: u32,
     private: usize,
     /// Bytes of a frame behind its private area.
     room: usize,
@@ -239,11 +236,9 @@ impl<'p> SharedAccount<'p> {
     pub fn receiver(&self) -> Receiver<'p> {
         let (size, private) = (self.pool.frame_size(), self.pool.config().private);
         Receiver {
-            pool: self.pool,
-            base: self.pool.base().addr().get(),
+            home: Home::of(self.pool),
             region: self.pool.region_len(),
             mask: size - 1,
-            shift: size.trailing_zeros(),
             private,
             room: size - private,
         }
@@ -312,22 +307,17 @@ impl<'p> Receiver<'p> {
     #[inline(always)]
     pub unsafe fn receive(&self, of: usize, data: usize, len: u16) -> Option<Frame<'p>> {
         let len = usize::from(len);
-        let of = of.wrapping_sub(self.base);
+        let (of, data) = (
+            of.wrapping_sub(self.home.address()),
+            data.wrapping_sub(self.home.address()),
+        );
         let start = of & !self.mask;
-        let offset = data.wrapping_sub(self.base).wrapping_sub(start);
         // What is before the private area is far behind the frame.
-        let behind = offset.wrapping_sub(self.private);
+        let behind = data.wrapping_sub(start).wrapping_sub(self.private);
         if of >= self.region || behind > self.room || behind.wrapping_add(len) > self.room {
             return None;
         }
-        // A pool has fewer frames than 2^31, and none is larger than what 16 bits count.
-        let index = (of >> self.shift) as u64;
-        Some(Frame::of_numbers(
-            self.pool,
-            index,
-            offset as u64,
-            len as u64,
-        ))
+        Some(self.home.frame_at(data, len, behind == self.room))
     }
 }
 

@@ -194,13 +194,13 @@ impl<'p> Packet<'p> {
 
     /// Bytes that can be prepended.
     #[inline]
-    pub const fn headroom(&self) -> usize {
+    pub fn headroom(&self) -> usize {
         self.frame.headroom()
     }
 
     /// Bytes that can be appended to the first frame.
     #[inline]
-    pub const fn tailroom(&self) -> usize {
+    pub fn tailroom(&self) -> usize {
         self.frame.tailroom()
     }
 
