@@ -17,12 +17,13 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 
 use linecard_linux::affinity;
-use linecard_testnet::{Flood, Namespace, Sink, set_merging};
+use linecard_testnet::{Flood, Interrupt, Namespace, Sink, set_merging};
 
 use crate::routing::{FLOWS, FRAME, MAC, OTHER_MAC, ROUTES, bench_flows, frame};
 
@@ -186,6 +187,8 @@ struct Generator {
     on: Arc<AtomicBool>,
     go: Option<SyncSender<()>>,
     ended: Receiver<Result<(), String>>,
+    /// Ends the call that the flood is in.
+    interrupt: Interrupt,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -199,12 +202,17 @@ impl Generator {
         let on = Arc::new(AtomicBool::new(false));
         let (go, turns) = sync_channel::<()>(1);
         let (end, ended) = sync_channel(1);
+        let (here, interrupt) = sync_channel(1);
         let goes_on = Arc::clone(&on);
         let run = move || {
+            let _ = here.send(Interrupt::of_this_thread());
             for () in turns {
                 let mut result = Ok(());
                 while goes_on.load(Ordering::Relaxed) && result.is_ok() {
-                    result = flood.send(frames, batch);
+                    result = match flood.send(frames, batch) {
+                        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+                        other => other,
+                    };
                     if !pause.is_zero() {
                         thread::sleep(pause);
                     }
@@ -226,11 +234,14 @@ impl Generator {
         };
         // A thread inherits its parent's namespace.
         let thread = outside.inside(|| thread::Builder::new().name("flood".into()).spawn(begin));
+        let thread = thread.map_err(|error| error.to_string())?;
+        let interrupt = interrupt.recv().map_err(|error| error.to_string())?;
         Ok(Self {
             on,
             go: Some(go),
             ended,
-            thread: Some(thread.map_err(|error| error.to_string())?),
+            interrupt: interrupt.map_err(|error| error.to_string())?,
+            thread: Some(thread),
         })
     }
 
@@ -242,7 +253,15 @@ impl Generator {
 
     fn stop(&self) -> Result<(), String> {
         self.on.store(false, Ordering::Relaxed);
-        self.ended.recv().map_err(|error| error.to_string())?
+        loop {
+            // Again, should it have come between two calls. Where it fails the thread is gone, which shows below.
+            let _ = self.interrupt.raise();
+            match self.ended.recv_timeout(AGAIN) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(gone) => return Err(gone.to_string()),
+            }
+        }
     }
 }
 
@@ -251,6 +270,11 @@ impl Drop for Generator {
         self.on.store(false, Ordering::Relaxed);
         drop(self.go.take());
         if let Some(thread) = self.thread.take() {
+            while !thread.is_finished() {
+                // If it has ended meanwhile there is nothing to interrupt.
+                let _ = self.interrupt.raise();
+                thread::sleep(AGAIN);
+            }
             // It has nothing more to say if it panicked.
             let _ = thread.join();
         }
@@ -260,11 +284,44 @@ impl Drop for Generator {
 /// Frames of one system call of the flood's, frames that the other end gets at once, and the pause behind.
 type Pace = (u32, u32, Duration);
 
-/// 10 ms or so, after which it looks whether to end.
-const FULL: Pace = (1 << 15, 64, Duration::ZERO);
+/// As long as it is let: between two calls there would be milliseconds without a packet.
+const FULL: Pace = (1 << 30, 64, Duration::ZERO);
+
+/// When a flood that has not ended is told again.
+const AGAIN: Duration = Duration::from_millis(1);
 
 /// A burst, and nothing on its way any more when the next one comes.
 const PACED: Pace = (32, 32, Duration::from_micros(200));
 
 /// Packets of a paced flood whose ages are known.
 pub const AGES: u32 = 1 << 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linecard_testnet::{Meter, available};
+
+    /// A flood of several calls has gaps of milliseconds between them, in which a forwarder catches up: then it is
+    /// the flood that is measured.
+    #[test]
+    fn a_flood_is_one_system_call_until_it_is_told_to_end() {
+        if !available(&["ip"]) {
+            return;
+        }
+        let lane = Lane::flooded(Input::Stack, None).expect("a lane");
+        let thread = lane
+            .generator
+            .as_ref()
+            .map(|flood| flood.interrupt.thread());
+        let meter = Meter::of(thread.expect("a flood")).expect("a meter");
+        for _ in 0..2 {
+            lane.flood(true).expect("it begins");
+            thread::sleep(Duration::from_millis(100));
+            let running = meter.start().expect("it runs");
+            thread::sleep(Duration::from_millis(300));
+            let (calls, _) = running.stop().expect("it has run");
+            lane.flood(false).expect("it ends");
+            assert!(calls <= 1, "{calls} calls");
+        }
+    }
+}

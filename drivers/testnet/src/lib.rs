@@ -1,6 +1,6 @@
 //! Network namespaces, veth pairs, raw sockets and taken queues for tests on the real kernel, an
-//! allocator that counts, and for benches a flood of packets, a sink for them and a meter of what a
-//! thread asks of the kernel.
+//! allocator that counts, and for benches a flood of packets, its end, a sink for them and a meter of
+//! what a thread asks of the kernel.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
 //! processes inside, so that nothing is left behind by whatever end a test comes to.
@@ -21,6 +21,8 @@ mod child;
 mod dpdk_folder;
 mod flood;
 #[allow(unsafe_code)]
+mod interrupt;
+#[allow(unsafe_code)]
 mod merging;
 mod meter;
 #[allow(unsafe_code)]
@@ -38,6 +40,7 @@ pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
 pub use dpdk_folder::DpdkFolder;
 pub use flood::Flood;
+pub use interrupt::Interrupt;
 pub use merging::set_merging;
 pub use meter::{Meter, Running};
 pub use namespace::Namespace;
