@@ -49,8 +49,9 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         config: InterfaceConfig,
     ) -> Result<(), RouterError> {
         let link_local = config.link_local.address(config.mac);
-        let least = if link_local.is_some() { 1280 } else { 68 };
-        if config.mtu < least {
+        let keeps_ipv6 = self.interface(port).is_some_and(Interface::has_wide6);
+        let ipv6 = link_local.is_some() || keeps_ipv6;
+        if config.mtu < 68 || ipv6 && config.mtu < MIN_MTU6 {
             return Err(RouterError::MtuTooSmall(config.mtu));
         }
         if !config.mac.is_unicast() || link_local.is_some_and(|own| !own.is_unicast_link_local()) {
@@ -103,15 +104,22 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             return Err(RouterError::NotUnicast);
         }
         let interface = self.configured(port)?;
-        if !interface.owns4(own.address) {
+        let new = !interface.owns4(own.address);
+        if new {
             let added = interface.ipv4.push(own);
             added.map_err(|_| RouterError::TooManyAddresses)?;
         }
-        self.own(Key::ipv4(port, own.address), State::Local)?;
-        for broadcast in broadcasts.into_iter().flatten() {
-            self.own(Key::ipv4(port, broadcast), State::Broadcast)?;
+        let mut broadcasts = broadcasts.into_iter().flatten();
+        let added = self
+            .own(Key::ipv4(port, own.address), State::Local)
+            .and_then(|()| {
+                broadcasts.try_for_each(|all| self.own(Key::ipv4(port, all), State::Broadcast))
+            })
+            .and_then(|()| self.next_hop(Target::Connected(port)));
+        if new && added.is_err() {
+            self.remove_address(port, address.into())?;
         }
-        self.next_hop(Target::Connected(port))
+        added
     }
 
     /// Gives a port an IPv6 address on a link of this prefix length; the next hop of the link,
@@ -119,7 +127,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
     ///
     /// # Errors
     ///
-    /// As [`add_ipv4`](Self::add_ipv4).
+    /// As [`add_ipv4`](Self::add_ipv4), and [`RouterError::MtuTooSmall`].
     pub fn add_ipv6(
         &mut self,
         port: PortId,
@@ -134,15 +142,22 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             return Err(RouterError::NotUnicast);
         }
         let interface = self.configured(port)?;
-        if !interface.owns6(own.address) {
+        if interface.config.mtu < MIN_MTU6 {
+            return Err(RouterError::MtuTooSmall(interface.config.mtu));
+        }
+        let new = !interface.owns6(own.address);
+        if new {
             let added = interface.ipv6.push(own);
             added.map_err(|_| RouterError::TooManyAddresses)?;
         }
-        self.own(Key::ipv6(port, own.address), State::Local)?;
-        if let Some(anycast) = own.anycast() {
-            self.own(Key::ipv6(port, anycast), State::Local)?;
+        let mut all = [Some(own.address), own.anycast()].into_iter().flatten();
+        let added = all
+            .try_for_each(|address| self.own(Key::ipv6(port, address), State::Local))
+            .and_then(|()| self.next_hop(Target::Connected(port)));
+        if new && added.is_err() {
+            self.remove_address(port, address.into())?;
         }
-        self.next_hop(Target::Connected(port))
+        added
     }
 
     /// Takes an address from a port. Its route, and the use of the next hop that came with it, are
@@ -159,8 +174,11 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
                 let all = &mut interface.ipv4;
                 let at = all.iter().position(|own| own.address == address);
                 let own = all.remove(at.ok_or(RouterError::Unknown)?);
+                // Another address of the link may have them too.
+                let broadcasts = own.broadcasts();
+                let gone = broadcasts.map(|all| all.filter(|all| !interface.has4(*all)));
                 self.forget(Key::ipv4(port, address));
-                for broadcast in own.broadcasts().into_iter().flatten() {
+                for broadcast in gone.into_iter().flatten() {
                     self.forget(Key::ipv4(port, broadcast));
                 }
             }
@@ -169,8 +187,9 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
                 let all = &mut interface.ipv6;
                 let at = all.iter().position(|own| own.address == address);
                 let own = all.remove(at.ok_or(RouterError::Unknown)?);
+                let anycast = own.anycast().filter(|own| !interface.has6(*own));
                 self.forget(Key::ipv6(port, address));
-                if let Some(anycast) = own.anycast() {
+                if let Some(anycast) = anycast {
                     self.forget(Key::ipv6(port, anycast));
                 }
             }
@@ -421,6 +440,9 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
 }
 
 const NOW: Instant = Instant::from_nanos(0);
+
+/// What every link of IPv6 carries (RFC 8200 section 5).
+const MIN_MTU6: u16 = 1280;
 
 fn of_state(port: PortId, state: State) -> (Key, State, Hop) {
     (Key::of_state(port, state), state, Hop::NONE)

@@ -157,6 +157,24 @@ impl Interface {
         self.ipv6.iter().any(|own| own.address == address)
     }
 
+    /// Whether an address is its own, or the broadcast address of one of its links.
+    pub(super) fn has4(&self, address: u32) -> bool {
+        let has =
+            |own: &Address4| own.address == address || own.broadcasts().contains(&Some(address));
+        self.ipv4.iter().any(has)
+    }
+
+    /// Whether an address is its own, or that of all routers of one of its links.
+    pub(super) fn has6(&self, address: u128) -> bool {
+        let has = |own: &Address6| own.address == address || own.anycast() == Some(address);
+        self.ipv6.iter().any(has)
+    }
+
+    /// Whether it has an IPv6 address beyond the link-local one.
+    pub(super) fn has_wide6(&self) -> bool {
+        self.ipv6.iter().any(|own| !is_link_local(own.address))
+    }
+
     /// Whether a host of this address can be on the link.
     pub(super) fn is_on_link4(&self, address: u32) -> bool {
         self.ipv4.iter().any(|own| own.has_host(address))

@@ -152,7 +152,7 @@ impl<'m> Routes<'m> {
         self.pin(router)
     }
 
-    /// Takes an address from a port, and the route from its link.
+    /// Takes an address from a port, and with the last of a link its route.
     ///
     /// # Errors
     ///
@@ -165,20 +165,22 @@ impl<'m> Routes<'m> {
     ) -> Result<(), ChangeError> {
         let interface = router.interface(port);
         let interface = interface.ok_or(RouterError::NoSuchPort(port))?;
-        let link = match address {
-            IpAddr::V4(address) => interface
+        let all = || {
+            let ipv4 = interface
                 .ipv4()
-                .find(|(own, _)| *own == address)
-                .map(|(_, prefix)| IpPrefix::V4(prefix)),
-            IpAddr::V6(address) => interface
+                .map(|(own, link)| (own.into(), link.into()));
+            let ipv6 = interface
                 .ipv6()
-                .find(|(own, _)| *own == address)
-                .map(|(_, prefix)| IpPrefix::V6(prefix)),
+                .map(|(own, link)| (own.into(), link.into()));
+            ipv4.chain(ipv6)
         };
-        let link = link.ok_or(RouterError::Unknown)?;
+        let found = all().find(|&(own, _): &(IpAddr, IpPrefix)| own == address);
+        let (_, link) = found.ok_or(RouterError::Unknown)?;
+        let last = !all().any(|(own, prefix)| prefix == link && own != address);
         router.remove_address(port, address)?;
         // The address's own route, if it has one, and the link's; neither need be there.
-        for prefix in [IpPrefix::host(address), link] {
+        let host = Some(IpPrefix::host(address));
+        for prefix in [host, last.then_some(link)].into_iter().flatten() {
             let hop = match prefix {
                 IpPrefix::V4(prefix) => self.ipv4.remove(prefix),
                 IpPrefix::V6(prefix) => self.ipv6.remove(prefix),

@@ -150,3 +150,88 @@ fn an_address_of_the_routers_may_have_been_a_hosts() {
         );
     });
 }
+
+/// A host broadcasts to its link, in a frame for the router alone: nobody is asked who that is.
+fn to_all_of_the_link() -> Vec<u8> {
+    udp(A, [192, 0, 2, 255], 64, 8)
+}
+
+#[test]
+fn a_links_broadcast_address_stays_with_its_last_address() {
+    with_net(|lab, router| {
+        know_all(router);
+        let second = Ipv4Addr::new(192, 0, 2, 2);
+        router.add_ipv4(PortId(0), second, 24).unwrap();
+        router.remove_address(PortId(0), second.into()).unwrap();
+        let out = lab.feed(router, &[(0, to_all_of_the_link())]);
+        assert_eq!(out.dropped, [DropReason::NOT_SPOKEN]);
+        assert_eq!((out.sent.len(), router.waiting()), (0, 0));
+    });
+}
+
+#[test]
+fn a_links_anycast_address_stays_with_its_last_address() {
+    with_net(|lab, router| {
+        let ip = |text: &str| text.parse::<core::net::Ipv6Addr>().unwrap();
+        let link = router.add_ipv6(PortId(0), ip("2001:db8::1"), 64).unwrap();
+        let prefix = "2001:db8::/64".parse().unwrap();
+        router.tables().1.insert(prefix, link);
+        router.add_ipv6(PortId(0), ip("2001:db8::2"), 64).unwrap();
+        router
+            .remove_address(PortId(0), ip("2001:db8::2").into())
+            .unwrap();
+        // From a host behind the other port: the fast path takes it there if it knows no better.
+        let mut frame = super::ipv6::udp6(ip("2001:db8:9::9"), ip("2001:db8::"), 64, 8);
+        frame[..6].copy_from_slice(&ROUTER[1].0);
+        let anycast = ip("2001:db8::").into();
+        let taken = router.set_neighbour(PortId(0), anycast, HOST_A);
+        assert_eq!(taken, Err(RouterError::NotUnicast), "it is the router's");
+        let out = lab.feed(router, &[(1, frame)]);
+        assert_eq!(out.dropped, [DropReason::NOT_SPOKEN]);
+    });
+}
+
+#[test]
+fn an_address_that_finds_no_room_leaves_nothing_behind() {
+    with_net(|_, router| {
+        let mut last = 0;
+        while router
+            .next_hop(via(&std::format!("198.51.100.{last}")))
+            .is_ok()
+        {
+            last += 1;
+        }
+        let (four, six) = ("10.9.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
+        let four = router.add_ipv4(PortId(0), four, 24);
+        let six = router.add_ipv6(PortId(0), six, 64);
+        assert_eq!(
+            (four, six),
+            (Err(RouterError::TableFull), Err(RouterError::TableFull))
+        );
+        let interface = router.interface(PortId(0)).unwrap();
+        assert_eq!((interface.ipv4().count(), interface.ipv6().count()), (1, 1));
+    });
+}
+
+#[test]
+fn ipv6_wants_its_minimum_mtu() {
+    with_net(|_, router| {
+        let own = "2001:db8::1".parse().unwrap();
+        // The port has no link-local address, and an MTU that IPv4 alone can live with.
+        let refused = router.add_ipv6(PortId(2), own, 64);
+        assert_eq!(refused, Err(RouterError::MtuTooSmall(600)));
+        router.add_ipv6(PortId(0), own, 64).unwrap();
+        let mut config = InterfaceConfig::new(ROUTER[0], 1279);
+        config.link_local = LinkLocal::None;
+        let refused = router.set_interface(PortId(0), config);
+        assert_eq!(refused, Err(RouterError::MtuTooSmall(1279)));
+        let link_local = router
+            .interface(PortId(0))
+            .unwrap()
+            .ipv6()
+            .next()
+            .unwrap()
+            .0;
+        assert!(link_local.is_unicast_link_local(), "nothing has changed");
+    });
+}

@@ -308,6 +308,18 @@ fn routes_and_addresses_on_real_tables() {
                 .remove(&mut router, "192.0.2.0/30".parse().unwrap())
                 .is_err()
         );
+        // The link's route is there as long as one of its addresses.
+        let second = [192, 0, 2, 3].into();
+        routes
+            .add_address(&mut router, PortId(0), second, 24)
+            .unwrap();
+        routes
+            .remove_address(&mut router, PortId(0), second)
+            .unwrap();
+        let mut back = udp(B, A, 64, 8);
+        back[..6].copy_from_slice(&ROUTER[1].0);
+        let out = lab.feed(&mut router, &[(1, back)]);
+        assert_eq!((out.sent.len(), out.dropped.len()), (1, 0));
         routes
             .remove_address(&mut router, PortId(0), own.into())
             .unwrap();
