@@ -13,7 +13,7 @@ use crate::wire::icmpv6::{parameter_problem, unreachable};
 use crate::wire::ndp::{is_solicited_node, solicited_node};
 use crate::wire::{
     EtherType, EthernetHeader, Header, Icmpv6Message, IpProtocol, Ipv6, Ipv6Extension, Ipv6Header,
-    WireError,
+    Ipv6OptionAction, Ipv6Options, Ipv6OptionsHeader, WireError,
 };
 
 use super::ipv4::trim;
@@ -38,6 +38,9 @@ enum Upper {
         code: u8,
         pointer: u32,
     },
+    /// An option that is not known, because of which the packet is discarded; the byte there, if the
+    /// sender is to be told.
+    Option(Option<u32>),
     Malformed,
 }
 
@@ -138,12 +141,9 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
     /// only.
     pub(super) fn is_own6(&self, port: PortId, address: Ipv6Addr) -> bool {
         let bits = address.to_bits();
-        let own = |interface: &super::Interface| {
-            interface.owns6(bits) || interface.ipv6.iter().any(|own| own.anycast() == Some(bits))
-        };
         match is_link_local(bits) {
-            true => self.interface(port).is_some_and(own),
-            false => self.interfaces.iter().any(own),
+            true => self.interface(port).is_some_and(|own| own.has6(bits)),
+            false => self.interfaces.iter().any(|own| own.has6(bits)),
         }
     }
 
@@ -173,7 +173,7 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         }
         let many = facts.destination.is_multicast();
         let punt = self.config.local == LocalTraffic::Punt;
-        let message = match upper(&packet) {
+        let message = match upper(&packet, many) {
             Upper::Whole(IpProtocol::ICMPV6, at) => return self.icmp6(packet, facts, at, cx),
             // Nobody else sends from the router's own addresses, and it sends itself nothing.
             _ if self.is_own6(packet.port, facts.source) => {
@@ -182,6 +182,14 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
             _ if punt => return cx.punt(packet),
             Upper::Fragment => return cx.drop(packet, DropReason::FRAGMENT),
             Upper::Malformed => return cx.drop(packet, DropReason::MALFORMED_L3),
+            Upper::Option(at) => {
+                if let Some(pointer) = at {
+                    let code = parameter_problem::UNKNOWN_OPTION;
+                    let message = Icmpv6Message::ParameterProblem { code, pointer };
+                    self.error6(&packet, facts, message, cx);
+                }
+                return cx.drop(packet, DropReason::OPTIONS);
+            }
             Upper::Whole(IpProtocol::NO_NEXT, _) => return cx.drop(packet, DropReason::CONSUMED),
             Upper::Whole(..) => {
                 let code = unreachable::PORT;
@@ -236,8 +244,8 @@ pub(super) fn check6(packet: &Packet<'_>) -> Result<Facts6, DropReason> {
     })
 }
 
-/// Walks the extension headers of a packet that has arrived.
-fn upper(packet: &Packet<'_>) -> Upper {
+/// Walks the extension headers of a packet that has arrived. `many`: by multicast.
+fn upper(packet: &Packet<'_>, many: bool) -> Upper {
     let bytes = packet.data().get(EthernetHeader::LEN..).unwrap_or_default();
     let Ok(view) = Ipv6::new(bytes) else {
         return Upper::Malformed;
@@ -249,6 +257,9 @@ fn upper(packet: &Packet<'_>) -> Upper {
         let at = Ipv6Header::LEN + extensions.offset();
         match extensions.next() {
             None => break,
+            // Hop-by-hop options behind another header: "the same action", of a next header that is
+            // not recognised (RFC 8200 section 4), below.
+            Some(Err(WireError::Misplaced(_))) => break,
             Some(Err(_)) => return Upper::Malformed,
             // RFC 8200 section 4.4: of a routing type that is not recognised, or that is no
             // longer followed (RFC 5095), the packet is answered if segments are left.
@@ -261,7 +272,14 @@ fn upper(packet: &Packet<'_>) -> Upper {
             Some(Ok(Ipv6Extension::Fragment(fragment))) if !fragment.is_atomic() => {
                 return Upper::Fragment;
             }
-            Some(Ok(_)) => field = at,
+            Some(Ok(extension)) => {
+                if let Ipv6Extension::HopByHop(all) | Ipv6Extension::Destination(all) = extension
+                    && let Some(why) = unknown(all.options(), at + Ipv6OptionsHeader::LEN, many)
+                {
+                    return why;
+                }
+                field = at;
+            }
         }
     }
     let at = Ipv6Header::LEN + extensions.offset();
@@ -278,6 +296,25 @@ fn upper(packet: &Packet<'_>) -> Upper {
             pointer: field as u32,
         },
     }
+}
+
+/// What an option that nobody here knows asks for (RFC 8200 section 4.2), if it is more than to be
+/// skipped; the options are `at` bytes from the IPv6 header's start.
+fn unknown(mut options: Ipv6Options<'_>, at: usize, many: bool) -> Option<Upper> {
+    while let Some(option) = options.next_raw() {
+        let Ok((kind, _)) = option else {
+            return Some(Upper::Malformed);
+        };
+        let told = match kind.action() {
+            Ipv6OptionAction::Skip => continue,
+            Ipv6OptionAction::Discard => false,
+            Ipv6OptionAction::DiscardWithError => true,
+            Ipv6OptionAction::DiscardUnicastWithError => !many,
+        };
+        let pointer = (at + options.position()) as u32;
+        return Some(Upper::Option(told.then_some(pointer)));
+    }
+    None
 }
 
 /// RFC 4291 section 2.7.1.

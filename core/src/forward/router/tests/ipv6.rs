@@ -392,3 +392,74 @@ fn extension_headers_to_the_router_itself() {
         );
     });
 }
+
+/// RFC 8200 section 4.2: what the two highest bits of an unknown option ask for.
+#[test]
+fn options_that_the_router_itself_does_not_know() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let ping = |header: u8, to: Ipv6Addr, option: u8| {
+            let mut frame = icmp6((ROUTER[0], HOST_A), (host_a(), to), 64, |out, pseudo| {
+                let mut view = Icmpv6Mut::new(&mut out[..16]).unwrap();
+                let (ident, sequence) = (1, 2);
+                view.set_message(Icmpv6Message::EchoRequest { ident, sequence });
+                view.fill_checksum(pseudo);
+                16
+            });
+            let next = core::mem::replace(&mut frame[20], header);
+            frame[19] += 8;
+            frame.splice(54..54, [next, 0, 0, option, 0, 1, 1, 0]);
+            frame
+        };
+        let own = ip("2001:db8:a::1");
+        let problem = Icmpv6Message::ParameterProblem {
+            code: 2,
+            pointer: 43,
+        };
+        let reply = Icmpv6Message::EchoReply {
+            ident: 1,
+            sequence: 2,
+        };
+        // Hop-by-hop and destination options; router alert is known, and so skipped.
+        for header in [0, 60] {
+            for (to, option, answer) in [
+                (own, 0x1e, Some(reply)),
+                (own, 0x5e, None),
+                (own, 0x9e, Some(problem)),
+                (own, 0xde, Some(problem)),
+                (ip("ff02::1"), 0x1e, Some(reply)),
+                (ip("ff02::1"), 0x5e, None),
+                (ip("ff02::1"), 0x9e, Some(problem)),
+                (ip("ff02::1"), 0xde, None),
+            ] {
+                let out = lab.feed(router, &[(0, ping(header, to, option))]);
+                assert_well_formed(&out);
+                let sent = out.sent.first().map(|(_, frame)| message(frame));
+                assert_eq!(sent, answer, "{header} {to} {option:#x}");
+                let dropped = usize::from(answer != Some(reply));
+                assert_eq!(out.dropped, vec![DropReason::OPTIONS; dropped]);
+            }
+        }
+    });
+}
+
+/// RFC 8200 section 4: "each extension header" of hop-by-hop options behind another "should" be
+/// taken as an unknown next header.
+#[test]
+fn hop_by_hop_options_behind_another_header_are_faulted() {
+    with_net6(|lab, router| {
+        know_all6(router);
+        let mut frame = udp6(host_a(), ip("2001:db8:a::1"), 64, 8);
+        frame[20] = 60;
+        frame[19] += 16;
+        frame.splice(54..54, [0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0]);
+        let out = lab.feed(router, &[(0, frame)]);
+        assert_well_formed(&out);
+        let problem = Icmpv6Message::ParameterProblem {
+            code: 1,
+            pointer: 40,
+        };
+        assert_eq!(message(&out.sent[0].1), problem);
+        assert_eq!(out.dropped, [DropReason::NOT_SPOKEN]);
+    });
+}
