@@ -63,6 +63,11 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         if !unicast && !anycast || interface.owns6(sender) {
             return;
         }
+        let station = asked.mac.unwrap_or(asked.from);
+        // Nobody can be reached at a group address, nor may the answer go to one.
+        if !station.is_unicast() {
+            return;
+        }
         let mut flags = NeighborFlags::ROUTER;
         // An anycast address is not the router's alone.
         flags.set(NeighborFlags::OVERRIDE, unicast);
@@ -71,10 +76,10 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
             true => (ALL_NODES, MacAddr::for_ipv6_multicast(ALL_NODES)),
             false => {
                 flags |= NeighborFlags::SOLICITED;
-                (asked.sender, asked.mac.unwrap_or(asked.from))
+                (asked.sender, station)
             }
         };
-        if let (Some(mac), true) = (asked.mac.filter(|mac| mac.is_unicast()), host) {
+        if let (Some(mac), true) = (asked.mac, host) {
             let key = Key::ipv6(port, sender);
             let known = self.table.find(key);
             let entry = known.or_else(|| self.table.insert(key, State::Silent));

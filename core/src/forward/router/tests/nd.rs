@@ -87,6 +87,22 @@ fn who_looks_whether_an_address_is_free_is_told() {
 }
 
 #[test]
+fn no_answer_goes_to_a_group_of_stations() {
+    with_net6(|lab, router| {
+        let own = ip("2001:db8:a::1");
+        let group = MacAddr([3, 0, 0, 0, 0, 9]);
+        let out = lab.feed(router, &[(0, solicits(host_a(), own, Some(group)))]);
+        assert_eq!((out.sent.len(), out.dropped.len()), (0, 1));
+        assert_eq!(router.neighbour(PortId(0), host_a().into()), None);
+        let mut from_group = solicits(host_a(), own, None);
+        from_group[6..12].copy_from_slice(&group.0);
+        let out = lab.feed(router, &[(0, from_group)]);
+        assert_eq!((out.sent.len(), out.dropped.len()), (0, 1));
+        assert_eq!(router.stats().advertisements.value(), 0);
+    });
+}
+
+#[test]
 fn discovery_that_was_forwarded_or_damaged_is_discarded() {
     with_net6(|lab, router| {
         let good = solicits(host_a(), ip("2001:db8:a::1"), Some(HOST_A));
