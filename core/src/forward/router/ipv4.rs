@@ -53,6 +53,10 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         if !is_unicast4(facts.source) {
             return cx.drop(packet, DropReason::MARTIAN_SOURCE);
         }
+        // Whether its next hop is another or it ends here: the way back would be its route, too.
+        if facts.options == Options::SourceRoute {
+            return cx.drop(packet, DropReason::OPTIONS);
+        }
         if facts.destination.is_multicast() || facts.destination.is_broadcast() {
             return self.local4(packet, &facts, true, cx);
         }
@@ -77,7 +81,6 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
                 self.error4(&packet, &facts, message, cx);
                 return cx.drop(packet, DropReason::OPTIONS);
             }
-            Options::SourceRoute => return cx.drop(packet, DropReason::OPTIONS),
             Options::Some if self.config.options == OptionsPolicy::Drop => {
                 return cx.drop(packet, DropReason::OPTIONS);
             }

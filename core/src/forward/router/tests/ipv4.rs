@@ -210,6 +210,21 @@ fn options_are_passed_dropped_or_faulted() {
             (0, &[DropReason::OPTIONS][..])
         );
 
+        // Nor does one end here, whose reply would go out with the route as it is.
+        for options in [
+            [1, 131, 7, 4, 203, 0, 113, 1],
+            [1, 131, 7, 8, 203, 0, 113, 1],
+        ] {
+            let here = with_ip(with_options(&options), |ip| {
+                ip[16..20].copy_from_slice(&[192, 0, 2, 1]);
+            });
+            let out = lab.feed(router, &[(0, here)]);
+            assert_eq!(
+                (out.sent.len(), &out.dropped[..]),
+                (0, &[DropReason::OPTIONS][..])
+            );
+        }
+
         // Record route with a length past the end: byte 21 of the header is its start.
         let out = lab.feed(router, &[(0, with_options(&[1, 7, 39, 4]))]);
         assert_eq!(out.dropped, [DropReason::OPTIONS]);
