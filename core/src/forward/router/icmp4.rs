@@ -93,6 +93,9 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
     /// Turns an echo request into its reply, in place (RFC 1812 section 4.3.3.6).
     fn echo4(&mut self, mut packet: Packet<'p>, facts: &Facts, cx: &mut Context<'_, 'p>) {
         let way = self.way4(facts.source);
+        if self.port_of(way).is_none() {
+            return cx.drop(packet, DropReason::NO_ROUTE);
+        }
         if !self.echoes.take(cx.now()) {
             return cx.drop(packet, DropReason::RATE_LIMITED);
         }

@@ -168,6 +168,9 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
             return cx.drop(packet, DropReason::MARTIAN_SOURCE);
         }
         let way = self.way6(packet.port, facts.source);
+        if self.port_of(way).is_none() {
+            return cx.drop(packet, DropReason::NO_ROUTE);
+        }
         // "If the reply is sent in response to a message sent to a multicast or anycast address,
         // the source MUST be a unicast address belonging to the interface on which the Echo
         // Request message was received."

@@ -140,6 +140,22 @@ fn echo_that_is_not_answered() {
 }
 
 #[test]
+fn an_echo_to_which_there_is_no_way_back_counts_as_unanswered() {
+    with_net(|lab, router| {
+        let lost = [172, 30, 0, 1];
+        let ping = with_ip(echo([192, 0, 2, 1], 8), |ip| {
+            ip[12..16].copy_from_slice(&lost)
+        });
+        let out = lab.feed(router, &[(0, ping)]);
+        assert_eq!(
+            (out.sent.len(), out.dropped),
+            (0, vec![DropReason::NO_ROUTE])
+        );
+        assert_eq!(router.stats().echo_replies.value(), 0);
+    });
+}
+
+#[test]
 fn nobody_speaks_to_the_router_in_its_own_name() {
     let config = RouterConfig {
         local: LocalTraffic::Punt,
