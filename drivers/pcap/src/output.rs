@@ -1,6 +1,6 @@
 //! What a port writes to, from when on.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -92,6 +92,13 @@ impl Waiting {
             }
             Err(error) => return Err(error),
         };
+        // Two that write one file would write over each other. Where files cannot be locked, nobody
+        // is told.
+        let is_file = file.metadata().is_ok_and(|about| about.is_file());
+        if is_file && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            let why = "another port or program is writing to it";
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
+        }
         Ok(Self {
             file,
             made,
@@ -187,6 +194,20 @@ mod tests {
             drop(output);
             assert_eq!(place.bytes().unwrap().len(), 24 + packets * 76);
         }
+    }
+
+    #[test]
+    fn one_file_is_written_by_one_alone() {
+        let place = Place::new("shared");
+        let first = Output::to_file(&place.0).unwrap();
+        let second = Output::to_file(&place.0).map(drop).unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::ResourceBusy);
+        assert_eq!(place.bytes(), Some(Vec::new()), "it stays the first one's");
+        drop(first);
+        Output::to_file(&place.0).unwrap();
+        // What is no file can have several.
+        let null = || Output::to_file(Path::new("/dev/null"));
+        let (_one, _other) = (null().unwrap(), null().unwrap());
     }
 
     #[test]

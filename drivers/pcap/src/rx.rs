@@ -74,7 +74,8 @@ pub struct PcapRx<C> {
 impl<C: Clock> PcapRx<C> {
     pub(crate) fn new(input: Option<Input>, clock: C, mac: MacAddr) -> Self {
         Self {
-            input: input.filter(|input| !input.capture.is_empty()),
+            input: input
+                .filter(|input| !input.capture.is_empty() && input.repeat != Repeat::Times(0)),
             clock,
             mac,
             position: 0,

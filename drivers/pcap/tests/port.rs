@@ -153,6 +153,18 @@ fn recorded_pace_keeps_the_gaps_and_never_goes_back() {
 }
 
 #[test]
+fn a_capture_played_no_times_gives_nothing() {
+    with_pool(64, |_, cache| {
+        let mut device = PcapDevice::new("test", NoClock)
+            .input(numbered(3))
+            .repeat(Repeat::Times(0));
+        let (mut rx, _tx) = device.open(0, cache).unwrap();
+        assert_eq!(rx.next_due(), None);
+        assert_eq!(poll(&mut rx, cache), []);
+    });
+}
+
+#[test]
 fn forever_goes_on_and_none_ends_at_once() {
     with_pool(64, |_, cache| {
         let mut endless = PcapDevice::new("test", NoClock)
