@@ -22,6 +22,7 @@ pub(super) fn run(args: DemoArgs, stop: &Stop) -> Result<(), Error> {
     let began = Instant::now();
     let (routes, flows, size) = (args.routes, args.flows, args.size);
     let config = config(args)?;
+    output::check(config.stats.json.as_deref())?;
     eprintln!(
         "linecard {}: an IPv4 router in memory, no root, no network",
         env!("CARGO_PKG_VERSION")

@@ -4,6 +4,7 @@
 //! standard output, the report gives way to standard error.
 
 use core::fmt;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -21,6 +22,24 @@ pub(super) fn event(event: &Event) {
         Event::Line(line) => writeln!(out, "{line}"),
         Event::Started => Ok(()),
     };
+}
+
+/// Fails if the JSON cannot be written to this file, which is better told before a long run than
+/// after it. An old file stays as it is, and no new one is left.
+pub(super) fn check(json: Option<&Path>) -> Result<(), Error> {
+    let Some(path) = json.filter(|path| *path != Path::new("-")) else {
+        return Ok(());
+    };
+    let tried = match path.metadata() {
+        Ok(about) if about.is_file() => File::options().append(true).open(path).map(drop),
+        // To open a pipe would wait for its reader.
+        Ok(_) => Ok(()),
+        Err(_) => File::create_new(path).and_then(|_| fs::remove_file(path)),
+    };
+    tried.map_err(|source| Error::Output {
+        path: Some(path.into()),
+        source,
+    })
 }
 
 /// Prints the report, writes the JSON, and fails if the run did not balance.

@@ -19,6 +19,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Error> {
         as_captured: args.as_captured,
     };
     let config = Config::try_from(args.draft()?)?;
+    output::check(config.stats.json.as_deref())?;
     let report = replay::run(&config, &replay)?;
     output::replay(&report, config.stats.json.as_deref())
 }

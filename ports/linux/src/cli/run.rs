@@ -14,6 +14,7 @@ use crate::signals::Stop;
 /// written.
 pub(super) fn run(args: RunArgs, stop: &Stop) -> Result<(), Error> {
     let config = Config::try_from(args.draft()?)?;
+    output::check(config.stats.json.as_deref())?;
     let report = runner::run(&config, stop, &mut |event| output::event(&event))?;
     output::report(&report, config.stats.json.as_deref())
 }

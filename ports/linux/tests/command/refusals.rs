@@ -222,19 +222,36 @@ fn an_output_that_cannot_be_written() {
         1,
         "/nonexistent/out.pcap",
     );
-    let (status, stdout, stderr) = ends(linecard(&CROSS).args([
-        "--port",
-        "generator,count=10",
-        "--stats-json",
-        "/nonexistent/j",
-    ]));
-    assert_eq!(status, Some(1));
-    assert!(
-        stdout.contains("balanced"),
-        "the report is printed all the same: {stdout}"
+    // Not after a run without end, but before it begins.
+    refuses(
+        linecard(&CROSS).args(["--port", "generator", "--stats-json", "/nonexistent/j"]),
+        1,
+        "cannot write /nonexistent/j: No such file or directory (os error 2)",
     );
-    assert!(
-        stderr.ends_with("cannot write /nonexistent/j: No such file or directory (os error 2)\n"),
-        "{stderr}"
+    // Nor does a run that cannot begin change the figures of the last.
+    let folder = Folder::new("figures");
+    let old = folder.file("old.json", "old");
+    let new = folder.0.join("new.json");
+    for figures in [&old, new.to_str().expect("a name")] {
+        refuses(
+            linecard(&CROSS).args(["--port", "pcap:/nonexistent", "--stats-json", figures]),
+            1,
+            "cannot read /nonexistent",
+        );
+    }
+    assert_eq!(fs::read_to_string(&old).expect("it is there"), "old");
+    assert!(!new.exists());
+}
+
+#[test]
+fn an_output_that_two_ports_write() {
+    let folder = Folder::new("twice");
+    let out = folder.0.join("out.pcap");
+    let port = format!("pcap:-,out={}", out.display());
+    refuses(
+        linecard(&CROSS[..3]).args(["--port", &port, "--port", &port]),
+        1,
+        "another port or program is writing to it",
     );
+    assert!(!out.exists());
 }
