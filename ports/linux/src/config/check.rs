@@ -149,16 +149,20 @@ fn host_address(setting: &Setting) -> Result<Cidr, ConfigError> {
         .value
         .parse()
         .map_err(|()| invalid(setting, "address", Cidr::EXPECTED))?;
-    let address = cidr.address;
-    let broadcast = match address {
-        IpAddr::V4(v4) => v4.is_broadcast(),
-        IpAddr::V6(_) => false,
+    let usable = match cidr.address {
+        // What the router takes (RFC 1812 sections 4.2.3.1 and 5.3.7, RFC 3021).
+        IpAddr::V4(v4) => {
+            let (own, mask) = (v4.to_bits(), cidr.mask4());
+            let is_host = cidr.prefix > 30 || own & !mask != 0 && own | mask != u32::MAX;
+            !matches!(v4.octets(), [0 | 127 | 224.., ..]) && is_host
+        }
+        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast() && !v6.is_loopback(),
     };
-    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || broadcast {
+    if !usable {
         return Err(invalid(
             setting,
             "address of a port",
-            "a unicast address that is not the loopback",
+            "a unicast address, not the loopback nor the first or last of its network",
         ));
     }
     Ok(cidr)

@@ -234,7 +234,7 @@ fn mistakes_in_ports() {
         (
             port("device = \"loopback\"\naddresses = [\"224.0.0.1/24\"]"),
             "f.toml:4:14: port[0].addresses[0]: `224.0.0.1/24` is no address of a port; \
-             expected a unicast address that is not the loopback",
+             expected a unicast address, not the loopback nor the first or last of its network",
         ),
         (
             port("device = \"loopback,addr=192.0.2.1/24\"")
@@ -261,6 +261,39 @@ fn mistakes_in_ports() {
         error.ends_with("number of ports 17 is out of range; choose 1 to 16"),
         "{error}"
     );
+}
+
+#[test]
+fn an_address_of_a_port_is_one_that_a_host_can_have() {
+    let with = |address: &str| {
+        let port = format!("[[port]]\ndevice = \"null,addr={address}\"\n");
+        check(&format!("forwarder = \"router\"\n{port}"))
+    };
+    for address in [
+        "192.0.2.0/24",
+        "192.0.2.255/24",
+        "192.0.2.4/30",
+        "192.0.2.7/30",
+        "0.1.2.3/8",
+        "127.0.0.1/8",
+        "240.0.0.1/24",
+        "255.255.255.255/32",
+        "::1/128",
+        "ff02::1/64",
+    ] {
+        let error = with(address).unwrap_err();
+        let start = format!("f.toml:3:10: port[0].device: `{address}` is no address of a port;");
+        assert!(error.starts_with(&start), "{error}");
+    }
+    for address in [
+        "192.0.2.4/31",
+        "192.0.2.5/31",
+        "192.0.2.0/32",
+        "192.0.2.5/30",
+        "2001:db8::/64",
+    ] {
+        assert_eq!(with(address).map(drop), Ok(()), "{address}");
+    }
 }
 
 #[test]

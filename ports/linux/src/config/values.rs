@@ -52,12 +52,7 @@ impl Cidr {
     #[must_use]
     pub fn network(self) -> Self {
         let address = match self.address {
-            IpAddr::V4(v4) => {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(self.prefix))
-                    .unwrap_or(0);
-                IpAddr::V4((v4.to_bits() & mask).into())
-            }
+            IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & self.mask4()).into()),
             IpAddr::V6(v6) => {
                 let mask = u128::MAX
                     .checked_shl(128 - u32::from(self.prefix))
@@ -66,6 +61,12 @@ impl Cidr {
             }
         };
         Self { address, ..self }
+    }
+
+    /// The bits that an IPv4 network has in common.
+    pub(crate) fn mask4(self) -> u32 {
+        let rest = 32u32.saturating_sub(self.prefix.into());
+        u32::MAX.checked_shl(rest).unwrap_or(0)
     }
 
     /// The address alone, as a prefix of its whole length.
