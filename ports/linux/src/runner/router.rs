@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::collections::HashSet;
 
 use linecard::forward::router::{
-    ChangeError, Hop, Interface, InterfaceConfig, IpPrefix, Neighbour, Parked, Router,
+    ChangeError, Hop, Interface, InterfaceConfig, IpPrefix, LinkLocal, Neighbour, Parked, Router,
     RouterConfig, RouterMemory, RouterStats, Routes, Target,
 };
 use linecard::lookup::{
@@ -78,7 +78,12 @@ fn fill(
 ) -> Result<(), Box<dyn core::error::Error + Send + Sync>> {
     for (port, facts) in (0..).map(PortId).zip(facts) {
         let mtu = u16::try_from(facts.mtu).unwrap_or(u16::MAX);
-        router.set_interface(port, InterfaceConfig::new(facts.mac, mtu))?;
+        let mut interface = InterfaceConfig::new(facts.mac, mtu);
+        // Too little for IPv6 (RFC 8200 section 5) is enough for who does not ask for it.
+        if mtu < 1280 && facts.addresses.iter().all(|own| own.address.is_ipv4()) {
+            interface.link_local = LinkLocal::None;
+        }
+        router.set_interface(port, interface)?;
         for own in &facts.addresses {
             routes
                 .add_address(router, port, own.address, own.prefix)
@@ -271,6 +276,30 @@ mod tests {
                 assert!(table.reader().lookup(address.to_bits()).is_some());
             }
         }
+    }
+
+    #[test]
+    fn a_port_too_small_for_ipv6_is_one_of_ipv4_alone() {
+        let with = |addresses: &[&str]| {
+            let config = config::Router::default();
+            let mut ports = [facts(1, addresses)];
+            ports[0].mtu = 1000;
+            let behaviour = RouterConfig::default();
+            with_router(
+                &config,
+                &ports,
+                PagePolicy::Never,
+                behaviour,
+                |router, _| Ok(router.interface(PortId(0)).map(|own| own.ipv6().count())),
+            )
+        };
+        assert_eq!(with(&["192.0.2.1/24"]).unwrap(), Some(0));
+        assert_eq!(
+            with(&["192.0.2.1/24", "2001:db8::1/64"])
+                .unwrap_err()
+                .to_string(),
+            "router: an MTU of 1000 is too small: IPv4 needs 68 bytes, IPv6 needs 1280"
+        );
     }
 
     #[test]
