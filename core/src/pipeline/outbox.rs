@@ -108,8 +108,8 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Outbox<'p, T, P
             self.stats
                 .drop(DropReason::SHUTDOWN, out.staged.free(cache));
         }
-        self.stats
-            .drop(DropReason::SHUTDOWN, self.punted.free(cache));
+        // These were counted when they were punted.
+        self.punted.free(cache);
     }
 
     /// Does with each packet of `burst` what its verdict says; `burst` is empty afterwards.

@@ -285,6 +285,24 @@ fn what_cannot_leave_is_freed_at_the_end() {
 }
 
 #[test]
+fn what_is_punted_and_not_taken_is_counted_once() {
+    with_pool(64, |pool| {
+        let stats = WorkerStats::new();
+        let punt = |_: u32, _: &Lot<'_, '_>| Verdict::PUNT;
+        let mut worker = worker(pool, &stats, ByNumber(punt), vec![32, 8], vec![], 32);
+        for _ in 0..3 {
+            worker.poll();
+        }
+        worker.drain(1);
+        assert!(worker.punted().is_empty());
+        assert_eq!((stats.received.value(), stats.punted.value()), (40, 32));
+        assert_eq!(stats.dropped(DropReason::PUNT_FULL), 8);
+        assert_eq!(stats.dropped_in_all(), 8, "{stats}");
+        assert_eq!(pool.ledger().held, 0);
+    });
+}
+
+#[test]
 fn ticks_come_every_ten_milliseconds() {
     struct Ticks(Vec<u64>);
     impl<'p> Stage<'p> for Ticks {

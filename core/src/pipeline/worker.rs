@@ -198,8 +198,8 @@ where
     }
 
     /// Sends what is staged and frees what cannot be sent in `rounds` rounds, counted as
-    /// [`DropReason::SHUTDOWN`](super::DropReason::SHUTDOWN); afterwards the worker holds no packet. What is punted is freed
-    /// as well.
+    /// [`DropReason::SHUTDOWN`](super::DropReason::SHUTDOWN); afterwards the worker holds no packet. What was punted and
+    /// not taken is freed as well, and stays counted as punted.
     pub fn drain(&mut self, rounds: usize) {
         let now = self.clock.now();
         self.turn();
