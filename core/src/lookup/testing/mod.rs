@@ -10,8 +10,10 @@ use std::vec::Vec;
 use super::{CacheLine, NextHop};
 
 mod oracle;
+mod race;
 mod table;
 
+pub(super) use race::race;
 pub(super) use table::{
     Change, Table, answers_up_to_the_shorter_slice, compare, delegate, large, replay,
 };
