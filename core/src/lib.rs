@@ -37,7 +37,7 @@ mod sync;
 pub mod trace;
 pub mod wire;
 
-/// The example in README.md, held to compile and run.
+/// The example in README.md, held to compile and run: by a path that the package has as well.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}
