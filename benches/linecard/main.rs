@@ -35,7 +35,8 @@ Runs the scenarios and reports whose names contain one of the words; all without
   --units N         units of work a turn, in place of what fills the slice
   --instructions    also counts instructions and mispredicted branches, under valgrind; in a minute
                     a scenario at most
-  --budgets         instead of all this: whether the rows that have a budget of instructions keep it
+  --budgets         instead of all this: whether those of the scenarios' rows that have a budget of
+                    instructions keep it
   --json FILE       keeps the figures there, in the place of older ones of the same names
   --page FILE       makes a page with pictures; of all that is in the --json file, too
   --results FILE    likewise a table, in Markdown
@@ -134,7 +135,8 @@ fn run(options: Options) -> Result<(), String> {
         return Ok(());
     }
     if options.budgets {
-        return budgets::hold(budgets::BUDGETS);
+        let chosen = budgets::BUDGETS.iter();
+        return budgets::hold(chosen.filter(|budget| options.chooses(budget.scenario)));
     }
     let mut document = match &options.json {
         Some(path) => Document::load(path)?,

@@ -44,7 +44,13 @@ pub fn of(scenario: &str, contender: &str, end: Instant) -> Result<Option<Counts
 /// what they do is not counted.
 #[must_use]
 pub fn is_simulated() -> bool {
-    env::var_os(SIMULATED).is_some()
+    simulated().is_some()
+}
+
+/// The contender that is simulated in this process, if one is.
+#[must_use]
+pub fn simulated() -> Option<String> {
+    env::var(SIMULATED).ok()
 }
 
 /// Totals of a run.
@@ -71,7 +77,7 @@ fn simulate(scenario: &str, contender: &str, units: u64, end: Instant) -> Option
         .arg(env::current_exe().ok()?)
         .args(["--exact", scenario, "--only", contender, "--turns", "1"])
         .args(["--units", &units.to_string()])
-        .env(SIMULATED, "1")
+        .env(SIMULATED, contender)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(&log).ok()?)

@@ -276,32 +276,25 @@ pub const SCENARIOS: &[Scenario] = &[
         .uncounted(),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/mempool", "mbuf", dpdk_ports::mempool)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/io/net_null", "packet", dpdk_ports::io_null)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/io/net_ring", "packet", dpdk_ports::io_ring)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/macswap/net_null", "packet", dpdk_ports::mac_swap_null)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/macswap/net_ring", "packet", dpdk_ports::mac_swap_ring)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/5tswap/net_null", "packet", dpdk_ports::udp_null)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/5tswap/net_ring", "packet", dpdk_ports::udp_ring)
-        .bars(BEST)
-        .uncounted(),
+        .bars(BEST),
 ];
 
 const BEST: &[Bar] = &[Bar::best("linecard", 1.0)];

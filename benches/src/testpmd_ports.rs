@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use linecard_linux::memory::Reservation;
 
+use crate::counts;
 use crate::harness::Contender;
 use crate::quiet::POLLERS;
 use crate::testpmd::Testpmd;
@@ -22,10 +23,14 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Asks for so many bytes of huge pages.
+    /// Asks for so many bytes of huge pages. Under simulation there are none: valgrind has no room for
+    /// the addresses that DPDK keeps free for them.
     #[must_use]
     pub fn ask(bytes: usize) -> Self {
-        let reserved = Reservation::for_bytes(bytes).ok();
+        let reserved = match counts::is_simulated() {
+            true => None,
+            false => Reservation::for_bytes(bytes).ok(),
+        };
         Self { reserved }
     }
 
@@ -44,15 +49,22 @@ impl Pages {
         self.reserved.is_some()
     }
 
-    /// What they are.
+    /// What they are; under simulation, what those of the row are that is counted, so that it has its name.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        match self.are_huge() {
-            true => "huge pages",
+        let huge = match counts::simulated() {
+            Some(row) => row.ends_with(HUGE),
+            None => self.are_huge(),
+        };
+        match huge {
+            true => HUGE,
             false => "ordinary pages",
         }
     }
 }
+
+/// What a row says of the pages.
+const HUGE: &str = "huge pages";
 
 /// A forwarding mode of testpmd's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
