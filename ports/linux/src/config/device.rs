@@ -17,6 +17,7 @@
 use core::num::NonZeroU32;
 use std::path::PathBuf;
 
+use super::af_xdp::AfXdp;
 use super::dpdk::Dpdk;
 use super::error::Problem;
 use super::vhost::VhostUser;
@@ -49,69 +50,6 @@ pub enum Device {
     Loopback,
     /// Nothing comes, what is sent is gone.
     Null,
-}
-
-/// A queue of a network interface, by AF_XDP.
-///
-/// ```
-/// use linecard_linux::config::Device;
-///
-/// let Device::AfXdp(xdp) = "af_xdp:eth1,ring=512".parse()? else { panic!() };
-/// assert_eq!((xdp.queue, xdp.ring), (0, 512));
-/// # Ok::<(), linecard_linux::config::Problem>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AfXdp {
-    /// The interface's name.
-    pub interface: String,
-    /// The queue, from zero.
-    pub queue: u32,
-    /// Where the redirect program runs.
-    pub mode: AfXdpMode,
-    /// Whether the device reads and writes the pool's memory itself.
-    pub zero_copy: ZeroCopy,
-    /// Packets that each of its rings holds, a power of two.
-    pub ring: u32,
-}
-
-/// Where the redirect program runs.
-///
-/// ```
-/// use linecard_linux::config::{AfXdpMode, Device};
-///
-/// let Device::AfXdp(xdp) = "af_xdp:eth1,mode=generic".parse()? else { panic!() };
-/// assert_eq!(xdp.mode, AfXdpMode::Generic);
-/// # Ok::<(), linecard_linux::config::Problem>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AfXdpMode {
-    /// In the driver if it can, otherwise behind it.
-    #[default]
-    Auto,
-    /// In the driver, or not at all.
-    Native,
-    /// Behind the driver: works on every interface, costs a copy more.
-    Generic,
-}
-
-/// Whether the device reads and writes the pool's memory itself.
-///
-/// ```
-/// use linecard_linux::config::{Device, ZeroCopy};
-///
-/// let Device::AfXdp(xdp) = "af_xdp:eth1,zero-copy=yes".parse()? else { panic!() };
-/// assert_eq!(xdp.zero_copy, ZeroCopy::Yes);
-/// # Ok::<(), linecard_linux::config::Problem>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ZeroCopy {
-    /// If it can.
-    #[default]
-    Auto,
-    /// It must.
-    Yes,
-    /// It must not.
-    No,
 }
 
 /// Capture files as a port.
@@ -241,22 +179,7 @@ impl Device {
 
     fn of_kind(kind: &str, target: Option<&str>) -> Result<Self, Problem> {
         let device = match kind {
-            "af_xdp" => {
-                let interface = target.filter(|name| is_interface_name(name));
-                return Ok(Self::AfXdp(AfXdp {
-                    interface: interface
-                        .ok_or_else(|| Problem::Invalid {
-                            what: "interface",
-                            value: target.unwrap_or_default().into(),
-                            expected: "a name of 1 to 15 characters, as in af_xdp:eth0",
-                        })?
-                        .into(),
-                    queue: 0,
-                    mode: AfXdpMode::default(),
-                    zero_copy: ZeroCopy::default(),
-                    ring: DEFAULT_RING,
-                }));
-            }
+            "af_xdp" => return AfXdp::at(target).map(Self::AfXdp),
             "pcap" => {
                 let file = target.filter(|file| !file.is_empty());
                 let file = file.ok_or(Problem::Missing {
@@ -298,40 +221,7 @@ impl Device {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Problem> {
         match (self, key) {
-            (Self::AfXdp(xdp), "queue") => xdp.queue = number("queue", value, 0, 4095)?,
-            (Self::AfXdp(xdp), "mode") => {
-                xdp.mode = choice(
-                    "mode",
-                    value,
-                    &[
-                        ("auto", AfXdpMode::Auto),
-                        ("native", AfXdpMode::Native),
-                        ("generic", AfXdpMode::Generic),
-                    ],
-                )?;
-            }
-            (Self::AfXdp(xdp), "zero-copy") => {
-                xdp.zero_copy = choice(
-                    "zero-copy",
-                    value,
-                    &[
-                        ("auto", ZeroCopy::Auto),
-                        ("yes", ZeroCopy::Yes),
-                        ("no", ZeroCopy::No),
-                    ],
-                )?;
-            }
-            (Self::AfXdp(xdp), "ring") => {
-                let ring = number("ring", value, 64, 32_768)?;
-                if !ring.is_power_of_two() {
-                    return Err(Problem::Invalid {
-                        what: "ring size",
-                        value: value.into(),
-                        expected: "a power of two from 64 to 32768",
-                    });
-                }
-                xdp.ring = ring;
-            }
+            (Self::AfXdp(xdp), _) if AfXdp::OPTIONS.contains(&key) => xdp.set(key, value)?,
             (Self::Pcap(pcap), "out") => pcap.output = Some(value.into()),
             (Self::Pcap(pcap), "loop") => {
                 pcap.rounds = match value {
@@ -365,7 +255,7 @@ impl Device {
             }
             (device, _) => {
                 let own: &[&str] = match device {
-                    Self::AfXdp(_) => &["queue", "mode", "zero-copy", "ring"],
+                    Self::AfXdp(_) => &AfXdp::OPTIONS,
                     Self::Pcap(_) => &["out", "loop", "timing"],
                     Self::Generator(_) => &["flows", "size", "count"],
                     Self::Dpdk(_) => &Dpdk::OPTIONS,
@@ -401,15 +291,6 @@ impl core::str::FromStr for Device {
             }),
         }
     }
-}
-
-/// `IFNAMSIZ` is 16 with the terminating zero; the kernel refuses slashes, colons and blanks
-/// (`dev_valid_name` in net/core/dev.c).
-fn is_interface_name(name: &str) -> bool {
-    (1..16).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace())
 }
 
 pub(super) fn choice<T: Copy>(
@@ -456,7 +337,6 @@ pub(crate) fn number_u64(
     Ok(number)
 }
 
-const DEFAULT_RING: u32 = 2_048;
 const KINDS: [&str; 8] = [
     "af_xdp",
     "dpdk",

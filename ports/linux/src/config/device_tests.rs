@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::{AfXdpMode, ZeroCopy};
 
 fn refused(text: &str) -> String {
     text.parse::<Device>().unwrap_err().to_string()

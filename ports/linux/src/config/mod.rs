@@ -39,6 +39,7 @@
 //! # Ok::<(), linecard_linux::config::ConfigError>(())
 //! ```
 
+mod af_xdp;
 mod check;
 mod device;
 mod dpdk;
@@ -59,7 +60,8 @@ use std::path::PathBuf;
 
 use linecard::wire::MacAddr;
 
-pub use device::{AfXdp, AfXdpMode, Device, Generator, Pcap, Timing, ZeroCopy};
+pub use af_xdp::{AfXdp, AfXdpMode, ZeroCopy};
+pub use device::{Device, Generator, Pcap, Timing};
 pub use dpdk::{Dpdk, Eal, Iova};
 pub use draft::{Draft, DraftDpdk, DraftPort, Setting};
 pub use endpoint::{Endpoint, Pattern};
