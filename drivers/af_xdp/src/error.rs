@@ -229,9 +229,11 @@ impl fmt::Display for Error {
                 "packets of {interface}'s MTU of {mtu} do not fit the pool's frames: lower it with \
                  `ip link set {interface} mtu {most}`, or give the pool larger frames (4096 bytes at most)"
             ),
-            Self::NoQueue { interface, queue, queues } => {
-                write!(f, "{interface} has no queue {queue}: it has {queues}, counted from 0")
-            }
+            Self::NoQueue { interface, queue, queues } => write!(
+                f,
+                "{interface} has no queue {queue}: it has {queues}, counted from 0; see `ethtool -l {interface}`, \
+                 and `ethtool -L` to change that"
+            ),
             Self::QueueTaken { interface, queue, waited_ms } => write!(
                 f,
                 "queue {queue} of {interface} belongs to another AF_XDP socket and did not come free in \

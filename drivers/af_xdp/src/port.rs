@@ -25,8 +25,13 @@ use crate::{Rx, Tx};
 /// A network interface, driven through AF_XDP.
 ///
 /// Making one attaches the redirect program; each queue that is [opened](Device::open) takes over
-/// the packets of that receive queue, and all others go on to the kernel. Interface, program and
-/// queues are left as they were found when port and queues are dropped, or the process ends.
+/// the packets of that receive queue, and all others go on to the kernel. A queue has a socket and
+/// four rings of its own, on the one [`Umem`]; each may be polled by another thread, and closed and
+/// opened again while the others work. Interface, program and queues are left as they were found
+/// when port and queues are dropped, or the process ends.
+///
+/// A queue sends by the transmit queue of its own number. Where the interface has fewer of those
+/// than it has receive queues (a veth can), what is sent by the others stays in their rings.
 ///
 /// Everything is looked up in the network namespace that the calling thread is in.
 ///

@@ -154,9 +154,17 @@ impl Namespace {
     /// # Panics
     /// If it does not go well.
     pub fn pair(&self, near: &str, there: &Self, far: &str) {
+        self.pair_with("", near, there, far);
+    }
+
+    /// As [`pair`](Self::pair), with options of `ip link add` for both ends.
+    ///
+    /// # Panics
+    /// As [`pair`](Self::pair).
+    pub fn pair_with(&self, options: &str, near: &str, there: &Self, far: &str) {
         let path = there.path();
         self.ip(&format!(
-            "link add {near} type veth peer name {far} netns {path}"
+            "link add {near} {options} type veth peer name {far} {options} netns {path}"
         ));
         self.ip(&format!("link set {near} up"));
         there.ip(&format!("link set {far} up"));

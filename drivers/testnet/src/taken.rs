@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-/// An AF_XDP socket bound to queue 0 of an interface, without a program: the least that takes a
+/// An AF_XDP socket bound to a queue of an interface, without a program: the least that takes a
 /// queue, for as long as it lives.
 ///
 /// ```no_run
@@ -28,12 +28,21 @@ struct Memory {
 }
 
 impl TakenQueue {
-    /// Takes the queue of an interface of the calling thread's namespace.
+    /// Takes queue 0 of an interface of the calling thread's namespace.
+    ///
+    /// # Panics
+    /// As [`numbered`](Self::numbered).
+    #[must_use]
+    pub fn on(interface: &str) -> Self {
+        Self::numbered(interface, 0)
+    }
+
+    /// Takes queue `queue` of an interface of the calling thread's namespace.
     ///
     /// # Panics
     /// If there is no such interface, its queue is taken, or the kernel refuses otherwise.
     #[must_use]
-    pub fn on(interface: &str) -> Self {
+    pub fn numbered(interface: &str, queue: u32) -> Self {
         // SAFETY: no pointers are passed.
         let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW, 0) };
         assert!(fd >= 0, "socket: {}", io::Error::last_os_error());
@@ -62,7 +71,7 @@ impl TakenQueue {
             sxdp_flags: libc::XDP_COPY,
             // SAFETY: a string that ends with a zero.
             sxdp_ifindex: unsafe { libc::if_nametoindex(name.as_ptr()) },
-            sxdp_queue_id: 0,
+            sxdp_queue_id: queue,
             sxdp_shared_umem_fd: 0,
         };
         // SAFETY: address and size of a live structure.

@@ -9,6 +9,7 @@ mod conformance;
 mod exchange;
 mod lifecycle;
 mod net;
+mod queues;
 mod rig;
 mod sharing;
 mod sockets;

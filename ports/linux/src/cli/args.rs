@@ -295,7 +295,7 @@ fn file(path: Option<PathBuf>) -> Result<Draft, ConfigError> {
 /// What a port may be told; `config::device` reads it.
 const GRAMMAR: &str = "\
 Ports:
-  af_xdp:IF[,queue=N][,mode=auto|native|generic][,zero-copy=auto|yes|no][,ring=N]
+  af_xdp:IF[,queue=N][,queues=COUNT][,mode=auto|native|generic][,zero-copy=auto|yes|no][,ring=N]
   pcap:FILE[,out=FILE][,loop=N|endless][,timing=fast|original], where FILE may be - for none
   vhost-user:SOCKET[,ring=N][,packed=auto|yes|no][,queues=COUNT]
   vhost-user-server:SOCKET[,packed=auto|yes|no][,queues=COUNT]

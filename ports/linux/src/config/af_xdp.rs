@@ -3,21 +3,23 @@
 use super::device::{choice, number};
 use super::error::Problem;
 
-/// A queue of a network interface, by AF_XDP.
+/// Queues of a network interface, by AF_XDP.
 ///
 /// ```
 /// use linecard_linux::config::Device;
 ///
-/// let Device::AfXdp(xdp) = "af_xdp:eth1,ring=512".parse()? else { panic!() };
-/// assert_eq!((xdp.queue, xdp.ring), (0, 512));
+/// let Device::AfXdp(xdp) = "af_xdp:eth1,queues=4,ring=512".parse()? else { panic!() };
+/// assert_eq!((xdp.queue, xdp.queues, xdp.ring), (0, 4, 512));
 /// # Ok::<(), linecard_linux::config::Problem>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AfXdp {
     /// The interface's name.
     pub interface: String,
-    /// The queue, from zero.
-    pub queue: u32,
+    /// The first queue, from zero.
+    pub queue: u16,
+    /// How many queues, one after the other; the kernel keeps the packets of all others.
+    pub queues: u16,
     /// Where the redirect program runs.
     pub mode: AfXdpMode,
     /// Whether the device reads and writes the pool's memory itself.
@@ -68,7 +70,17 @@ pub enum ZeroCopy {
 
 impl AfXdp {
     /// Its options.
-    pub(super) const OPTIONS: [&str; 4] = ["queue", "mode", "zero-copy", "ring"];
+    pub(super) const OPTIONS: [&str; 5] = ["queue", "queues", "mode", "zero-copy", "ring"];
+
+    /// The most queues of a port: each has two of the pool's 64 accounts of where frames are, the worker has one,
+    /// and a queue takes one more while it closes.
+    pub const MAX_QUEUES: u32 = 31;
+
+    /// The numbers of its queues.
+    #[must_use]
+    pub fn numbers(&self) -> core::ops::Range<u16> {
+        self.queue..self.queue.saturating_add(self.queues)
+    }
 
     pub(super) fn at(target: Option<&str>) -> Result<Self, Problem> {
         let interface = target.filter(|name| is_interface_name(name));
@@ -80,6 +92,7 @@ impl AfXdp {
         Ok(Self {
             interface: interface.into(),
             queue: 0,
+            queues: 1,
             mode: AfXdpMode::default(),
             zero_copy: ZeroCopy::default(),
             ring: DEFAULT_RING,
@@ -89,7 +102,8 @@ impl AfXdp {
     /// Sets one of [`OPTIONS`](Self::OPTIONS); any other is none of its.
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), Problem> {
         match key {
-            "queue" => self.queue = number("queue", value, 0, 4095)?,
+            "queue" => self.queue = number("queue", value, 0, 4095)? as u16,
+            "queues" => self.queues = number("queues", value, 1, Self::MAX_QUEUES)? as u16,
             "mode" => {
                 self.mode = choice(
                     "mode",

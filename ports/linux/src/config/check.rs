@@ -60,11 +60,12 @@ fn ports(drafts: &[DraftPort]) -> Result<Vec<Port>, ConfigError> {
                 }));
             }
             if let (Device::AfXdp(a), Device::AfXdp(b)) = (&earlier.device, &port.device)
-                && (&a.interface, a.queue) == (&b.interface, b.queue)
+                && a.interface == b.interface
+                && let Some(both) = b.numbers().find(|queue| a.numbers().contains(queue))
             {
                 return Err(draft.device.error(Problem::Duplicate {
                     what: "queue",
-                    value: format!("{} of {}", b.queue, b.interface),
+                    value: format!("{both} of {}", b.interface),
                 }));
             }
             for ours in &port.addresses {

@@ -227,6 +227,10 @@ fn mistakes_in_ports() {
             "f.toml:5:10: port[1].device: queue `0 of x` is there twice",
         ),
         (
+            port("device = \"af_xdp:x,queue=1,queues=3\"") + &port("device = \"af_xdp:x,queue=3\""),
+            "f.toml:5:10: port[1].device: queue `3 of x` is there twice",
+        ),
+        (
             port("device = \"loopback\"\naddresses = [\"192.0.2.1\"]"),
             "f.toml:4:14: port[0].addresses[0]: `192.0.2.1` is no address; \
              expected as 192.0.2.1/24 or 2001:db8::1/64",

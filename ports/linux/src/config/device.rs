@@ -2,7 +2,7 @@
 //!
 //! | text | what it is |
 //! |---|---|
-//! | `af_xdp:IF[,queue=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no][,ring=N]` | a queue of a network interface |
+//! | `af_xdp:IF[,queue=N][,queues=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no][,ring=N]` | queues of a network interface, the first is `queue` |
 //! | `pcap:FILE[,out=FILE][,loop=N\|endless][,timing=fast\|original]` | receives what FILE holds, sends into `out` |
 //! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
 //! | `vhost-user:SOCKET[,ring=N][,packed=auto\|yes\|no][,queues=N]` | a device in another process, such as DPDK's vhost |
@@ -34,7 +34,7 @@ use super::vhost::VhostUser;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Device {
-    /// A queue of a network interface.
+    /// Queues of a network interface.
     AfXdp(AfXdp),
     /// Capture files.
     Pcap(Pcap),

@@ -8,10 +8,11 @@ fn refused(text: &str) -> String {
 #[test]
 fn every_option_of_every_kind() {
     assert_eq!(
-        "af_xdp:veth0,queue=2,mode=native,zero-copy=no,ring=64".parse(),
+        "af_xdp:veth0,queue=2,queues=3,mode=native,zero-copy=no,ring=64".parse(),
         Ok(Device::AfXdp(AfXdp {
             interface: "veth0".into(),
             queue: 2,
+            queues: 3,
             mode: AfXdpMode::Native,
             zero_copy: ZeroCopy::No,
             ring: 64,
@@ -93,6 +94,14 @@ fn what_is_wrong_is_said() {
         (
             "af_xdp:eth0,queue=4096",
             "queue 4096 is out of range; choose 0 to 4095",
+        ),
+        (
+            "af_xdp:eth0,queues=0",
+            "queues 0 is out of range; choose 1 to 31",
+        ),
+        (
+            "af_xdp:eth0,queues=32",
+            "queues 32 is out of range; choose 1 to 31",
         ),
         (
             "af_xdp:eth0,ring=100",

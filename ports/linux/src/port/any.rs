@@ -3,6 +3,8 @@
 //! The queues are enums and not trait objects: a call is a branch that is always taken the same
 //! way, and what is behind it can be inlined.
 
+use core::ops::Range;
+
 use linecard::device::{
     Device, Loopback, LoopbackRx, LoopbackTx, Null, NullRx, NullTx, RxQueue, RxStats, TxQueue,
     TxStats,
@@ -72,8 +74,8 @@ pub struct AnyPort<'r, 'p> {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a handful of them, made once")]
 pub enum AnyDevice<'r, 'p> {
-    /// A queue of a network interface.
-    AfXdp(linecard_af_xdp::Port<'p>, u16),
+    /// Queues of a network interface, by number.
+    AfXdp(linecard_af_xdp::Port<'p>, Range<u16>),
     /// Capture files.
     Pcap(PcapDevice<MonotonicClock>),
     /// Made-up packets.
@@ -182,9 +184,9 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
         match &self.device {
             #[cfg(feature = "dpdk")]
             AnyDevice::Dpdk(port) => port.capabilities().queues,
+            AnyDevice::AfXdp(_, numbers) => numbers.len() as u16,
             AnyDevice::VhostUser(port) => port.capabilities().queues,
             AnyDevice::VhostUserServer(port) => port.capabilities().queues,
-            // An interface's queues are ports of their own.
             _ => 1,
         }
     }
@@ -198,8 +200,8 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
             Error::port(&self.name, &device, error)
         };
         match &mut self.device {
-            AnyDevice::AfXdp(port, own) => port
-                .open_queue(*own, cache)
+            AnyDevice::AfXdp(port, numbers) => port
+                .open_queue(numbers.start.saturating_add(queue), cache)
                 .map(|(rx, tx)| (AnyRx::AfXdp(rx), AnyTx::AfXdp(tx)))
                 .map_err(|error| refused(port.name().into(), error.into())),
             AnyDevice::Pcap(port) => port

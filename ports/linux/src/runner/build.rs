@@ -33,7 +33,7 @@ pub(super) fn check_pool(config: &Config) -> Result<(), Error> {
         .iter()
         .map(|port| match &port.device {
             // As many are posted to receive into, and as many may wait to be sent.
-            Device::AfXdp(xdp) => 2 * xdp.ring as usize,
+            Device::AfXdp(xdp) => 2 * xdp.ring as usize * usize::from(xdp.queues),
             Device::VhostUser(vhost) => 2 * vhost.ring as usize * usize::from(vhost.queues),
             Device::Dpdk(dpdk) => 2 * usize::from(dpdk.ring) * usize::from(dpdk.queues),
             _ => 0,
@@ -86,7 +86,7 @@ pub(super) fn ports<'r, 'p>(
                 let Some(umem) = &umem else { continue };
                 let device = af_xdp(umem, xdp).map_err(|error| refused(error.into()))?;
                 let mac = port.mac.unwrap_or(linecard::device::Device::mac(&device));
-                (AnyDevice::AfXdp(device, xdp.queue as u16), mac)
+                (AnyDevice::AfXdp(device, xdp.numbers()), mac)
             }
             Device::Pcap(pcap) => {
                 let name = describe(&port.device);

@@ -184,6 +184,18 @@ fn a_queue_that_is_taken() {
 }
 
 #[test]
+fn more_queues_than_there_are() {
+    let Some(scene) = Scene::with_veth("queues") else {
+        return;
+    };
+    scene.refuses(
+        &mut scene.linecard(&["af_xdp:lc0,queues=3"]),
+        1,
+        "port port1 (af_xdp:lc0): lc0 has no queue 1: it has 1, counted from 0",
+    );
+}
+
+#[test]
 fn an_interface_that_another_linecard_has() {
     let Some(scene) = Scene::with_veth("second") else {
         return;

@@ -13,6 +13,8 @@ pub(crate) struct Hosts {
     pub(crate) router: Namespace,
     pub(crate) right: Namespace,
     folder: PathBuf,
+    /// The router's port on the left.
+    device: &'static str,
 }
 
 pub(crate) const LEFT_4: &str = "192.0.2.2";
@@ -46,6 +48,11 @@ idle = "sleep:20us"
 impl Hosts {
     /// The hosts with their addresses and default routes; `None` where that is not possible.
     pub(crate) fn new(test: &str) -> Option<Self> {
+        Self::with(test, super::LEFT, "")
+    }
+
+    /// As [`new`](Self::new), with another port on the left, and options of its link's both ends.
+    pub(crate) fn with(test: &str, device: &'static str, link: &str) -> Option<Self> {
         let programs = ["ip", "ping", "traceroute", "iperf3", "curl", "python3"];
         if !linecard_testnet::available(&programs) {
             return None;
@@ -59,8 +66,9 @@ impl Hosts {
             router: new(),
             right: new(),
             folder,
+            device,
         };
-        hosts.router.pair("lc0", &hosts.left, "eth0");
+        hosts.router.pair_with(link, "lc0", &hosts.left, "eth0");
         hosts.router.pair("lc1", &hosts.right, "eth0");
         host(
             &hosts.left,
@@ -72,7 +80,7 @@ impl Hosts {
             [RIGHT_4, "24", "198.51.100.1"],
             [RIGHT_6, "64", "2001:db8:2::1"],
         );
-        if !super::LEFT.starts_with("af_xdp") {
+        if !device.starts_with("af_xdp") {
             // What is not XDP receives segments as the sender's kernel has them, before they are
             // cut to the MTU.
             hosts.left.run("ethtool", "-K eth0 tso off gso off");
@@ -89,7 +97,7 @@ impl Hosts {
     /// Starts the router, and waits until the left host reaches it.
     pub(crate) fn start(&self) -> Child {
         let config = self.file("router.toml");
-        let text = CONFIG.replace("LEFT", super::LEFT);
+        let text = CONFIG.replace("LEFT", self.device);
         let text = text.replace("POOL", super::POOL);
         fs::write(&config, text).expect("the configuration");
         let mut command = self.router.command(env!("CARGO_BIN_EXE_linecard"));

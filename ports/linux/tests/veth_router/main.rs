@@ -10,6 +10,7 @@
 
 mod hosts;
 mod lifecycle;
+mod queues;
 mod talk;
 mod traffic;
 

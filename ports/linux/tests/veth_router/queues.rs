@@ -1,0 +1,37 @@
+//! A port that is all queues of its interface.
+
+use super::hosts::{Hosts, LEFT_4, RIGHT_4, reaches};
+
+/// Left's link has four queues each way, over which its kernel spreads flows.
+const LINK: &str = "numrxqueues 4 numtxqueues 4";
+
+#[test]
+fn veth_several_queues_are_one_port() {
+    let Some(hosts) = Hosts::with("queues", "af_xdp:lc0,queues=4,ring=512", LINK) else {
+        return;
+    };
+    let router = hosts.start();
+    for _ in 0..16 {
+        // Each has an identifier of its own, and is a flow.
+        assert!(reaches(&hosts.left, RIGHT_4), "{}", router.printed());
+        assert!(reaches(&hosts.right, LEFT_4), "{}", router.printed());
+    }
+    // So many connections that no queue is likely to be without one; none of them stands still.
+    let _server = hosts.right.serve("iperf3", "--server --one-off", 5201);
+    let text = hosts
+        .left
+        .run("iperf3", &format!("-c {RIGHT_4} -P 16 -t 2 -J"));
+    let json: serde_json::Value = serde_json::from_str(&text).expect("iperf3 speaks JSON");
+    let streams = json["end"]["streams"].as_array().expect("streams");
+    assert_eq!(streams.len(), 16, "{text}");
+    for stream in streams {
+        let arrived = stream["receiver"]["bytes"].as_u64();
+        assert!(arrived.is_some_and(|bytes| bytes > 100_000), "{text}");
+    }
+    let printed = hosts.stop(router);
+    assert!(!printed.contains("stay with the kernel"), "{printed}");
+    assert!(
+        printed.contains("0 posted") && printed.contains("0 completing"),
+        "{printed}"
+    );
+}
