@@ -122,6 +122,8 @@ pub enum RouterError {
     NotUnicast,
     /// The interface has as many addresses as it can: [`Interface::ADDRESSES`](super::Interface::ADDRESSES).
     TooManyAddresses,
+    /// The port has the address already, with another prefix length.
+    OtherLink,
     /// All entries for next hops and neighbours are in use.
     TableFull,
     /// The next hop or address is not one of the router's.
@@ -143,6 +145,9 @@ impl fmt::Display for RouterError {
             ),
             Self::NotUnicast => f.write_str("not an address that a station can have"),
             Self::TooManyAddresses => f.write_str("the interface can have no further address"),
+            Self::OtherLink => {
+                f.write_str("the port has the address already, with another prefix length")
+            }
             Self::TableFull => f.write_str("all entries for next hops and neighbours are in use"),
             Self::Unknown => f.write_str("the router has no such next hop or address"),
             Self::PrefixLength(len) => write!(f, "a prefix length of {len} is too long"),

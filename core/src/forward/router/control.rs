@@ -82,12 +82,12 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
     }
 
     /// Gives a port an IPv4 address on a link of this prefix length; the next hop of the link,
-    /// for a route to [`Prefix4::new(address, len)`](Prefix4::new).
+    /// for a route to [`Prefix4::new(address, len)`](Prefix4::new). One that it has stays as it is.
     ///
     /// # Errors
     ///
     /// [`RouterError::NoSuchPort`], [`RouterError::NotUnicast`], [`RouterError::PrefixLength`],
-    /// [`RouterError::TooManyAddresses`], [`RouterError::TableFull`].
+    /// [`RouterError::OtherLink`], [`RouterError::TooManyAddresses`], [`RouterError::TableFull`].
     pub fn add_ipv4(
         &mut self,
         port: PortId,
@@ -104,7 +104,11 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             return Err(RouterError::NotUnicast);
         }
         let interface = self.configured(port)?;
-        let new = !interface.owns4(own.address);
+        let known = interface.ipv4.iter().find(|all| all.address == own.address);
+        let new = known.is_none();
+        if known.is_some_and(|known| known.prefix != own.prefix) {
+            return Err(RouterError::OtherLink);
+        }
         if new {
             let added = interface.ipv4.push(own);
             added.map_err(|_| RouterError::TooManyAddresses)?;
@@ -145,7 +149,11 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         if interface.config.mtu < MIN_MTU6 {
             return Err(RouterError::MtuTooSmall(interface.config.mtu));
         }
-        let new = !interface.owns6(own.address);
+        let known = interface.ipv6.iter().find(|all| all.address == own.address);
+        let new = known.is_none();
+        if known.is_some_and(|known| known.prefix != own.prefix) {
+            return Err(RouterError::OtherLink);
+        }
         if new {
             let added = interface.ipv6.push(own);
             added.map_err(|_| RouterError::TooManyAddresses)?;
@@ -370,6 +378,28 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             State::Connected => entry.port() == port,
             state => state == State::Local,
         })
+    }
+
+    /// Notes that an address, by its number, got a route of its own.
+    pub(super) fn note_pin(&mut self, port: PortId, number: usize) {
+        if let Some(interface) = self.interfaces.get_mut(usize::from(port.0)) {
+            interface.pins |= 1_u8.checked_shl(number as u32).unwrap_or(0);
+        }
+    }
+
+    /// One of the addresses noted, which is noted no more.
+    pub(super) fn take_pin(&mut self) -> Option<IpAddr> {
+        let index = self.interfaces.iter().position(|all| all.pins != 0)?;
+        let interface = self.interfaces.get_mut(index)?;
+        let number = interface.pins.trailing_zeros();
+        interface.pins &= interface.pins.wrapping_sub(1);
+        self.own_address(PortId(index as u16), number as usize)
+    }
+
+    pub(super) fn clear_pins(&mut self) {
+        for interface in self.interfaces.iter_mut() {
+            interface.pins = 0;
+        }
     }
 
     /// An entry of the router's own, found by its address.

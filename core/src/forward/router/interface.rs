@@ -89,6 +89,8 @@ pub struct Interface {
     pub(super) ipv4: Vec<Address4, ADDRESSES>,
     /// The link-local address, if there is one, comes first.
     pub(super) ipv6: Vec<Address6, ADDRESSES>,
+    /// Which of its addresses got routes of their own by the change under way: a bit for each.
+    pub(super) pins: u8,
 }
 
 /// An IPv4 address and the prefix of its link.
@@ -119,6 +121,7 @@ impl Interface {
         },
         ipv4: Vec::new(),
         ipv6: Vec::new(),
+        pins: 0,
     };
 
     /// Whether the router routes on that port.
@@ -233,4 +236,5 @@ pub(super) const fn is_link_local(address: u128) -> bool {
 }
 
 const ADDRESSES: usize = 4;
+const _: () = assert!(2 * ADDRESSES <= u8::BITS as usize);
 const UNCONFIGURED: u64 = u64::MAX;

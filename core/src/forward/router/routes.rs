@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
-use super::{Router, RouterError, Target};
+use super::{Interface, Router, RouterError, Target};
 use crate::lookup::{Lpm, Lpm4, Lpm6, NextHop, ParsePrefixError, Prefix4, Prefix6, RouteError};
 use crate::packet::PortId;
 
@@ -105,26 +105,28 @@ impl<'m> Routes<'m> {
         target: Target,
     ) -> Result<(), ChangeError> {
         let hop = router.next_hop(target)?;
-        self.insert(router, prefix, hop)?;
-        self.pin(router)
+        let change = self.insert(router, prefix, hop)?;
+        self.settle(router, None, [Some(change), None])
     }
 
     /// Removes a route.
     ///
     /// # Errors
     ///
-    /// [`RouteError::NoSuchRoute`].
+    /// [`RouteError::NoSuchRoute`]. Where an address of the router's own now needs a route of its
+    /// own for which there is no room, [`RouteError::TableFull`] and [`RouterError::TableFull`].
     pub fn remove<A: Lpm<u32>, B: Lpm<u128>>(
         &mut self,
         router: &mut Router<'_, '_, A, B>,
         prefix: IpPrefix,
     ) -> Result<(), ChangeError> {
-        let hop = match prefix {
-            IpPrefix::V4(prefix) => self.ipv4.remove(prefix)?,
-            IpPrefix::V6(prefix) => self.ipv6.remove(prefix)?,
+        let before = self.take(prefix)?;
+        let change = Change {
+            prefix,
+            before: Some(before),
+            after: None,
         };
-        router.release(hop);
-        self.pin(router)
+        self.settle(router, None, [Some(change), None])
     }
 
     /// Gives a port an address, and its link a route.
@@ -140,23 +142,29 @@ impl<'m> Routes<'m> {
         len: u8,
     ) -> Result<(), ChangeError> {
         let prefix = IpPrefix::new(address, len)?;
+        let own = |interface: &Interface| match address {
+            IpAddr::V4(address) => interface.owns4(address.to_bits()),
+            IpAddr::V6(address) => interface.owns6(address.to_bits()),
+        };
+        let new = !router.interface(port).is_some_and(own);
         let hop = match address {
             IpAddr::V4(address) => router.add_ipv4(port, address, len)?,
             IpAddr::V6(address) => router.add_ipv6(port, address, len)?,
         };
-        let inserted = self.insert(router, prefix, hop);
-        if inserted.is_err() {
+        let changed = self
+            .insert(router, prefix, hop)
+            .and_then(|change| self.settle(router, None, [Some(change), None]));
+        if new && changed.is_err() {
             router.remove_address(port, address)?;
         }
-        inserted?;
-        self.pin(router)
+        changed
     }
 
     /// Takes an address from a port, and with the last of a link its route.
     ///
     /// # Errors
     ///
-    /// [`RouterError::Unknown`], [`RouterError::NoSuchPort`].
+    /// [`RouterError::Unknown`], [`RouterError::NoSuchPort`], and as [`remove`](Self::remove).
     pub fn remove_address<A: Lpm<u32>, B: Lpm<u128>>(
         &mut self,
         router: &mut Router<'_, '_, A, B>,
@@ -177,19 +185,19 @@ impl<'m> Routes<'m> {
         let found = all().find(|&(own, _): &(IpAddr, IpPrefix)| own == address);
         let (_, link) = found.ok_or(RouterError::Unknown)?;
         let last = !all().any(|(own, prefix)| prefix == link && own != address);
-        router.remove_address(port, address)?;
         // The address's own route, if it has one, and the link's; neither need be there.
-        let host = Some(IpPrefix::host(address));
-        for prefix in [host, last.then_some(link)].into_iter().flatten() {
-            let hop = match prefix {
-                IpPrefix::V4(prefix) => self.ipv4.remove(prefix),
-                IpPrefix::V6(prefix) => self.ipv6.remove(prefix),
-            };
-            if let Ok(hop) = hop {
-                router.release(hop);
-            }
-        }
-        self.pin(router)
+        let changes = [Some(IpPrefix::host(address)), last.then_some(link)].map(|prefix| {
+            let prefix = prefix?;
+            let before = Some(self.take(prefix).ok()?);
+            let after = None;
+            Some(Change {
+                prefix,
+                before,
+                after,
+            })
+        });
+        self.settle(router, Some((port, address)), changes)?;
+        Ok(router.remove_address(port, address)?)
     }
 
     /// Inserts a route to a hop of which one more use is counted already.
@@ -198,27 +206,57 @@ impl<'m> Routes<'m> {
         router: &mut Router<'_, '_, A, B>,
         prefix: IpPrefix,
         hop: NextHop,
-    ) -> Result<(), ChangeError> {
-        let old = match prefix {
-            IpPrefix::V4(prefix) => self.ipv4.insert(prefix, hop),
-            IpPrefix::V6(prefix) => self.ipv6.insert(prefix, hop),
-        };
-        match old {
-            Ok(Some(old)) => router.release(old),
-            Ok(None) => {}
+    ) -> Result<Change, ChangeError> {
+        match self.put(prefix, hop) {
+            Ok(before) => Ok(Change {
+                prefix,
+                before,
+                after: Some(hop),
+            }),
             Err(error) => {
                 router.release(hop);
-                return Err(error.into());
+                Err(error.into())
             }
         }
-        Ok(())
     }
 
-    /// Sees to it that the router's own addresses are reached.
+    /// Ends a change: sees to it that the router's own addresses are reached, all but one that is
+    /// going; if there is no room for that, everything is as it was.
+    fn settle<A: Lpm<u32>, B: Lpm<u128>>(
+        &mut self,
+        router: &mut Router<'_, '_, A, B>,
+        going: Option<(PortId, IpAddr)>,
+        changes: [Option<Change>; 2],
+    ) -> Result<(), ChangeError> {
+        let mut replaced = None;
+        let pinned = self.pin(router, going, &mut replaced);
+        if pinned.is_err() {
+            self.unpin(router);
+        }
+        // The last change comes first: the address's own route may be a change's, too.
+        let all = replaced.into_iter().chain(changes.into_iter().flatten());
+        for change in all {
+            let gone = match pinned {
+                Ok(()) => change.before,
+                Err(_) => self.undo(change),
+            };
+            if let Some(gone) = gone {
+                router.release(gone);
+            }
+        }
+        pinned
+    }
+
+    /// Gives each of the router's own addresses that is not reached a route of its own. Which ones
+    /// got one is noted at their ports; of a route in whose place one came there is one at most,
+    /// only one address being new.
     fn pin<A: Lpm<u32>, B: Lpm<u128>>(
         &mut self,
         router: &mut Router<'_, '_, A, B>,
+        going: Option<(PortId, IpAddr)>,
+        replaced: &mut Option<Change>,
     ) -> Result<(), ChangeError> {
+        router.clear_pins();
         let (ipv4, ipv6) = self.readers();
         for index in 0..router.ports() {
             let port = PortId(index as u16);
@@ -229,15 +267,65 @@ impl<'m> Routes<'m> {
                     IpAddr::V4(address) => ipv4.lookup(address.to_bits()),
                     IpAddr::V6(address) => ipv6.lookup(address.to_bits()),
                 };
-                if hop.is_some_and(|hop| router.reaches(hop, port)) {
+                if hop.is_some_and(|hop| router.reaches(hop, port))
+                    || going == Some((port, address))
+                {
                     continue;
                 }
                 let hop = router.next_hop(Target::Local(port))?;
-                self.insert(router, IpPrefix::host(address), hop)?;
+                let change = self.insert(router, IpPrefix::host(address), hop)?;
+                match (change.before, &replaced) {
+                    (None, _) => router.note_pin(port, number - 1),
+                    (Some(_), None) => *replaced = Some(change),
+                    (Some(before), Some(_)) => router.release(before),
+                }
             }
         }
         Ok(())
     }
+
+    /// Takes out what [`pin`](Self::pin) put in.
+    fn unpin<A: Lpm<u32>, B: Lpm<u128>>(&mut self, router: &mut Router<'_, '_, A, B>) {
+        while let Some(address) = router.take_pin() {
+            if let Ok(hop) = self.take(IpPrefix::host(address)) {
+                router.release(hop);
+            }
+        }
+    }
+
+    /// Makes a route what it was before; the hop that it leads to no more.
+    fn undo(&mut self, change: Change) -> Option<NextHop> {
+        match change.before {
+            // There was room for it.
+            Some(before) => match self.put(change.prefix, before) {
+                Ok(_) => change.after,
+                Err(_) => Some(before),
+            },
+            None => self.take(change.prefix).ok(),
+        }
+    }
+
+    fn put(&mut self, prefix: IpPrefix, hop: NextHop) -> Result<Option<NextHop>, RouteError> {
+        match prefix {
+            IpPrefix::V4(prefix) => self.ipv4.insert(prefix, hop),
+            IpPrefix::V6(prefix) => self.ipv6.insert(prefix, hop),
+        }
+    }
+
+    fn take(&mut self, prefix: IpPrefix) -> Result<NextHop, RouteError> {
+        match prefix {
+            IpPrefix::V4(prefix) => self.ipv4.remove(prefix),
+            IpPrefix::V6(prefix) => self.ipv6.remove(prefix),
+        }
+    }
+}
+
+/// Where a route led before a change, and where it leads after it.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    prefix: IpPrefix,
+    before: Option<NextHop>,
+    after: Option<NextHop>,
 }
 
 impl IpPrefix {

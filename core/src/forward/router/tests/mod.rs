@@ -22,6 +22,7 @@ use crate::wire::MacAddr;
 mod agree;
 mod arp;
 mod chains;
+mod changes;
 mod icmp4;
 mod ipv4;
 mod ipv6;
