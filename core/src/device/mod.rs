@@ -16,6 +16,7 @@
 
 mod capabilities;
 mod fault;
+mod handover;
 mod loopback;
 mod null;
 mod queue;
@@ -24,6 +25,7 @@ mod tap;
 
 pub use capabilities::{Capabilities, DeviceError, Features, Link};
 pub use fault::{Faults, FaultyRx, FaultyTx};
+pub use handover::{HandoverRx, HandoverTx, OwnerTx};
 pub use loopback::{Loopback, LoopbackRx, LoopbackTx};
 pub use null::{Null, NullRx, NullTx};
 pub use queue::{Device, RxQueue, TxQueue};

@@ -57,6 +57,10 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Outbox<'p, T, P
         self.ports.get_mut(at).map(|out| &mut out.tx)
     }
 
+    pub(super) fn senders(&self) -> impl Iterator<Item = &T> {
+        self.ports.iter().map(|out| &out.tx)
+    }
+
     pub(super) fn into_senders(self) -> impl Iterator<Item = T> {
         self.ports.into_iter().map(|out| out.tx)
     }

@@ -241,6 +241,11 @@ where
         Some((self.receivers.get_mut(at)?, self.outbox.sender(at)?))
     }
 
+    /// The handles of all ports, in order.
+    pub fn ports(&self) -> impl Iterator<Item = (&R, &T)> {
+        self.receivers.iter().zip(self.outbox.senders())
+    }
+
     /// Takes the worker apart: the stage, the cache and the ports' handles, for a reset or an
     /// orderly end. [`drain`](Self::drain) first, or what is under way is dropped here.
     pub fn into_parts(self) -> (S, Cache<'p>, impl Iterator<Item = (R, T)>) {

@@ -79,6 +79,9 @@ pub(crate) struct RunArgs {
     /// generator, loopback or null, with options (below); repeatable
     #[arg(short, long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<String>,
+    /// Workers that share the ports' queues [default: one, or one for each --cpu]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u64>,
     /// An argument of DPDK's environment, for dpdk: ports; repeatable
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub(crate) eal: Vec<String>,
@@ -155,9 +158,9 @@ pub(crate) struct CommonArgs {
     /// Reserve huge pages that are missing, and give them back at the end; wants root
     #[arg(long)]
     pub(crate) reserve_huge_pages: bool,
-    /// The worker's CPU [default: wherever the kernel likes; demo: the last one]
-    #[arg(long, value_name = "N")]
-    pub(crate) cpu: Option<u64>,
+    /// The worker's CPU, or each worker's, as 2,3 [default: wherever the kernel likes; demo: the last one]
+    #[arg(long = "cpu", value_name = "N[,N...]", value_delimiter = ',')]
+    pub(crate) cpus: Vec<u64>,
     /// Most packets of a burst: 16, 32 or 64 [default: 32]
     #[arg(long, value_name = "N")]
     pub(crate) burst: Option<u64>,
@@ -181,6 +184,7 @@ impl RunArgs {
         let mut draft = file(self.config)?;
         let mut over = self.common.draft();
         self.forwarder.add_to(&mut over);
+        over.workers = self.workers.map(|count| Setting::flag("--workers", count));
         over.duration = self.duration.map(|time| Setting::flag("--duration", time));
         over.ports = self
             .ports
@@ -278,7 +282,7 @@ impl CommonArgs {
                 "--reserve-huge-pages",
                 self.reserve_huge_pages.then_some(true),
             ),
-            cpu: flag("--cpu", self.cpu),
+            cpus: flag("--cpu", (!self.cpus.is_empty()).then_some(self.cpus)),
             burst: flag("--burst", self.burst),
             idle: flag("--idle", self.idle),
             stats_interval: flag("--stats-interval", self.stats_interval),
@@ -300,7 +304,7 @@ Ports:
   vhost-user:SOCKET[,ring=N][,packed=auto|yes|no][,queues=COUNT]
   vhost-user-server:SOCKET[,packed=auto|yes|no][,queues=COUNT]
   dpdk:DEVICE[,ring=N][,mtu=SIZE][,queues=COUNT][,rss=FIELDS][,rss-key=symmetric|HEX][,rss-queues=COUNT][,eal=ARGUMENT], where the build has the feature dpdk
-  generator[,flows=N][,size=BYTES][,count=N]
+  generator[,flows=N][,size=BYTES][,count=N][,queues=COUNT]
   loopback
   null
   and each [,name=NAME][,addr=ADDRESS/LENGTH]...[,mac=MAC]; a name is port0, port1, ... if not given
@@ -364,7 +368,7 @@ mod tests {
             }
             count += 1;
         }
-        assert_eq!(count, 8, "check, six times run, and replay");
+        assert_eq!(count, 9, "check, seven times run, and replay");
     }
 
     /// The ports of the grammar that `run` shows, with each option once.
@@ -441,6 +445,7 @@ mod tests {
             config: None,
             duration: None,
             ports: vec!["loopbak".into()],
+            workers: None,
             eal: Vec::new(),
             forwarder: ForwarderArgs::default(),
             common: CommonArgs::default(),

@@ -31,7 +31,7 @@ pub(super) fn run(args: DemoArgs, stop: &Stop) -> Result<(), Error> {
         "{routes} routes, {flows} flows in random order, frames of {size} bytes ({} on the wire)",
         size + FRAME_CHECK
     );
-    if let Some(cpu) = config.worker.cpu {
+    if let Some(cpu) = config.worker.cpu(0) {
         eprintln!("worker on CPU {cpu}");
     }
     let report = runner::run(&config, stop, &mut |event| {
@@ -61,12 +61,14 @@ fn config(args: DemoArgs) -> Result<Config, Error> {
     });
     let mut config = Config::try_from(draft)?;
     config.forwarder = Forwarder::Router(router(args.routes));
-    if config.worker.cpu.is_none() {
+    if config.worker.cpus.is_empty() {
         // The last one: interrupts and everybody else's programs prefer the first.
-        config.worker.cpu = affinity::allowed()
+        config.worker.cpus = affinity::allowed()
             .ok()
             .filter(|cpus| cpus.len() > 1)
-            .and_then(|cpus| cpus.last().copied());
+            .and_then(|cpus| cpus.last().copied())
+            .into_iter()
+            .collect();
     }
     Ok(config)
 }

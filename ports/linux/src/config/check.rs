@@ -10,7 +10,8 @@ use super::draft::{Draft, DraftPort, Setting};
 use super::error::{ConfigError, Problem};
 use super::forwarder::forwarder;
 use super::values::{self, Cidr};
-use super::{Config, Idle, Pool, Port, Stats, Worker};
+use super::worker::worker;
+use super::{Config, Pool, Port, Stats};
 use crate::memory::PagePolicy;
 
 impl TryFrom<Draft> for Config {
@@ -218,45 +219,6 @@ fn pool(draft: &Draft) -> Result<Pool, ConfigError> {
     })
 }
 
-fn worker(draft: &Draft) -> Result<Worker, ConfigError> {
-    let default = Worker::default();
-    let idle = draft.idle.as_ref().map(|setting| {
-        match setting.value.as_str() {
-            "spin" => Some(Idle::Spin),
-            "yield" => Some(Idle::Yield),
-            other => other
-                .strip_prefix("sleep:")
-                .and_then(values::duration)
-                .filter(|time| !time.is_zero() && *time <= LONGEST_SLEEP)
-                .map(Idle::Sleep),
-        }
-        .ok_or_else(|| {
-            let expected = "spin, yield, or sleep:50us (100ms at most)";
-            invalid(setting, "idle strategy", expected)
-        })
-    });
-    Ok(Worker {
-        cpu: match &draft.cpu {
-            None => None,
-            Some(_) => Some(in_range(draft.cpu.as_ref(), "CPU", 0, 0, MAX_CPU)? as usize),
-        },
-        burst: match &draft.burst {
-            None => default.burst,
-            Some(setting) => *Worker::BURSTS
-                .iter()
-                .find(|burst| u64::from(**burst) == setting.value)
-                .ok_or_else(|| {
-                    setting.error(Problem::Invalid {
-                        what: "burst size",
-                        value: setting.value.to_string(),
-                        expected: "16, 32 or 64",
-                    })
-                })?,
-        },
-        idle: idle.transpose()?.unwrap_or(default.idle),
-    })
-}
-
 fn stats(draft: &Draft) -> Result<Stats, ConfigError> {
     let interval = match &draft.stats_interval {
         None => Stats::default().interval,
@@ -318,8 +280,6 @@ pub(super) fn in_range(
     }
 }
 
-/// So long it may take a worker to notice that it is to end.
-const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 pub(super) const MAX_RULES: usize = crate::runner::MAX_RULES;
 const MAX_PORTS: usize = crate::runner::MAX_PORTS;
 /// Fewer could not fill one burst on each of two ports.
@@ -327,8 +287,6 @@ const MIN_FRAMES: u64 = 64;
 const MAX_FRAMES: u64 = 1 << 24;
 const MIN_FRAME_SIZE: u64 = 2_048;
 const MAX_FRAME_SIZE: u64 = 32_768;
-/// The kernel's largest `NR_CPUS` is 8,192.
-const MAX_CPU: u64 = 8_191;
 
 #[cfg(test)]
 #[path = "check_tests.rs"]

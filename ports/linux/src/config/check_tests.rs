@@ -1,7 +1,8 @@
+use core::time::Duration;
 use std::path::Path;
 
 use super::*;
-use crate::config::{CrossConnect, Forwarder, Malformed};
+use crate::config::{CrossConnect, Forwarder, Idle, Malformed, Worker};
 
 fn check(text: &str) -> Result<Config, String> {
     Draft::parse(Path::new("f.toml"), text)
@@ -52,7 +53,7 @@ fn a_whole_router() {
     assert_eq!(config.ports[1].mac, Some(MacAddr([2, 0, 0, 0, 0, 9])));
     assert_eq!(config.pool.frame_size, 4096);
     assert_eq!(config.pool.huge_pages, PagePolicy::Require);
-    assert_eq!(config.worker.cpu, Some(1));
+    assert_eq!(config.worker.cpus, [1]);
     assert_eq!(config.worker.idle, Idle::Sleep(Duration::from_micros(50)));
     assert_eq!(config.stats.interval, None);
     assert_eq!(config.duration, Some(Duration::from_secs(10)));
@@ -64,7 +65,7 @@ fn the_example_is_what_it_says_of_itself() {
     // What it calls defaults are the defaults.
     assert_eq!(config.pool, Pool::default());
     let worker = Worker {
-        cpu: Some(1),
+        cpus: vec![1],
         ..Worker::default()
     };
     assert_eq!(config.worker, worker);
@@ -83,6 +84,19 @@ fn defaults_when_only_the_needful_is_said() {
     assert_eq!(config.worker, Worker::default());
     assert_eq!(config.stats, Stats::default());
     assert_eq!(config.duration, None);
+}
+
+#[test]
+fn there_are_as_many_workers_as_cpus() {
+    let with = |worker: &str| {
+        let head = format!("forwarder = \"cross-connect\"\n[worker]\n{worker}");
+        let worker = check(&format!("{head}\n{TWO_PORTS}")).unwrap().worker;
+        (worker.count, worker.cpus)
+    };
+    assert_eq!(with("cpus = [3, 1]"), (2, vec![3, 1]));
+    assert_eq!(with("count = 2\ncpus = [3, 1]"), (2, vec![3, 1]));
+    assert_eq!(with("count = 4"), (4, vec![]));
+    assert_eq!(with("cpu = 2"), (1, vec![2]));
 }
 
 #[test]
@@ -188,6 +202,28 @@ fn every_mistake_is_named_and_placed() {
             "forwarder = \"router\"\nworker.idle = \"sleep:0us\"",
             "f.toml:2:15: worker.idle: `sleep:0us` is no idle strategy; \
              expected spin, yield, or sleep:50us (100ms at most)",
+        ),
+        (
+            "forwarder = \"cross-connect\"\nworker.cpus = [1, 1]",
+            "f.toml:2:15: worker.cpus: CPU `1` is there twice",
+        ),
+        (
+            "forwarder = \"cross-connect\"\nworker.cpus = []",
+            "f.toml:2:15: worker.cpus: `` is no list of the workers' CPUs; \
+             expected one for each worker",
+        ),
+        (
+            "forwarder = \"cross-connect\"\n[worker]\ncount = 3\ncpus = [1, 2]",
+            "f.toml:4:8: worker.cpus: `1,2` is no list of the workers' CPUs; \
+             expected one for each worker",
+        ),
+        (
+            "forwarder = \"cross-connect\"\n[worker]\ncpu = 1\ncpus = [1, 2]",
+            "f.toml:4:8: worker.cpus: a list of CPUs has no use here: there is `cpu` as well",
+        ),
+        (
+            "forwarder = \"cross-connect\"\nworker.count = 0",
+            "f.toml:2:16: worker.count: number of workers 0 is out of range; choose 1 to 16",
         ),
         (
             "forwarder = \"router\"\nworker.burst = 65",

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `af_xdp:IF[,queue=N][,queues=N][,mode=auto\|native\|generic][,zero-copy=auto\|yes\|no][,ring=N]` | queues of a network interface, the first is `queue` |
 //! | `pcap:FILE[,out=FILE][,loop=N\|endless][,timing=fast\|original]` | receives what FILE holds, sends into `out` |
-//! | `generator[,flows=N][,size=BYTES][,count=N]` | receives made-up UDP packets, discards what is sent |
+//! | `generator[,flows=N][,size=BYTES][,count=N][,queues=N]` | receives made-up UDP packets, discards what is sent |
 //! | `vhost-user:SOCKET[,ring=N][,packed=auto\|yes\|no][,queues=N]` | a device in another process, such as DPDK's vhost |
 //! | `vhost-user-server:SOCKET[,packed=auto\|yes\|no][,queues=N]` | a virtual machine plugs in |
 //! | `dpdk:DEVICE[,ARGUMENT=VALUE...][,ring=N][,mtu=N][,queues=N][,rss=FIELD+FIELD...][,rss-key=symmetric\|HEX][,rss-queues=N][,eal=ARGUMENT...]` | a device of DPDK's: `net_af_packet0,iface=eth1`, `0000:01:00.0` (of a build with the feature `dpdk`) |
@@ -108,6 +108,8 @@ pub struct Generator {
     pub size: u16,
     /// Packets in all; none for ever.
     pub count: Option<u64>,
+    /// Queues that share flows and packets.
+    pub queues: u16,
 }
 
 impl Default for Generator {
@@ -118,6 +120,7 @@ impl Default for Generator {
             flows: 8_192,
             size: 60,
             count: None,
+            queues: 1,
         }
     }
 }
@@ -253,11 +256,14 @@ impl Device {
             (Self::Generator(generator), "count") => {
                 generator.count = Some(number_u64("count", value, 1, u64::MAX)?);
             }
+            (Self::Generator(generator), "queues") => {
+                generator.queues = number("queues", value, 1, MAX_WORKERS)? as u16;
+            }
             (device, _) => {
                 let own: &[&str] = match device {
                     Self::AfXdp(_) => &AfXdp::OPTIONS,
                     Self::Pcap(_) => &["out", "loop", "timing"],
-                    Self::Generator(_) => &["flows", "size", "count"],
+                    Self::Generator(_) => &["flows", "size", "count", "queues"],
                     Self::Dpdk(_) => &Dpdk::OPTIONS,
                     Self::VhostUser(_) => &["ring", "packed", "queues"],
                     Self::VhostUserServer(_) => &["packed", "queues"],
@@ -337,6 +343,7 @@ pub(crate) fn number_u64(
     Ok(number)
 }
 
+const MAX_WORKERS: u32 = crate::runner::MAX_WORKERS as u32;
 const KINDS: [&str; 8] = [
     "af_xdp",
     "dpdk",

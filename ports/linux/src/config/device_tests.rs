@@ -37,11 +37,12 @@ fn every_option_of_every_kind() {
         }))
     );
     assert_eq!(
-        "generator,flows=1,size=1_514,count=10".parse(),
+        "generator,flows=1,size=1_514,count=10,queues=2".parse(),
         Ok(Device::Generator(Generator {
             flows: 1,
             size: 1514,
             count: Some(10),
+            queues: 2,
         }))
     );
     assert_eq!("loopback".parse(), Ok(Device::Loopback));

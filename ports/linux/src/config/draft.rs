@@ -76,8 +76,10 @@ pub struct Draft {
     pub reserve_huge_pages: Option<Setting<bool>>,
     /// Most packets of a burst.
     pub burst: Option<Setting<u64>>,
-    /// The worker's CPU.
-    pub cpu: Option<Setting<u64>>,
+    /// How many workers.
+    pub workers: Option<Setting<u64>>,
+    /// The CPU of each worker.
+    pub cpus: Option<Setting<Vec<u64>>>,
     /// `spin`, `yield` or `sleep:TIME`.
     pub idle: Option<Setting>,
     /// DPDK's environment.
@@ -169,7 +171,8 @@ impl Draft {
         replace(&mut self.huge_pages, over.huge_pages);
         replace(&mut self.reserve_huge_pages, over.reserve_huge_pages);
         replace(&mut self.burst, over.burst);
-        replace(&mut self.cpu, over.cpu);
+        replace(&mut self.workers, over.workers);
+        replace(&mut self.cpus, over.cpus);
         replace(&mut self.idle, over.idle);
         let (dpdk, above) = (&mut self.dpdk, over.dpdk);
         replace(&mut dpdk.file_prefix, above.file_prefix);

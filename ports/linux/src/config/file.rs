@@ -59,7 +59,9 @@ struct FilePool {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FileWorker {
     burst: Option<Spanned<u64>>,
+    count: Option<Spanned<u64>>,
     cpu: Option<Spanned<u64>>,
+    cpus: Option<Spanned<Vec<u64>>>,
     idle: Option<Spanned<String>>,
 }
 
@@ -123,6 +125,7 @@ impl Draft {
                 },
             )
         })?;
+        let cpus = source.cpus(file.worker.cpu, file.worker.cpus)?;
         Ok(Self {
             forwarder: source.one("forwarder", file.forwarder),
             duration: source.one("duration", file.duration),
@@ -142,7 +145,8 @@ impl Draft {
             huge_pages: source.one("pool.huge-pages", file.pool.huge_pages),
             reserve_huge_pages: source.one("pool.reserve-huge-pages", file.pool.reserve_huge_pages),
             burst: source.one("worker.burst", file.worker.burst),
-            cpu: source.one("worker.cpu", file.worker.cpu),
+            workers: source.one("worker.count", file.worker.count),
+            cpus,
             idle: source.one("worker.idle", file.worker.idle),
             dpdk: DraftDpdk {
                 file_prefix: source.one("dpdk.file-prefix", file.dpdk.file_prefix),
@@ -183,6 +187,25 @@ impl Source<'_> {
             .enumerate()
             .map(|(index, value)| self.setting(format!("{key}[{index}]"), value))
             .collect()
+    }
+
+    /// One CPU or several.
+    fn cpus(
+        &self,
+        one: Option<Spanned<u64>>,
+        several: Option<Spanned<Vec<u64>>>,
+    ) -> Result<Option<Setting<Vec<u64>>>, ConfigError> {
+        let one = self.one("worker.cpu", one).map(|cpu| Setting {
+            value: vec![cpu.value],
+            origin: cpu.origin,
+        });
+        match (one, self.one("worker.cpus", several)) {
+            (Some(_), Some(several)) => Err(several.error(Problem::Misplaced {
+                what: "a list of CPUs",
+                reason: "there is `cpu` as well",
+            })),
+            (one, several) => Ok(one.or(several)),
+        }
     }
 
     fn port(&self, index: usize, port: FilePort) -> DraftPort {

@@ -53,6 +53,7 @@ mod rss;
 mod rules;
 mod values;
 mod vhost;
+mod worker;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -319,17 +320,19 @@ impl Default for Pool {
     }
 }
 
-/// The thread that moves packets.
+/// The threads that move packets.
 ///
 /// ```
 /// use linecard_linux::config::Worker;
 ///
 /// assert!(Worker::BURSTS.contains(&Worker::default().burst));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
-    /// The CPU it is kept on; none lets the kernel move it.
-    pub cpu: Option<usize>,
+    /// How many.
+    pub count: usize,
+    /// The CPU that each is kept on, in order; none lets the kernel move them.
+    pub cpus: Vec<usize>,
     /// Most packets of a burst, one of [`BURSTS`](Self::BURSTS).
     pub burst: u16,
     /// What it does when nothing comes.
@@ -339,12 +342,19 @@ pub struct Worker {
 impl Worker {
     /// The sizes of a burst that there are workers for.
     pub const BURSTS: [u16; 3] = [16, 32, 64];
+
+    /// The CPU that worker `number` is kept on.
+    #[must_use]
+    pub fn cpu(&self, number: usize) -> Option<usize> {
+        self.cpus.get(number).copied()
+    }
 }
 
 impl Default for Worker {
     fn default() -> Self {
         Self {
-            cpu: None,
+            count: 1,
+            cpus: Vec::new(),
             burst: 32,
             idle: Idle::default(),
         }

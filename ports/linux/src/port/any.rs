@@ -6,8 +6,8 @@
 use core::ops::Range;
 
 use linecard::device::{
-    Device, Loopback, LoopbackRx, LoopbackTx, Null, NullRx, NullTx, RxQueue, RxStats, TxQueue,
-    TxStats,
+    Device, HandoverRx, HandoverTx, Loopback, LoopbackRx, LoopbackTx, Null, NullRx, NullTx,
+    OwnerTx, RxQueue, RxStats, TxQueue, TxStats,
 };
 use linecard::mempool::Cache;
 use linecard::packet::BurstView;
@@ -47,7 +47,7 @@ pub type VhostClient<'r, 'p> = Client<'r, 'p, Arena<'static>, VHOST_RING, VHOST_
 ///     mac: MacAddr([2, 0, 0, 0, 0, 1]),
 ///     device: AnyDevice::Null(Null::sink()),
 /// };
-/// let (rx, _tx) = port.open(&mut cache)?;
+/// let (rx, _tx) = port.open(0, &mut cache)?;
 /// assert!(rx.is_done());
 /// assert_eq!(rx.stats().packets, 0);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -124,6 +124,8 @@ pub enum AnyRx<'r, 'p> {
     Null(NullRx),
     /// Of several queues of one port.
     Several(SeveralRx<'r, 'p>),
+    /// From other workers.
+    Handover(HandoverRx<'r, 'p>),
 }
 
 /// The sending side of an [`AnyPort`].
@@ -155,33 +157,20 @@ pub enum AnyTx<'r, 'p> {
     Null(NullTx),
     /// By several queues of one port.
     Several(SeveralTx<'r, 'p>),
+    /// To another worker.
+    Handover(HandoverTx<'r, 'p>),
+    /// By a queue by which other workers send, too.
+    Owner(Box<OwnerTx<'r, 'p, Self>>),
 }
 
 impl<'r, 'p: 'r> AnyPort<'r, 'p> {
-    /// Opens the port's queues; frames to receive into come from `cache`. Several are one, to be polled
-    /// by one worker.
-    ///
-    /// # Errors
-    /// [`Error::Port`], with what the driver says.
-    pub fn open(&mut self, cache: &mut Cache<'p>) -> Result<(AnyRx<'r, 'p>, AnyTx<'r, 'p>), Error> {
-        let count = self.queues();
-        if count == 1 {
-            return self.open_one(0, cache);
-        }
-        let (mut receive, mut send) = (Vec::new(), Vec::new());
-        for queue in 0..count {
-            let (rx, tx) = self.open_one(queue, cache)?;
-            receive.push(rx);
-            send.push(tx);
-        }
-        let rx = AnyRx::Several(SeveralRx::new(receive));
-        Ok((rx, AnyTx::Several(SeveralTx::new(send))))
-    }
-
-    /// The queue pairs that the port is configured with.
+    /// The queue pairs that the port is configured with; as many as `workers`, where it has as many as
+    /// one likes.
     #[must_use]
-    pub fn queues(&self) -> u16 {
+    pub fn queues(&self, workers: u16) -> u16 {
         match &self.device {
+            AnyDevice::Null(_) => workers,
+            AnyDevice::Generator(port) => port.capabilities().queues,
             #[cfg(feature = "dpdk")]
             AnyDevice::Dpdk(port) => port.capabilities().queues,
             AnyDevice::AfXdp(_, numbers) => numbers.len() as u16,
@@ -191,7 +180,11 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
         }
     }
 
-    fn open_one(
+    /// Opens a queue pair; frames to receive into come from `cache`.
+    ///
+    /// # Errors
+    /// [`Error::Port`], with what the driver says.
+    pub fn open(
         &mut self,
         queue: u16,
         cache: &mut Cache<'p>,
@@ -307,6 +300,53 @@ impl AnyRx<'_, '_> {
             // What it sent may yet come, and then something is received and not nothing.
             Self::Loopback(_) | Self::Null(_) => true,
             Self::Several(rx) => rx.is_done(),
+            Self::Handover(_) => true,
+        }
+    }
+
+    /// Packets that came from other workers, which are in no port's statistics.
+    #[must_use]
+    pub fn taken_over(&self) -> u64 {
+        match self {
+            Self::Handover(rx) => rx.stats().packets,
+            Self::Several(rx) => rx.taken_over(),
+            _ => 0,
+        }
+    }
+}
+
+impl<'p> AnyTx<'_, 'p> {
+    /// Packets that went to other workers, which are in no port's statistics.
+    #[must_use]
+    pub fn handed_over(&self) -> u64 {
+        match self {
+            Self::Handover(tx) => tx.stats().packets,
+            _ => 0,
+        }
+    }
+
+    /// Packets of other workers that the port took.
+    #[must_use]
+    pub fn passed_on(&self) -> u64 {
+        match self {
+            Self::Owner(tx) => tx.passed_on(),
+            _ => 0,
+        }
+    }
+
+    /// Packets of other workers that wait for the port.
+    pub fn waiting(&mut self) -> usize {
+        match self {
+            Self::Owner(tx) => tx.waiting(),
+            _ => 0,
+        }
+    }
+
+    /// Frees those of them that are in no ring any more; how many.
+    pub fn discard(&mut self, cache: &mut Cache<'p>) -> usize {
+        match self {
+            Self::Owner(tx) => tx.discard(cache),
+            _ => 0,
         }
     }
 }
@@ -325,6 +365,7 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::Loopback(rx) => rx.rx_burst(cache, out),
             Self::Null(rx) => rx.rx_burst(cache, out),
             Self::Several(rx) => rx.rx_burst(cache, out),
+            Self::Handover(rx) => rx.rx_burst(cache, out),
         }
     }
 
@@ -340,6 +381,7 @@ impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
             Self::Loopback(rx) => rx.stats(),
             Self::Null(rx) => rx.stats(),
             Self::Several(rx) => rx.stats(),
+            Self::Handover(_) => RxStats::default(),
         }
     }
 }
@@ -357,6 +399,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::Loopback(tx) => tx.tx_burst(cache, packets),
             Self::Null(tx) => tx.tx_burst(cache, packets),
             Self::Several(tx) => tx.tx_burst(cache, packets),
+            Self::Handover(tx) => tx.tx_burst(cache, packets),
+            Self::Owner(tx) => tx.tx_burst(cache, packets),
         }
     }
 
@@ -372,6 +416,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::Loopback(tx) => tx.reclaim(cache),
             Self::Null(tx) => tx.reclaim(cache),
             Self::Several(tx) => tx.reclaim(cache),
+            Self::Handover(tx) => tx.reclaim(cache),
+            Self::Owner(tx) => tx.reclaim(cache),
         }
     }
 
@@ -386,6 +432,8 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::Loopback(tx) => tx.stats(),
             Self::Null(tx) => tx.stats(),
             Self::Several(tx) => tx.stats(),
+            Self::Handover(_) => TxStats::default(),
+            Self::Owner(tx) => tx.stats(),
         }
     }
 }

@@ -10,7 +10,7 @@ use linecard::wire::parse::{Outcome, VERIFY, parse};
 use linecard::wire::{Header, IpProtocol, Ipv4Header, Ipv6Header, Kinds, MacAddr};
 
 use super::flow::Stamp;
-use super::only::OnlyQueue;
+use super::own_queues::OwnQueues;
 
 /// A sink that reads the [`Stamp`] of each packet and keeps account of every flow: what is
 /// missing, what came twice, what came late.
@@ -45,7 +45,7 @@ use super::only::OnlyQueue;
 pub struct Checker {
     name: String,
     flows: usize,
-    queue: OnlyQueue,
+    queue: OwnQueues,
 }
 
 /// What a [`Checker`] saw. Each packet is counted in one of these, except that `missing` are
@@ -85,7 +85,7 @@ impl Checker {
         Self {
             name: name.into(),
             flows,
-            queue: OnlyQueue::default(),
+            queue: OwnQueues::new(1),
         }
     }
 }
@@ -99,7 +99,7 @@ impl<'p> Device<'p> for Checker {
     }
 
     fn capabilities(&self) -> Capabilities {
-        OnlyQueue::capabilities()
+        self.queue.capabilities()
     }
 
     fn link(&mut self) -> Link {
@@ -111,7 +111,7 @@ impl<'p> Device<'p> for Checker {
     }
 
     fn mtu(&self) -> usize {
-        OnlyQueue::MTU
+        OwnQueues::MTU
     }
 
     fn open(
@@ -136,7 +136,7 @@ impl<'p> Device<'p> for Checker {
         _tx: CheckerTx,
         cache: &mut Cache<'p>,
     ) -> Result<(NullRx, CheckerTx), DeviceError> {
-        self.queue.give_back();
+        self.queue.give_back(0);
         self.open(0, cache)
     }
 }

@@ -9,7 +9,7 @@ use linecard::packet::BurstView;
 use linecard::wire::MacAddr;
 
 use super::flow::{Flow, Stamp};
-use super::only::OnlyQueue;
+use super::own_queues::OwnQueues;
 use crate::memory::{MemoryError, PagePolicy, Table};
 
 /// A source of UDP packets of many flows: a frame of each in turn, round after round.
@@ -44,7 +44,7 @@ pub struct Generator {
     mac: MacAddr,
     count: u64,
     stamp: bool,
-    queue: OnlyQueue,
+    queues: OwnQueues,
 }
 
 /// Every flow's frame, each from a cache line of its own.
@@ -106,7 +106,7 @@ impl Generator {
             mac,
             count: u64::MAX,
             stamp: false,
-            queue: OnlyQueue::default(),
+            queues: OwnQueues::new(1),
         })
     }
 
@@ -115,6 +115,23 @@ impl Generator {
     pub fn count(mut self, packets: u64) -> Self {
         self.count = packets;
         self
+    }
+
+    /// Has so many queues, to be polled by as many threads: flows and packets are shared out among
+    /// them, as a card shares them out. A queue without a flow receives nothing.
+    #[must_use]
+    pub fn queues(mut self, count: u16) -> Self {
+        self.queues = OwnQueues::new(count.max(1));
+        self
+    }
+
+    /// The part of `all` that is this queue's.
+    fn part(&self, queue: u16, all: u64) -> (u64, u64) {
+        let of = |queue: u16| {
+            let before = u128::from(all) * u128::from(queue) / u128::from(self.queues.count());
+            before as u64
+        };
+        (of(queue), of(queue + 1))
     }
 
     /// Writes a [`Stamp`] into each packet whose payload has room for one.
@@ -140,7 +157,7 @@ impl<'p> Device<'p> for Generator {
     }
 
     fn capabilities(&self) -> Capabilities {
-        OnlyQueue::capabilities()
+        self.queues.capabilities()
     }
 
     fn link(&mut self) -> Link {
@@ -152,7 +169,7 @@ impl<'p> Device<'p> for Generator {
     }
 
     fn mtu(&self) -> usize {
-        OnlyQueue::MTU
+        OwnQueues::MTU
     }
 
     fn open(
@@ -165,13 +182,25 @@ impl<'p> Device<'p> for Generator {
                 "generated packets are longer than a frame has room for",
             ));
         }
-        self.queue.take(queue)?;
+        self.queues.take(queue)?;
         let (_, tx) = Null::sink().open(queue, cache)?;
+        let (first, end) = self.part(queue, self.frames.payloads.len() as u64);
+        let packets = match self.count {
+            u64::MAX => (0, u64::MAX),
+            count => self.part(queue, count),
+        };
         let rx = GeneratorRx {
             frames: Arc::clone(&self.frames),
-            next: 0,
+            queue,
+            first: first as usize,
+            end: end as usize,
+            next: first as usize,
             round: 0,
-            left: self.count,
+            left: if first < end {
+                packets.1 - packets.0
+            } else {
+                0
+            },
             stamp: self.stamp,
             stats: RxStats::default(),
         };
@@ -181,12 +210,12 @@ impl<'p> Device<'p> for Generator {
     /// Begins anew, with the first frame.
     fn reset(
         &mut self,
-        _rx: GeneratorRx,
+        rx: GeneratorRx,
         _tx: NullTx,
         cache: &mut Cache<'p>,
     ) -> Result<(GeneratorRx, NullTx), DeviceError> {
-        self.queue.give_back();
-        self.open(0, cache)
+        self.queues.give_back(rx.queue);
+        self.open(rx.queue, cache)
     }
 }
 
@@ -212,6 +241,10 @@ impl fmt::Debug for Generator {
 /// ```
 pub struct GeneratorRx {
     frames: Arc<Frames>,
+    queue: u16,
+    /// Its flows: the first, and the one behind the last.
+    first: usize,
+    end: usize,
     /// The flow whose turn it is.
     next: usize,
     round: u64,
@@ -247,8 +280,8 @@ impl<'p> RxQueue<'p> for GeneratorRx {
             let first = flow.wrapping_mul(*stride);
             let round = self.round;
             self.next = flow.wrapping_add(1);
-            if self.next >= payloads.len() {
-                self.next = 0;
+            if self.next >= self.end {
+                self.next = self.first;
                 self.round = round.wrapping_add(1);
             }
             let frame = lines.get(first..).unwrap_or(&[]).as_flattened();
@@ -363,6 +396,41 @@ mod tests {
         assert_eq!((rx.stats().packets, rx.stats().bytes), (70, 70 * 60));
         drop(cache);
         pool.audit().unwrap();
+    }
+
+    #[test]
+    fn queues_share_flows_and_packets() {
+        let mut memory = memory();
+        let pool = memory.pool();
+        let mut cache = Cache::new(&pool, "test", 64).unwrap();
+        let flows = flows(10, |n| ([192, 0, 2, n as u8], 53).into());
+        let mut device = Generator::new("test", &flows, 60, PagePolicy::Never)
+            .unwrap()
+            .count(31)
+            .stamped()
+            .queues(3);
+        let mut seen = vec![0; 10];
+        let mut counts = Vec::new();
+        for queue in 0..3 {
+            let (mut rx, _tx) = device.open(queue, &mut cache).unwrap();
+            let mut flows = Vec::new();
+            while !rx.is_done() {
+                let mut burst = Burst::<8>::new();
+                rx.rx_burst(&mut cache, &mut burst);
+                flows.extend(
+                    burst
+                        .iter()
+                        .map(|packet| Stamp::read(&packet.data()[42..]).unwrap().flow as usize),
+                );
+                burst.free(&mut cache);
+            }
+            counts.push(flows.len());
+            flows.sort_unstable();
+            flows.dedup();
+            flows.into_iter().for_each(|flow| seen[flow] += 1);
+        }
+        assert_eq!(seen, [1; 10], "each flow is on one queue");
+        assert_eq!(counts, [10, 10, 11]);
     }
 
     #[test]

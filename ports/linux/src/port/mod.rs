@@ -9,7 +9,7 @@ mod any;
 mod checker;
 mod flow;
 mod generator;
-mod only;
+mod own_queues;
 mod several;
 
 pub use any::{AnyDevice, AnyPort, AnyRx, AnyTx, VhostClient};

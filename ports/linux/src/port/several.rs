@@ -57,6 +57,11 @@ impl<'r, 'p> SeveralRx<'r, 'p> {
         Self { queues, first: 0 }
     }
 
+    /// Packets that came from other workers.
+    pub(super) fn taken_over(&self) -> u64 {
+        self.queues.iter().map(AnyRx::taken_over).sum()
+    }
+
     /// Whether nothing can come on any.
     pub(super) fn is_done(&self) -> bool {
         self.queues.iter().all(AnyRx::is_done)

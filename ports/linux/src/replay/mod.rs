@@ -173,7 +173,7 @@ pub fn run(config: &Config, replay: &Replay) -> Result<ReplayReport, Error> {
             phases: Vec::new(),
             latency: None,
             pages,
-            cpu: None,
+            workers: Vec::new(),
             ledger: pool.ledger(),
         },
     })

@@ -16,11 +16,12 @@ use linecard::wire::MacAddr;
 use linecard_af_xdp::{CopyMode, Umem, XdpMode};
 use linecard_pcap::{Capture, Pace, PcapDevice, Repeat};
 
+use super::MAX_PORTS;
 use super::dpdk::Dpdk;
+use super::launch::{End, Launch};
 use super::router::{Facts, with_router};
 use super::udp::udp_forwarder;
 use super::vhost::{VhostAdapter, front_end, server};
-use super::{End, Launch, MAX_PORTS};
 use crate::clock::MonotonicClock;
 use crate::config::{self, AfXdpMode, Config, Device, Forwarder, Malformed, Timing, ZeroCopy};
 use crate::error::Error;
@@ -39,8 +40,9 @@ pub(super) fn check_pool(config: &Config) -> Result<(), Error> {
             _ => 0,
         })
         .sum();
-    // Two bursts in the worker, one staged for each port.
+    // Two bursts in each worker, one staged for each port.
     let bursts = usize::from(config.worker.burst) * (2 + config.ports.len());
+    let bursts = bursts * config.worker.count;
     let (frames, needed) = (config.pool.frames as usize, rings + bursts);
     if frames < needed {
         return Err(Error::PoolTooSmall { frames, needed });
@@ -101,7 +103,8 @@ pub(super) fn ports<'r, 'p>(
                     usize::from(generator.size),
                     config.pool.huge_pages,
                     made,
-                )?;
+                )?
+                .queues(generator.queues);
                 let device = match generator.count {
                     Some(count) => device.count(count),
                     None => device,
@@ -147,14 +150,21 @@ pub(super) fn ports<'r, 'p>(
     Ok(ports)
 }
 
-/// Makes the stage and runs the worker with it.
+/// Makes the stages and runs the workers with them.
 pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Error> {
-    let ports = launch.ports;
+    let (ports, workers) = (launch.ports, launch.seats.len());
     match &launch.config.forwarder {
         Forwarder::CrossConnect(wires) => match wires.malformed {
-            Malformed::Pass => launch.go(cross_connect(&wires.pairs)?),
-            Malformed::Drop => launch.go(WellFormed.and_then(cross_connect(&wires.pairs)?)),
+            Malformed::Pass => launch.go(vec![cross_connect(&wires.pairs)?; workers]),
+            Malformed::Drop => {
+                let stage = || Ok(WellFormed.and_then(cross_connect(&wires.pairs)?));
+                launch.go(each(workers, stage)?)
+            }
         },
+        Forwarder::Router(_) if workers > 1 => Err(Error::Forwarder {
+            forwarder: "router",
+            source: "it runs on one worker; leave out `--workers`".into(),
+        }),
         Forwarder::Router(router) => {
             let facts: Vec<Facts> = ports
                 .iter()
@@ -172,14 +182,19 @@ pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Erro
             };
             let pages = launch.config.pool.huge_pages;
             with_router(router, &facts, pages, behaviour, |stage, _| {
-                launch.go(stage)
+                launch.go(vec![stage])
             })
         }
         Forwarder::Udp(rules) => {
             let macs: Vec<MacAddr> = ports.iter().map(|port| port.mac).collect();
-            launch.go(udp_forwarder(rules, &macs)?)
+            launch.go(each(workers, || udp_forwarder(rules, &macs))?)
         }
     }
+}
+
+/// A stage for each worker.
+fn each<S>(workers: usize, stage: impl FnMut() -> Result<S, Error>) -> Result<Vec<S>, Error> {
+    core::iter::repeat_with(stage).take(workers).collect()
 }
 
 /// Ports wired in pairs.

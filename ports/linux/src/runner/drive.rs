@@ -1,22 +1,23 @@
-//! The worker's thread: polls until told to stop, then ends in order.
+//! A worker's thread: polls until told to stop, then ends in order.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use linecard::device::{RxQueue, RxStats, TxQueue, TxStats};
-use linecard::packet::PortId;
+use linecard::device::TxQueue;
+use linecard::mempool::Cache;
 use linecard::pipeline::{Stage, Worker};
 use linecard::platform::{Clock, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::desk::Desk;
+use super::seats::Queues;
 use crate::clock::MonotonicClock;
 use crate::config::Idle;
 use crate::port::{AnyRx, AnyTx};
 use crate::signals::Stop;
 
-/// What the worker's thread and the one that watches it share.
+/// What the workers' threads and the one that watches them share.
 #[derive(Debug)]
 pub(super) struct Control<'a> {
     /// The wish to end.
@@ -25,35 +26,10 @@ pub(super) struct Control<'a> {
     pub(super) deadline: Option<Instant>,
     /// What to do when nothing comes.
     pub(super) idle: Idle,
-    /// Counters of each port, as they were a moment ago.
-    pub(super) ports: Mutex<Vec<PortStats>>,
-    /// Nanoseconds that the worker's thread had a CPU while it moved packets.
-    pub(super) cpu_nanos: AtomicU64,
-    /// Frames that were neither free nor a device's when the worker had ended: packets that wait
-    /// in the forwarder's memory.
-    pub(super) held: AtomicU64,
-    /// Nobody watches any more: end.
+    /// Nobody watches any more, or a worker came to grief: end.
     pub(super) abandoned: AtomicBool,
-    /// The worker has ended.
-    pub(super) ended: AtomicBool,
-    /// When it ended, in the clock's nanoseconds.
-    pub(super) ended_at: AtomicU64,
-}
-
-/// What a port's two queues counted.
-///
-/// ```
-/// use linecard_linux::runner::PortStats;
-///
-/// let stats = PortStats::default();
-/// assert_eq!((stats.rx.packets, stats.tx.packets), (0, 0));
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PortStats {
-    /// Receiving.
-    pub rx: RxStats,
-    /// Sending.
-    pub tx: TxStats,
+    /// What each worker tells the others.
+    pub(super) desks: Vec<Desk>,
 }
 
 /// The worker as this crate uses it.
@@ -67,19 +43,22 @@ impl Control<'_> {
     /// Allocates nothing, once `ends` has room for every port.
     pub(super) fn drive<'r, 'p: 'r, S: Stage<'p>, const BURST: usize>(
         &self,
+        desk: &Desk,
         mut worker: AnyWorker<'r, 'p, S, BURST>,
-        mut ends: Vec<(AnyRx<'r, 'p>, AnyTx<'r, 'p>)>,
+        mut ends: Queues<'r, 'p>,
     ) {
         let cpu_before = cpu_nanos();
-        self.forward(&mut worker);
-        self.cpu_nanos
+        self.forward(desk, &mut worker);
+        desk.cpu_nanos
             .store(cpu_nanos().saturating_sub(cpu_before), Ordering::Release);
         let ended_at = worker.clock().now().as_nanos();
-        self.ended_at.store(ended_at, Ordering::Release);
+        desk.ended_at.store(ended_at, Ordering::Release);
         worker.drain(DRAIN_ROUNDS);
         let clock = *worker.clock();
         let (stage, mut cache, ports) = worker.into_parts();
         ends.extend(ports);
+        desk.drained.store(true, Ordering::Release);
+        self.pass_on_the_rest(&mut ends, &mut cache);
         let patience = clock.now() + COMPLETIONS;
         while cache.pool().ledger().completing > 0 && clock.now() < patience {
             for (_, tx) in &mut ends {
@@ -87,32 +66,53 @@ impl Control<'_> {
             }
             thread::yield_now();
         }
+        let left: usize = ends.iter_mut().map(|(_, tx)| tx.discard(&mut cache)).sum();
+        desk.left.store(left as u64, Ordering::Release);
         // The last word: now it may wait for the other thread.
-        for (stats, (rx, tx)) in self.lock().iter_mut().zip(&ends) {
-            *stats = PortStats {
-                rx: rx.stats(),
-                tx: tx.stats(),
-            };
-        }
+        desk.lock().note(ends.iter().map(|(rx, tx)| (rx, tx)));
         // Queues first, while there is a cache; then what waits in the stage.
         drop(ends);
         drop(stage);
-        let pool = cache.pool();
         drop(cache);
-        let held = pool.ledger().held as u64;
-        self.held.store(held, Ordering::Release);
+    }
+
+    /// Sends what other workers hand over, until none of them will and it has left.
+    fn pass_on_the_rest<'p>(&self, ends: &mut Queues<'_, 'p>, cache: &mut Cache<'p>) {
+        let is_drained = |desk: &Desk| desk.drained.load(Ordering::Acquire);
+        let mut rounds = 0;
+        while rounds < DRAIN_ROUNDS {
+            let all = self.desks.iter().all(is_drained);
+            // Asked after that: whoever has drained hands nothing over any more.
+            let waiting: usize = ends.iter_mut().map(|(_, tx)| tx.waiting()).sum();
+            if all && waiting == 0 {
+                break;
+            }
+            rounds += usize::from(all);
+            for (_, tx) in ends.iter_mut() {
+                tx.reclaim(cache);
+            }
+            if waiting == 0 {
+                thread::yield_now();
+            }
+        }
     }
 
     fn forward<'p, S: Stage<'p>, const BURST: usize>(
         &self,
+        desk: &Desk,
         worker: &mut AnyWorker<'_, 'p, S, BURST>,
     ) {
-        let ports = self.lock().len();
         let mut idle_since: Option<Instant> = None;
         let mut next_publish = worker.clock().now() + PUBLISH;
         let mut rounds = 0_u32;
+        let mut passed_on = 0;
+        let mut done = false;
         loop {
             let received = worker.poll();
+            if done && received > 0 {
+                done = false;
+                desk.done.store(false, Ordering::Release);
+            }
             // What nobody takes would fill up and be counted as dropped.
             worker.punted().drain().for_each(drop);
             rounds = rounds.wrapping_add(1);
@@ -127,15 +127,29 @@ impl Control<'_> {
             }
             if now >= next_publish {
                 next_publish = now + PUBLISH;
-                self.publish(worker);
+                // Never waits for the other thread; the next time is soon.
+                if let Ok(mut published) = desk.published.try_lock() {
+                    published.note(worker.ports());
+                }
             }
-            if received > 0 {
+            let others = match self.desks.len() {
+                1 => 0,
+                _ => worker.ports().map(|(_, tx)| tx.passed_on()).sum(),
+            };
+            if received > 0 || others != passed_on {
+                passed_on = others;
                 idle_since = None;
                 continue;
             }
             let quiet = now - *idle_since.get_or_insert(now);
-            if quiet > GRACE && all_done(worker, ports) {
-                break;
+            if quiet > GRACE && worker.ports().all(|(rx, _)| rx.is_done()) {
+                done = true;
+                desk.done.store(true, Ordering::Release);
+                // One that still works may hand over.
+                let is_done = |desk: &Desk| desk.done.load(Ordering::Acquire);
+                if self.desks.iter().all(is_done) {
+                    break;
+                }
             }
             match self.idle {
                 Idle::Spin => core::hint::spin_loop(),
@@ -147,66 +161,17 @@ impl Control<'_> {
         }
     }
 
-    fn is_over(&self, now: Instant) -> bool {
+    pub(super) fn is_over(&self, now: Instant) -> bool {
         self.stop.is_requested()
             || self.abandoned.load(Ordering::Acquire)
             || self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Copies the queues' counters to where the watching thread finds them.
-    fn publish<'p, S: Stage<'p>, const BURST: usize>(
-        &self,
-        worker: &mut AnyWorker<'_, 'p, S, BURST>,
-    ) {
-        // Never waits for the other thread; the next time is soon.
-        let Ok(mut ports) = self.ports.try_lock() else {
-            return;
-        };
-        for (index, stats) in ports.iter_mut().enumerate() {
-            if let Some((rx, tx)) = worker.port(PortId(index as u16)) {
-                *stats = PortStats {
-                    rx: rx.stats(),
-                    tx: tx.stats(),
-                };
-            }
-        }
-    }
-
-    /// The ports' counters.
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PortStats>> {
-        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// When the worker ended.
-    pub(super) fn ended_at(&self) -> Instant {
-        Instant::from_nanos(self.ended_at.load(Ordering::Acquire))
-    }
-
-    /// Whether the worker has ended.
+    /// Whether all workers have ended.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        let has_ended = |desk: &Desk| desk.ended.load(Ordering::Acquire);
+        self.desks.iter().all(has_ended)
     }
-}
-
-/// Sets a flag when it is dropped, in a panic too: each of the two threads must learn that the
-/// other is gone.
-pub(super) struct Farewell<'a>(pub(super) &'a AtomicBool);
-
-impl Drop for Farewell<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-fn all_done<'p, S: Stage<'p>, const BURST: usize>(
-    worker: &mut AnyWorker<'_, 'p, S, BURST>,
-    ports: usize,
-) -> bool {
-    (0..ports).all(|index| {
-        worker
-            .port(PortId(index as u16))
-            .is_none_or(|(rx, _)| rx.is_done())
-    })
 }
 
 /// Nanoseconds that this thread has had a CPU.

@@ -1,15 +1,20 @@
-//! A [`Config`] at work: memory, ports and forwarder are set up, a worker moves packets, and at
+//! A [`Config`] at work: memory, ports and forwarder are set up, workers move packets, and at
 //! the end every frame is accounted for.
 //!
 //! ```text
-//!   this thread                            the worker's thread, pinned
+//!   this thread                            the workers' threads, pinned
 //!   memory, pool ─► ports ─► queues ─────► poll, poll, poll ...
 //!   a line an interval ◄──── counters ◄──┘    │ stop, deadline, or nothing more can come
 //!   ledger, report     ◄──── ended ◄──────────┘ drain, completions, close
 //! ```
 //!
-//! The two threads share counters that one writes and the other reads, and a flag. From the first
-//! poll on the worker's thread allocates nothing and waits for nobody.
+//! The threads share counters that one writes and the others read, and flags. From the first poll on
+//! a worker's thread allocates nothing and waits for nobody.
+//!
+//! Each worker runs packets to completion: those of its own queues of all ports, through a forwarder
+//! of its own. What is to leave by a port of which it has no queue goes by a ring to the worker that
+//! has one, and is held by the program, in the ledger's words, until the port takes it. Nothing
+//! else is shared.
 //!
 //! ```
 //! use linecard_linux::config::{Config, Draft, DraftPort, Setting};
@@ -29,39 +34,43 @@
 //! ```
 
 mod build;
+mod desk;
 mod dpdk;
 mod drive;
+mod launch;
 mod router;
+mod seats;
+mod shares;
 mod udp;
 mod vhost;
 
-use core::sync::atomic::{AtomicBool, AtomicU64};
-use core::time::Duration;
-use std::sync::Mutex;
 use std::thread;
 
-use linecard::device::{RxStats, TxStats};
-use linecard::mempool::{Cache, Pool, PoolConfig};
-use linecard::pipeline::{Stage, Worker, WorkerStats};
-use linecard::platform::Clock;
+use linecard::mempool::{Pool, PoolConfig};
+use linecard::pipeline::WorkerStats;
 use linecard::trace::{Meter, Snapshot, Timings};
 
-pub use drive::PortStats;
+pub use desk::PortStats;
 
 pub(crate) use self::build::cross_connect;
 pub(crate) use self::router::{Facts, with_router};
 pub(crate) use self::udp::udp_forwarder;
 
 use self::dpdk::{Dpdk, Refused};
-use self::drive::{AnyWorker, Control, Farewell};
+use self::launch::{End, Launch};
+use self::seats::Seat;
+use self::shares::Shares;
 use crate::affinity;
 use crate::clock::MonotonicClock;
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::memory::{MemoryError, PoolMemory, PortMemory};
-use crate::port::{AnyPort, AnyRx, AnyTx};
+use crate::port::AnyPort;
 use crate::signals::Stop;
-use crate::stats::{Latency, Line, Live, PortReport, Report, Totals, phases};
+use crate::stats::{Latency, Line, PortReport, Report, Totals, WorkerReport, phases};
+
+/// The most workers.
+pub const MAX_WORKERS: usize = 16;
 
 /// The most ports of one worker.
 pub const MAX_PORTS: usize = 16;
@@ -117,7 +126,10 @@ pub enum Event {
 pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<Report, Error> {
     build::check_pool(config)?;
     let clock = MonotonicClock::new();
-    let memory = on_cpu(config.worker.cpu, || pool_memory(config))??;
+    for &cpu in &config.worker.cpus {
+        on_cpu(Some(cpu), || ())?;
+    }
+    let memory = on_cpu(config.worker.cpu(0), || pool_memory(config))??;
     let pages = memory.pages();
     tell(Event::Note(format!(
         "pool: {} frames of {} bytes on {pages}{}",
@@ -141,34 +153,45 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
                 .into(),
         ));
     }
-    let counters = WorkerStats::new();
-    let timings = Timings::new();
-    let mut meter = Meter::new(clock, &timings);
+    let count = config.worker.count;
+    let counters: Vec<WorkerStats> = (0..count).map(|_| WorkerStats::new()).collect();
+    let timings: Vec<Timings> = (0..count).map(|_| Timings::new()).collect();
+    let meters = timings.iter().map(|timings| Meter::new(clock, timings));
+    let mut meters: Vec<_> = meters.collect();
 
-    let mut cache = Cache::new(pool, "worker", CACHE)?;
-    let mut rings = build::rings(config);
+    let mut caches = seats::caches(pool, count)?;
+    let mut loopbacks = build::rings(config);
+    let rings = seats::rings(config);
     let adapters = vhost::adapters(config, |port| build::own_mac(config, port), shared);
-    let mut ports = build::ports(config, pool, &mut rings, &adapters, &dpdk, clock)?;
-    let mut queues = Vec::with_capacity(ports.len());
-    for port in &mut ports {
-        queues.push(port.open(&mut cache)?);
-    }
+    let mut ports = build::ports(config, pool, &mut loopbacks, &adapters, &dpdk, clock)?;
+    let queues = ports.iter().map(|port| port.queues(count as u16).into());
+    let shares = Shares::new(queues, count);
+    let queues = seats::open(&mut ports, &shares, &rings, &mut caches)?;
     for port in &ports {
         let status = port.status();
         if let Some(status) = &status {
             tell(Event::Note(format!("port {}: {status}", port.name)));
         }
     }
+    let own = counters.iter().zip(&timings).zip(&mut meters);
+    let seats = caches.into_iter().zip(queues).zip(own).enumerate();
+    let seats = seats.map(
+        |(number, ((cache, queues), ((counters, timings), meter)))| Seat {
+            cpu: config.worker.cpu(number),
+            cache,
+            queues,
+            counters,
+            timings,
+            meter,
+        },
+    );
     let launch = Launch {
         ports: &ports,
         config,
         stop,
         clock,
-        cache,
-        queues,
-        counters: &counters,
-        timings: &timings,
-        meter: &mut meter,
+        pool,
+        seats: seats.collect(),
         tell,
     };
     let end = build::launch(launch)?;
@@ -178,171 +201,42 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     if let Some((port, kind)) = failed {
         return Err(Error::Cut { port, kind });
     }
-    let port_reports = port_reports(config, &ports, &end.ports);
+    let port_reports = port_reports(config, &ports, &end);
     // Before the ledger is drawn up: closed sockets let go of their frames, and what loopbacks
-    // had under way goes back to the pool.
+    // and workers had under way goes back to the pool.
     drop(ports);
     drop(adapters);
+    drop(loopbacks);
     drop(rings);
     // Beyond the sums: no frame is there twice, none is lost.
     pool.audit().map_err(|error| Error::Unbalanced {
         reason: error.to_string(),
     })?;
     let mut latency = Snapshot::new();
-    latency.add(&timings.latency);
+    timings.iter().for_each(|one| latency.add(&one.latency));
+    let workers = end.workers.iter().zip(&counters).enumerate();
+    let workers = workers.map(|(number, (end, counters))| WorkerReport {
+        cpu: config.worker.cpu(number),
+        cpu_time: end.cpu_time,
+        totals: Totals::of(counters),
+        exchanged: end.last.exchanged,
+    });
+    let workers: Vec<WorkerReport> = workers.collect();
+    let totals = workers
+        .iter()
+        .map(|one| (one.totals.clone(), one.exchanged));
     Ok(Report {
         forwarder: config.forwarder.name(),
         elapsed: end.elapsed,
-        cpu_time: end.cpu_time,
-        totals: Totals::of(&counters).with_waiting(end.held),
+        cpu_time: workers.iter().map(|worker| worker.cpu_time).sum(),
+        totals: Totals::of_all(totals).with_waiting(end.held),
         ports: port_reports,
         phases: phases(&timings),
         latency: Latency::of(&latency),
         pages,
-        cpu: config.worker.cpu,
+        workers,
         ledger: pool.ledger(),
     })
-}
-
-/// All that a worker needs but its stage.
-pub(crate) struct Launch<'a, 'r, 'p> {
-    ports: &'a [AnyPort<'r, 'p>],
-    config: &'a Config,
-    stop: &'a Stop,
-    clock: MonotonicClock,
-    cache: Cache<'p>,
-    queues: Vec<(AnyRx<'r, 'p>, AnyTx<'r, 'p>)>,
-    counters: &'p WorkerStats,
-    timings: &'p Timings,
-    meter: &'p mut Meter<'p, MonotonicClock>,
-    tell: &'a mut dyn FnMut(Event),
-}
-
-/// What a worker leaves.
-struct End {
-    elapsed: Duration,
-    cpu_time: Duration,
-    /// Frames of packets that waited in the forwarder.
-    held: u64,
-    ports: Vec<PortStats>,
-}
-
-impl<'r, 'p: 'r> Launch<'_, 'r, 'p> {
-    /// Runs a worker with this stage to its end.
-    fn go<S: Stage<'p> + Send>(self, stage: S) -> Result<End, Error> {
-        match self.config.worker.burst {
-            16 => self.go_with::<S, 16>(stage),
-            64 => self.go_with::<S, 64>(stage),
-            _ => self.go_with::<S, 32>(stage),
-        }
-    }
-
-    fn go_with<S: Stage<'p> + Send, const BURST: usize>(self, stage: S) -> Result<End, Error> {
-        let Self {
-            ports,
-            config,
-            stop,
-            clock,
-            cache,
-            queues,
-            counters,
-            timings,
-            meter,
-            tell,
-        } = self;
-        let count = queues.len();
-        let mut worker: AnyWorker<'r, 'p, S, BURST> = Worker::new(stage, clock, cache, counters);
-        for (rx, tx) in queues {
-            // `config` has at most `MAX_PORTS` ports.
-            worker.add_port(rx, tx).map_err(|error| Error::Forwarder {
-                forwarder: config.forwarder.name(),
-                source: error.into(),
-            })?;
-        }
-        worker.observe(meter, SAMPLE);
-        let began = clock.now();
-        let control = Control {
-            stop,
-            deadline: config.duration.map(|duration| began + duration),
-            idle: config.worker.idle,
-            ports: Mutex::new(vec![PortStats::default(); count]),
-            cpu_nanos: AtomicU64::new(0),
-            held: AtomicU64::new(0),
-            abandoned: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-            ended_at: AtomicU64::new(began.as_nanos()),
-        };
-        let ends = Vec::with_capacity(count);
-        tell(Event::Started);
-        thread::scope(|scope| {
-            let worker = thread::Builder::new()
-                .name("linecard".into())
-                .spawn_scoped(scope, || {
-                    let _ended = Farewell(&control.ended);
-                    if let Some(cpu) = config.worker.cpu {
-                        affinity::pin(cpu)?;
-                    }
-                    control.drive(worker, ends);
-                    Ok::<(), Error>(())
-                })
-                .map_err(|source| Error::System {
-                    what: "cannot start the worker's thread",
-                    source,
-                })?;
-            let watching = Farewell(&control.abandoned);
-            watch(&control, ports, config, clock, counters, timings, tell);
-            // By now the worker has ended, unless `tell` panicked.
-            core::mem::forget(watching);
-            worker.join().map_err(|_| Error::Panicked)?
-        })?;
-        Ok(End {
-            elapsed: control.ended_at() - began,
-            cpu_time: Duration::from_nanos(control.cpu_nanos.into_inner()),
-            held: control.held.into_inner(),
-            ports: control.ports.into_inner().unwrap_or_default(),
-        })
-    }
-}
-
-/// Looks after the ports, and tells a line an interval, until the worker has ended.
-fn watch(
-    control: &Control<'_>,
-    ports: &[AnyPort<'_, '_>],
-    config: &Config,
-    clock: MonotonicClock,
-    counters: &WorkerStats,
-    timings: &Timings,
-    tell: &mut dyn FnMut(Event),
-) {
-    let began = clock.now();
-    let mut live = Live::default();
-    let mut next = config.stats.interval;
-    while !control.has_ended() {
-        let elapsed = clock.now() - began;
-        let due = next.map_or(LOOK, |next| next.saturating_sub(elapsed));
-        thread::sleep(due.min(LOOK));
-        // Back ends that come and go: connecting may wait, which the worker must not.
-        ports.iter().for_each(AnyPort::tend);
-        let (Some(at), Some(interval)) = (next, config.stats.interval) else {
-            continue;
-        };
-        let elapsed = clock.now() - began;
-        if elapsed < at || control.has_ended() {
-            continue;
-        }
-        next = Some(at + interval);
-        let ports: Vec<(RxStats, TxStats)> = control
-            .lock()
-            .iter()
-            .map(|port| (port.rx, port.tx))
-            .collect();
-        tell(Event::Line(live.line(
-            elapsed,
-            Totals::of(counters),
-            &ports,
-            &timings.latency,
-        )));
-    }
 }
 
 /// What DPDK refuses, told of the first port that is on it.
@@ -385,29 +279,26 @@ fn on_cpu<T: Send>(cpu: Option<usize>, what: impl FnOnce() -> T + Send) -> Resul
     })
 }
 
-fn port_reports(
-    config: &Config,
-    ports: &[AnyPort<'_, '_>],
-    stats: &[PortStats],
-) -> Vec<PortReport> {
-    let all = config.ports.iter().zip(ports).zip(stats);
-    all.map(|((config, port), stats)| PortReport {
-        name: config.name.clone(),
-        device: config.device.kind(),
-        status: port.status(),
-        stats: *stats,
-        device_stats: port.device_stats(),
+fn port_reports(config: &Config, ports: &[AnyPort<'_, '_>], end: &End) -> Vec<PortReport> {
+    let all = config.ports.iter().zip(ports).enumerate();
+    all.map(|(index, (config, port))| {
+        let mut stats = PortStats::default();
+        for worker in &end.workers {
+            if let Some(own) = worker.last.ports.get(index) {
+                stats.rx.add(&own.rx);
+                stats.tx.add(&own.tx);
+            }
+        }
+        PortReport {
+            name: config.name.clone(),
+            device: config.device.kind(),
+            status: port.status(),
+            stats,
+            device_stats: port.device_stats(),
+        }
     })
     .collect()
 }
-
-/// Frames that the worker keeps at hand.
-const CACHE: usize = 512;
-/// One burst in so many is measured. With one in 16 the router takes 4 % longer (`timers/router` in
-/// the benches), where the kernel has to be asked for the time.
-const SAMPLE: u32 = 64;
-/// How long the watching thread sleeps at most.
-const LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::time::Instant;
 
 use super::*;
@@ -34,6 +35,120 @@ fn what_a_generator_makes_arrives_and_the_run_ends_by_itself() {
         assert!(report.latency.is_some());
         assert!(report.phases.len() >= 3, "{:?}", report.phases);
     }
+}
+
+/// That many workers, on whatever CPUs the kernel likes.
+fn workers(draft: &mut Draft, count: u64) {
+    draft.workers = Some(Setting::flag("--workers", count));
+    draft.frames = Some(Setting::flag("--frames", 8192));
+}
+
+#[test]
+fn workers_share_the_queues_of_a_port() {
+    for count in 1..=4 {
+        let config = config(&["generator,count=100000,queues=3", "null"], |draft| {
+            workers(draft, count);
+        });
+        let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+        assert_eq!(report.totals.received, 100_000, "{report}");
+        assert_eq!(report.totals.sent, 100_000);
+        assert_eq!(report.ports[0].stats.rx.packets, 100_000);
+        assert_eq!(report.ports[1].stats.tx.packets, 100_000);
+        assert!(report.is_balanced(), "{report}");
+        assert_eq!(report.workers.len() as u64, count);
+        let received = report.workers.iter().map(|one| one.totals.received);
+        let busy = received.filter(|received| *received >= 33_333).count();
+        assert_eq!(busy as u64, count.min(3), "{report}");
+    }
+}
+
+#[test]
+fn what_one_worker_has_no_queue_for_goes_by_another() {
+    let captured = std::env::temp_dir().join(format!("linecard-over-{}", std::process::id()));
+    // One queue each: the second worker writes the capture, and has nothing else to do.
+    let out = format!("pcap:-,out={}", captured.display());
+    let config = config(&["generator,count=20000,flows=7", &out], |draft| {
+        workers(draft, 2);
+    });
+    let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+    assert!(report.is_balanced(), "{report}");
+    let [first, second] = &report.workers[..] else {
+        panic!("{report}");
+    };
+    assert_eq!((first.totals.received, second.totals.received), (20_000, 0));
+    let written = report.ports[1].stats.tx.packets;
+    assert_eq!(first.exchanged.handed_over, written);
+    assert_eq!(second.exchanged.passed_on, written);
+    assert_eq!(report.totals.sent, written);
+    // What found the ring full is named.
+    assert_eq!(written + report.totals.dropped(), 20_000, "{report}");
+    let text = report.to_string();
+    assert!(text.contains(&format!("passed on {written}")), "{text}");
+
+    // In the order in which they were received: each flow's addresses come in turn.
+    let capture = linecard_pcap::Capture::open(&captured).unwrap();
+    std::fs::remove_file(&captured).unwrap();
+    assert_eq!(capture.len() as u64, written);
+    if report.totals.dropped() == 0 {
+        let source = |record: usize| capture.record(record).unwrap().data[26..38].to_vec();
+        for record in 7..capture.len() {
+            assert_eq!(source(record), source(record - 7), "record {record}");
+        }
+    }
+}
+
+#[test]
+fn several_workers_end_in_balance_when_told_to() {
+    let config = config(
+        &["generator,queues=2", "loopback", "generator", "null"],
+        |draft| {
+            workers(draft, 3);
+            draft.idle = Some(Setting::flag("--idle", "sleep:50us".into()));
+            draft.connect = vec![
+                Setting::flag("--connect", "port0 port1".into()),
+                Setting::flag("--connect", "port2 port3".into()),
+            ];
+            draft.stats_interval = Some(Setting::flag("--stats-interval", "20ms".into()));
+        },
+    );
+    let stop = Stop::new();
+    let mut lines = 0;
+    let report = run(&config, &stop, &mut |event| {
+        if matches!(event, Event::Line(_)) {
+            lines += 1;
+            if lines >= 5 {
+                stop.request();
+            }
+        }
+    })
+    .unwrap();
+    assert!(report.totals.received > 0);
+    let over: u64 = report
+        .workers
+        .iter()
+        .map(|one| one.exchanged.handed_over)
+        .sum();
+    assert!(over > 0, "{report}");
+    assert!(report.is_balanced(), "{report}");
+}
+
+#[test]
+fn a_udp_forwarder_runs_on_each_worker() {
+    let config = config(
+        &["generator,count=50000,queues=2", "null,name=out"],
+        |draft| {
+            workers(draft, 2);
+            draft.forwarder = Some(Setting::flag("--forwarder", "udp".into()));
+            let rule = "to port out dst 192.0.2.1:5353";
+            draft.udp = vec![Setting::flag("--udp", rule.into())];
+        },
+    );
+    let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+    assert_eq!(
+        (report.totals.received, report.totals.sent),
+        (50_000, 50_000)
+    );
+    assert!(report.is_balanced(), "{report}");
 }
 
 #[cfg(not(feature = "dpdk"))]
@@ -121,13 +236,26 @@ fn a_pool_too_small_says_how_large_it_must_be() {
 #[test]
 fn a_cpu_that_is_not_there_is_said_before_anything_is_done() {
     let config = config(&["generator", "null"], |draft| {
-        draft.cpu = Some(Setting::flag("--cpu", 1_000));
+        draft.cpus = Some(Setting::flag("--cpu", vec![1_000]));
     });
     let error = run(&config, &Stop::new(), &mut quiet).unwrap_err();
     assert!(
         error.to_string().starts_with("cannot run on CPU 1000: "),
         "{error}"
     );
+}
+
+#[test]
+fn of_several_cpus_each_is_looked_at_before_anything_is_done() {
+    let own = affinity::allowed().unwrap()[0] as u64;
+    let config = config(&["generator,queues=2", "null"], |draft| {
+        draft.cpus = Some(Setting::flag("--cpu", vec![own, 1_000]));
+    });
+    let mut events = 0;
+    let error = run(&config, &Stop::new(), &mut |_| events += 1).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("cannot run on CPU 1000: "), "{text}");
+    assert_eq!(events, 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::report::Report;
+use super::report::{Report, WorkerReport};
 
 #[derive(Serialize)]
 struct Root<'a> {
@@ -26,6 +26,7 @@ struct Root<'a> {
     latency_ns: Option<Latency>,
     pages: &'a str,
     cpu: Option<usize>,
+    workers: Vec<OneWorker>,
     ports: Vec<Port<'a>>,
     ledger: Ledger,
     balanced: bool,
@@ -41,6 +42,21 @@ struct Worker {
     dropped: u64,
     under_way: i64,
     drops: BTreeMap<String, u64>,
+}
+
+/// What one of several counted: packets that went between them are among these.
+#[derive(Serialize)]
+struct OneWorker {
+    cpu: Option<usize>,
+    cpu_s: f64,
+    received: u64,
+    made: u64,
+    sent: u64,
+    dropped: u64,
+    exceptions: u64,
+    handed_over: u64,
+    passed_on: u64,
+    taken_over: u64,
 }
 
 #[derive(Serialize)]
@@ -73,6 +89,24 @@ struct Ledger {
     posted: usize,
     completing: usize,
     surplus: usize,
+}
+
+impl OneWorker {
+    fn of(worker: &WorkerReport) -> Self {
+        let (totals, exchanged) = (&worker.totals, &worker.exchanged);
+        Self {
+            cpu: worker.cpu,
+            cpu_s: worker.cpu_time.as_secs_f64(),
+            received: totals.received,
+            made: totals.made,
+            sent: totals.sent,
+            dropped: totals.dropped(),
+            exceptions: totals.exceptions,
+            handed_over: exchanged.handed_over,
+            passed_on: exchanged.passed_on,
+            taken_over: exchanged.taken_over,
+        }
+    }
 }
 
 impl Report {
@@ -128,7 +162,8 @@ impl Report {
                 max: latency.max,
             }),
             pages: self.pages.name(),
-            cpu: self.cpu,
+            cpu: self.workers.first().and_then(|worker| worker.cpu),
+            workers: self.workers.iter().map(OneWorker::of).collect(),
             ports: self
                 .ports
                 .iter()

@@ -40,7 +40,7 @@ pub struct Line {
 ///
 /// let mut live = Live::default();
 /// let second = core::time::Duration::from_secs(1);
-/// let line = live.line(second, Totals::default(), &[], &Histogram::new());
+/// let line = live.line(second, Totals::default(), &[], [&Histogram::new()]);
 /// assert_eq!(line.interval, second);
 /// ```
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// The line for this moment.
+    /// The line for this moment, of the workers' totals and latencies, and what all queues counted.
     ///
     /// ```
     /// use core::time::Duration;
@@ -62,22 +62,22 @@ impl Live {
     ///
     /// let mut live = Live::default();
     /// let totals = Totals { received: 2_000_000, sent: 2_000_000, ..Totals::default() };
-    /// let line = live.line(Duration::from_secs(1), totals, &[], &Histogram::new());
+    /// let line = live.line(Duration::from_secs(1), totals, &[], [&Histogram::new()]);
     /// assert_eq!(line.to_string(), "   1.0 s  in   2.000 Mpps out   2.000 Mpps");
     /// ```
-    pub fn line(
+    pub fn line<'l>(
         &mut self,
         elapsed: Duration,
         totals: Totals,
         ports: &[(RxStats, TxStats)],
-        latency: &Histogram,
+        latencies: impl IntoIterator<Item = &'l Histogram>,
     ) -> Line {
         let device_drops = ports
             .iter()
             .map(|(rx, tx)| rx.dropped() + tx.dropped())
             .sum::<u64>();
         let mut now = Box::new(Snapshot::new());
-        now.add(latency);
+        latencies.into_iter().for_each(|one| now.add(one));
         let mut since = now.clone();
         since.take_off(&self.latency);
         let line = Line {
@@ -188,9 +188,9 @@ mod tests {
             drops: vec![(DropReason::NO_ROUTE, 100_000)],
             ..Totals::default()
         };
-        live.line(Duration::from_secs(1), totals.clone(), &[], &latency);
+        live.line(Duration::from_secs(1), totals.clone(), &[], [&latency]);
         latency.record(900_000, 5);
-        live.line(Duration::from_secs(1), totals.clone(), &[], &latency);
+        live.line(Duration::from_secs(1), totals.clone(), &[], [&latency]);
         totals.received += 500_000;
         totals.sent += 499_990;
         totals.drops.push((DropReason::TTL_EXPIRED, 10));
@@ -198,7 +198,7 @@ mod tests {
         let mut rx = RxStats::default();
         rx.missed = 7;
         let ports = [(rx, TxStats::default())];
-        let line = live.line(Duration::from_millis(1_500), totals, &ports, &latency);
+        let line = live.line(Duration::from_millis(1_500), totals, &ports, [&latency]);
         assert_eq!(
             line.to_string(),
             "   1.5 s  in   1.000 Mpps out   1.000 Mpps  latency p50 1.5 us p99 1.5 us p99.9 1.5 us  \

@@ -7,5 +7,5 @@ mod report;
 mod sample;
 
 pub use live::{Line, Live};
-pub use report::{PortReport, Report};
-pub use sample::{Latency, Totals, phases};
+pub use report::{PortReport, Report, WorkerReport};
+pub use sample::{Exchanged, Latency, Totals, phases};

@@ -7,7 +7,7 @@ use linecard::mempool::Ledger;
 use linecard::trace::Phase;
 
 use super::live::{Nanos, Rate};
-use super::sample::{Latency, Totals, rate};
+use super::sample::{Exchanged, Latency, Totals, rate};
 use crate::memory::Pages;
 use crate::runner::PortStats;
 
@@ -26,8 +26,8 @@ pub struct Report {
     pub forwarder: &'static str,
     /// From the first poll to the last.
     pub elapsed: Duration,
-    /// Of this, the time that the worker's thread had a CPU. On a machine shared with others it
-    /// is less.
+    /// Of this, the time that the workers' threads had a CPU, of all together. On a machine shared
+    /// with others it is less.
     pub cpu_time: Duration,
     /// What was counted.
     pub totals: Totals,
@@ -39,10 +39,31 @@ pub struct Report {
     pub latency: Option<Latency>,
     /// The pages that the packets lay on.
     pub pages: Pages,
-    /// The CPU the worker was kept on.
-    pub cpu: Option<usize>,
+    /// What each worker counted.
+    pub workers: Vec<WorkerReport>,
     /// Where every frame was at the end.
     pub ledger: Ledger,
+}
+
+/// What one worker counted: packets that went from one to another are counted by both.
+///
+/// ```
+/// use linecard_linux::stats::WorkerReport;
+///
+/// fn own(worker: &WorkerReport) -> u64 {
+///     worker.totals.received - worker.exchanged.taken_over
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct WorkerReport {
+    /// The CPU that it was kept on.
+    pub cpu: Option<usize>,
+    /// The time that its thread had a CPU.
+    pub cpu_time: Duration,
+    /// What it counted.
+    pub totals: Totals,
+    /// What went to others, and came from them.
+    pub exchanged: Exchanged,
 }
 
 /// What one port counted.
@@ -84,21 +105,22 @@ impl Report {
         rate(self.totals.received, self.elapsed)
     }
 
-    /// Nanoseconds of the worker's CPU that a packet took, everything included: meaningful when
-    /// the worker had no rest. `None` if nothing came.
+    /// Nanoseconds of the workers' CPUs that a packet took, everything included: meaningful when
+    /// the workers had no rest. `None` if nothing came.
     #[must_use]
     pub fn nanos_per_packet(&self) -> Option<f64> {
         (self.totals.received > 0)
             .then(|| self.cpu_time.as_nanos() as f64 / self.totals.received as f64)
     }
 
-    /// The share of the time in which the worker's thread had a CPU, at most 1.
+    /// The share of the time in which the workers' threads had a CPU, at most 1.
     #[must_use]
     pub fn cpu_share(&self) -> f64 {
         if self.elapsed.is_zero() {
             return 0.0;
         }
-        (self.cpu_time.as_secs_f64() / self.elapsed.as_secs_f64()).min(1.0)
+        let time = self.elapsed.as_secs_f64() * self.workers.len().max(1) as f64;
+        (self.cpu_time.as_secs_f64() / time).min(1.0)
     }
 
     /// The share of rounds that found nothing: a worker with rest to spare has a high one.
@@ -166,7 +188,11 @@ impl fmt::Display for Report {
             if self.cpu_share() < SHARED {
                 write!(
                     f,
-                    " (the worker had its CPU for {:.0} % of the time)",
+                    " ({} for {:.0} % of the time)",
+                    match self.workers.len() {
+                        0 | 1 => "the worker had its CPU",
+                        _ => "the workers had their CPUs",
+                    },
                     self.cpu_share() * 100.0
                 )?;
             }
@@ -190,6 +216,11 @@ impl fmt::Display for Report {
                 Nanos(latency.max),
                 latency.count
             )?;
+        }
+        if self.workers.len() > 1 {
+            for (number, worker) in self.workers.iter().enumerate() {
+                writeln!(f, "  worker {number}{worker}")?;
+            }
         }
         for port in &self.ports {
             write!(f, "  port {} ({}", port.name, port.device)?;
@@ -215,6 +246,28 @@ impl fmt::Display for Report {
             "NOT BALANCED"
         };
         write!(f, "\n  {verdict}")
+    }
+}
+
+/// What stands behind a worker's number.
+impl fmt::Display for WorkerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(cpu) = self.cpu {
+            write!(f, " on CPU {cpu}")?;
+        }
+        let (totals, exchanged) = (&self.totals, &self.exchanged);
+        write!(f, ": received {}, sent {}", totals.received, totals.sent)?;
+        write!(f, ", dropped {}", totals.dropped())?;
+        for (name, count) in [
+            ("handed over", exchanged.handed_over),
+            ("passed on", exchanged.passed_on),
+            ("taken over", exchanged.taken_over),
+        ] {
+            if count > 0 {
+                write!(f, ", {name} {count}")?;
+            }
+        }
+        Ok(())
     }
 }
 

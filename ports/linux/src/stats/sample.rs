@@ -36,6 +36,24 @@ pub struct Totals {
     pub drops: Vec<(DropReason, u64)>,
 }
 
+/// Packets that went from worker to worker. Who hands one over counts it as sent, and who takes one
+/// over to work on it, as received.
+///
+/// ```
+/// use linecard_linux::stats::Exchanged;
+///
+/// assert_eq!(Exchanged::default().handed_over, 0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exchanged {
+    /// Packets that it handed over.
+    pub handed_over: u64,
+    /// Packets of others that its ports took.
+    pub passed_on: u64,
+    /// Packets of others that it received from them.
+    pub taken_over: u64,
+}
+
 /// How long packets stayed, in nanoseconds.
 ///
 /// ```
@@ -80,6 +98,50 @@ impl Totals {
         }
     }
 
+    /// What workers counted together: what went from one to another counts once.
+    ///
+    /// ```
+    /// use linecard_linux::stats::{Exchanged, Totals};
+    ///
+    /// let worker = Totals { received: 5, sent: 5, ..Totals::default() };
+    /// let over = Exchanged { handed_over: 5, ..Exchanged::default() };
+    /// let on = Exchanged { passed_on: 3, ..Exchanged::default() };
+    /// let all = Totals::of_all([(worker, over), (Totals::default(), on)]);
+    /// assert_eq!((all.received, all.sent, all.under_way()), (5, 3, 2));
+    /// ```
+    #[must_use]
+    pub fn of_all(workers: impl IntoIterator<Item = (Self, Exchanged)>) -> Self {
+        let mut all = Self::default();
+        let mut between = Exchanged::default();
+        for (one, exchanged) in workers {
+            all.received += one.received;
+            all.made += one.made;
+            all.sent += one.sent;
+            all.punted += one.punted;
+            all.exceptions += one.exceptions;
+            all.polls += one.polls;
+            all.idle += one.idle;
+            for (why, count) in one.drops {
+                all.drop(why, count);
+            }
+            between.handed_over += exchanged.handed_over;
+            between.passed_on += exchanged.passed_on;
+            between.taken_over += exchanged.taken_over;
+        }
+        // While workers work, the one may have been read before the other.
+        all.received = all.received.saturating_sub(between.taken_over);
+        let over = between.handed_over.saturating_sub(between.passed_on);
+        all.sent = all.sent.saturating_sub(over);
+        all
+    }
+
+    fn drop(&mut self, why: DropReason, count: u64) {
+        match self.drops.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, sum)) => *sum += count,
+            None => self.drops.push((why, count)),
+        }
+    }
+
     /// The same when the run has ended: packets that waited in the forwarder, whose frames were
     /// `held` and are free now, count as dropped by [`DropReason::SHUTDOWN`]. What is under way
     /// without a frame to show for it stays so.
@@ -87,14 +149,7 @@ impl Totals {
     pub fn with_waiting(mut self, held: u64) -> Self {
         let waiting = u64::try_from(self.under_way()).unwrap_or(0).min(held);
         if waiting > 0 {
-            let shutdown = self
-                .drops
-                .iter_mut()
-                .find(|(why, _)| *why == DropReason::SHUTDOWN);
-            match shutdown {
-                Some((_, count)) => *count += waiting,
-                None => self.drops.push((DropReason::SHUTDOWN, waiting)),
-            }
+            self.drop(DropReason::SHUTDOWN, waiting);
         }
         self
     }
@@ -130,16 +185,29 @@ impl Latency {
     }
 }
 
-/// The phases that were measured, each with its picoseconds a packet.
+/// The phases that workers measured, each with its picoseconds a packet.
 ///
 /// ```
 /// use linecard::trace::Timings;
 ///
-/// assert!(linecard_linux::stats::phases(&Timings::new()).is_empty());
+/// assert!(linecard_linux::stats::phases(&[Timings::new()]).is_empty());
 /// ```
 #[must_use]
-pub fn phases(timings: &Timings) -> Vec<(Phase, u64)> {
-    timings.phases().collect()
+pub fn phases(workers: &[Timings]) -> Vec<(Phase, u64)> {
+    let seen = workers.iter().flat_map(|one| one.phases());
+    let mut seen: Vec<Phase> = seen.map(|(phase, _)| phase).collect();
+    seen.sort_unstable_by_key(|phase| phase.0);
+    seen.dedup();
+    let picos = |phase: Phase| {
+        let all = workers.iter().map(|one| one.totals(phase));
+        let (nanos, packets) = all.fold((0, 0), |sum: (u64, u64), one| {
+            (sum.0.wrapping_add(one.0), sum.1.wrapping_add(one.1))
+        });
+        u128::from(nanos) * 1_000 / u128::from(packets.max(1))
+    };
+    seen.into_iter()
+        .map(|phase| (phase, picos(phase) as u64))
+        .collect()
 }
 
 /// Packets a second.
