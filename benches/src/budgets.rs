@@ -97,25 +97,25 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/mempool",
         "linecard, mbufs in frames, huge pages",
-        88.1,
+        88.0,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/io/net_null",
         "linecard cross-connect, net_null, huge pages",
-        254.8,
+        223.9,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/io/net_ring",
         "linecard cross-connect, net_ring, huge pages",
-        149.8,
+        118.2,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        309.1,
+        277.5,
     ),
 ];
 

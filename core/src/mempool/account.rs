@@ -409,16 +409,31 @@ impl AccountCell {
     pub(super) fn counts(&self) -> Counts {
         Counts {
             cached: self.cached.load(Ordering::Relaxed) as usize,
-            posted: self.posted.left(&self.posted_off) as usize,
-            completing: self.completing.left(&self.completing_off) as usize,
+            posted: self.posted(),
+            completing: self.completing(),
         }
+    }
+
+    #[inline]
+    pub(super) fn posted(&self) -> usize {
+        self.posted.left(&self.posted_off) as usize
+    }
+
+    #[inline]
+    pub(super) fn completing(&self) -> usize {
+        self.completing.left(&self.completing_off) as usize
     }
 
     /// Counts what the account's own thread has moved.
     #[inline]
     pub(super) fn count(&self, posted: i32, completing: i32) {
-        self.posted.add(posted as u32);
-        self.completing.add(completing as u32);
+        // Mostly one of them is a constant zero, and neither read nor written then.
+        if posted != 0 {
+            self.posted.add(posted as u32);
+        }
+        if completing != 0 {
+            self.completing.add(completing as u32);
+        }
     }
 
     #[inline]

@@ -55,6 +55,18 @@ const_assert_eq!(size_of::<Option<Frame<'static>>>(), 16);
 // The six lowest bits of a pool's address are a frame's own.
 const_assert!(align_of::<Pool<'static>>() >= 64);
 
+/// A pool as its frames name it, for [`Frame::len_in`].
+///
+/// ```
+/// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+/// # let mut memory = vec![0u8; 4 * 2048 + 63];
+/// # let slots = [const { Slot::new() }; 4];
+/// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+/// assert_eq!(pool.alloc().unwrap().len_in(pool.tag()), 0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolTag(pub(super) u64);
+
 /// There is not as much room, or data, in the frame as was asked for.
 ///
 /// ```
@@ -325,6 +337,26 @@ impl<'p> Frame<'p> {
         eights.iter().flatten().for_each(&mut add);
         rest.iter().for_each(add);
         (any & CHAINED != 0, len as usize)
+    }
+
+    /// Bytes of data, if the frame is of that pool, alone, and its data begins inside it; otherwise more than
+    /// a frame has, 65,535: one comparison with what may be at most finds out both.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 4 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 4];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// let mut frame = pool.alloc().unwrap();
+    /// frame.append(60)?;
+    /// assert_eq!(frame.len_in(pool.tag()), 60);
+    /// frame.chain(pool.alloc().unwrap()).unwrap();
+    /// assert!(frame.len_in(pool.tag()) > 65_535, "there are two");
+    /// # Ok::<(), linecard::mempool::RoomError>(())
+    /// ```
+    #[inline]
+    pub const fn len_in(&self, pool: PoolTag) -> u64 {
+        self.word ^ pool.0
     }
 
     /// Whether it is of another pool than the one with this tag, or chained, or past its end: not zero

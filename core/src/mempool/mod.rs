@@ -56,7 +56,7 @@ pub use bursts::{Receiving, Sending};
 pub use cache::Cache;
 pub use chain::Segments;
 pub use colours::Colours;
-pub use frame::{Frame, RoomError};
+pub use frame::{Frame, PoolTag, RoomError};
 pub use free_list::Slot;
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;

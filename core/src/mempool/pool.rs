@@ -8,7 +8,7 @@ use super::free_list::{BATCH, FreeList, MAX_FRAMES, Slot};
 use super::home::{Fresh, Home};
 use super::ledger::{Place, Violations};
 use super::{Colours, DeviceAddress, DmaMap, Region};
-use super::{Frame, FrameIndex};
+use super::{Frame, FrameIndex, PoolTag};
 use crate::platform::REGION_ALIGN;
 
 /// How a region is cut.
@@ -328,6 +328,12 @@ impl<'m> Pool<'m> {
     #[inline]
     pub(super) fn fresh_with(&'m self, len: usize) -> Option<Fresh<'m>> {
         (len <= self.room()).then(|| Fresh::new(self, len))
+    }
+
+    /// How its frames name it.
+    #[inline]
+    pub fn tag(&self) -> PoolTag {
+        PoolTag(Frame::tag(self))
     }
 
     /// Binary logarithm of the frame size.

@@ -109,13 +109,13 @@ impl<'p> SharedAccount<'p> {
     /// Frames posted now.
     #[inline]
     pub fn posted(&self) -> usize {
-        self.cell.counts().posted
+        self.cell.posted()
     }
 
     /// Frames sent and not completed.
     #[inline]
     pub fn completing(&self) -> usize {
-        self.cell.counts().completing
+        self.cell.completing()
     }
 
     /// Free frames that the library keeps.
@@ -318,6 +318,34 @@ impl<'p> Receiver<'p> {
             return None;
         }
         Some(self.home.frame_at(data, len, behind == self.room))
+    }
+
+    /// As [`receive`](Self::receive), where the caller knows already where the window is.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, SharedAccount, Slot};
+    /// # let mut memory = vec![0u8; 8 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 8];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// let library = SharedAccount::register(&pool, "library")?;
+    /// library.take(None, 1, |index| {
+    ///     let start = pool.base().addr().get() + index.0 as usize * pool.frame_size();
+    ///     // SAFETY: it was taken just now, no device has it, and 256 and 60 are less than 2,048.
+    ///     let frame = unsafe { library.receiver().receive_inside(start + 256, 60) };
+    ///     assert_eq!((frame.index(), frame.offset(), frame.len()), (index, 256, 60));
+    ///     library.came_in([index]);
+    /// });
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// As for [`receive`](Self::receive); a frame of the pool has the byte at `data` and ends no earlier than
+    /// `len` bytes from there on, and nobody else uses these bytes.
+    #[inline(always)]
+    pub unsafe fn receive_inside(&self, data: usize, len: u16) -> Frame<'p> {
+        let at = data.wrapping_sub(self.home.address());
+        self.home.frame_at(at, len.into(), false)
     }
 }
 

@@ -177,3 +177,31 @@ fn a_frame_with_nothing_left_at_its_end_goes_back_as_itself() {
         pool.audit().expect("each went back as itself");
     }
 }
+
+#[test]
+fn only_a_frame_of_that_pool_alone_and_inside_has_a_length_in_it() {
+    let mut memory = vec![0u8; 2 * (4 * 2048 + 63)];
+    let (one, other) = memory.split_at_mut(4 * 2048 + 63);
+    let slots: Vec<Slot> = (0..8).map(|_| Slot::new()).collect();
+    let (some, more) = slots.split_at(4);
+    let config = PoolConfig::default();
+    let pool = Pool::new(Region::from_slice(one), some, config).unwrap();
+    let other = Pool::new(Region::from_slice(other), more, config).unwrap();
+    let mut frame = pool.alloc().unwrap();
+    assert_eq!(frame.len_in(pool.tag()), 0);
+    let room = frame.tailroom();
+    frame.append(room).unwrap();
+    assert_eq!(frame.len_in(pool.tag()), room as u64);
+    assert!(frame.len_in(other.tag()) > LONGEST);
+    frame.trim_front(room - 1).unwrap();
+    assert_eq!(frame.len_in(pool.tag()), 1);
+    frame.trim_front(1).unwrap();
+    assert!(frame.len_in(pool.tag()) > LONGEST, "behind the last byte");
+    frame.reset();
+    frame.chain(pool.alloc().unwrap()).unwrap();
+    assert!(frame.len_in(pool.tag()) > LONGEST, "two of them");
+    drop(frame.unchain());
+    assert_eq!(frame.len_in(pool.tag()), 0);
+}
+
+const LONGEST: u64 = u16::MAX as u64;

@@ -89,6 +89,24 @@ impl Frames {
         address.wrapping_sub(self.base.addr())
     }
 
+    /// The mbuf of the frame that has the byte at this address: one of the pool's.
+    #[inline(always)]
+    pub(crate) fn mbuf_around(self, address: usize) -> *mut Mbuf {
+        let at = self.offset_of(address);
+        let start = at & !((1 << self.shift) - 1);
+        let index = FrameIndex((at >> self.shift) as u32);
+        self.base
+            .wrapping_add(start + self.mbuf_offset(index))
+            .cast()
+    }
+
+    /// Bytes that each frame has from its buffer's start to its end, at the least: by the rule of
+    /// [`buffer_offset`](Self::buffer_offset) at the last of the colours.
+    pub(crate) fn room(self) -> usize {
+        let last = (HEADER + self.colours as usize + MBUF).max(self.least_buffer as usize);
+        (1 << self.shift) - last
+    }
+
     /// The mbuf of a frame, and the address of a byte of the frame.
     #[inline(always)]
     pub(crate) fn mbuf_and(self, index: FrameIndex, offset: usize) -> (*mut Mbuf, usize) {

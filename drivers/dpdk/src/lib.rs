@@ -26,6 +26,9 @@ mod found;
 mod frames;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
+mod lender;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
 mod mbuf;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]

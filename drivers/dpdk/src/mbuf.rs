@@ -5,7 +5,8 @@ use linecard::device::Features;
 use linecard::packet::{Offloads, Packet};
 use linecard::wire::{Kinds, Layers, parse};
 
-use crate::ffi::Mbuf;
+use crate::ffi::{Mbuf, Mempool};
+use crate::memory::HEADROOM;
 use crate::tag::TAG;
 
 /// Bytes 16 to 47 of an mbuf: where its packet is and what is known of it. One piece, so that it
@@ -187,8 +188,10 @@ pub(crate) fn tags(packet: &Packet<'_>, features: Features) -> bool {
 pub(crate) struct Glance {
     counts: u32,
     flags: u64,
-    /// Where the data begins.
-    pub(crate) data: usize,
+    /// Where its buffer begins.
+    buffer: usize,
+    offset: u16,
+    pool: *mut Mempool,
     pub(crate) len: u16,
 }
 
@@ -200,24 +203,25 @@ impl Glance {
     /// As for [`Meta::read`].
     #[inline(always)]
     pub(crate) unsafe fn at(mbuf: *mut Mbuf) -> Self {
+        let at = |offset| mbuf.wrapping_byte_add(offset);
         // SAFETY: inside the mbuf's first line; the rest is the caller's promise, here and below.
         let buffer = unsafe { mbuf.cast::<usize>().read() };
         // SAFETY: as above.
-        let offset = unsafe { mbuf.wrapping_byte_add(META).cast::<u16>().read() };
+        let offset = unsafe { at(META).cast::<u16>().read() };
         // SAFETY: as above; it is no multiple of four.
-        let counts = unsafe {
-            mbuf.wrapping_byte_add(REFCNT)
-                .cast::<u32>()
-                .read_unaligned()
-        };
+        let counts = unsafe { at(REFCNT).cast::<u32>().read_unaligned() };
         // SAFETY: as above.
-        let flags = unsafe { mbuf.wrapping_byte_add(OL_FLAGS).cast::<u64>().read() };
+        let flags = unsafe { at(OL_FLAGS).cast::<u64>().read() };
         // SAFETY: as above.
-        let len = unsafe { mbuf.wrapping_byte_add(DATA_LEN).cast::<u16>().read() };
+        let len = unsafe { at(DATA_LEN).cast::<u16>().read() };
+        // SAFETY: as above.
+        let pool = unsafe { at(POOL).cast::<*mut Mempool>().read() };
         Self {
             counts,
             flags,
-            data: buffer.wrapping_add(usize::from(offset)),
+            buffer,
+            offset,
+            pool,
             len,
         }
     }
@@ -228,17 +232,52 @@ impl Glance {
         self.counts == ALONE
     }
 
-    /// Whether there is more to be known: its bytes are not its own, or the device found out something;
-    /// `stamped` is the flag of a time, if that was asked for.
-    #[inline(always)]
-    pub(crate) const fn has_more(&self, stamped: u64) -> bool {
-        self.flags & (ELSEWHERE | RX_ANY | stamped) != 0
-    }
-
     /// Whether its bytes are not its own.
     #[inline(always)]
     pub(crate) const fn is_elsewhere(&self) -> bool {
         self.flags & ELSEWHERE != 0
+    }
+
+    /// Where the data begins.
+    #[inline(always)]
+    pub(crate) fn data(&self) -> usize {
+        self.buffer.wrapping_add(self.offset.into())
+    }
+}
+
+/// What an mbuf is held to that is received at once: of one mempool, by itself, with bytes of its own,
+/// and nothing known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    mempool: *mut Mempool,
+    /// Flags that it does not have.
+    without: u64,
+    /// Bytes from any of the mempool's buffers' starts to the end of its frame, at the least.
+    room: usize,
+}
+
+impl Plain {
+    /// `stamped` is the flag of a time, if that was asked for.
+    #[inline]
+    pub(crate) const fn new(mempool: *mut Mempool, stamped: u64, room: usize) -> Self {
+        Self {
+            mempool,
+            without: ELSEWHERE | RX_ANY | stamped,
+            room,
+        }
+    }
+
+    /// Where its data begins, if the mbuf is such a one and its data, which is not behind the frame's last
+    /// byte, is inside of its frame; [`HEADROOM`] behind the buffer's start or more, as drivers leave it.
+    #[inline(always)]
+    pub(crate) fn data(&self, glance: &Glance) -> Option<usize> {
+        let (offset, len) = (usize::from(glance.offset), usize::from(glance.len));
+        let plain = glance.flags & self.without == 0
+            && glance.is_alone()
+            && core::ptr::eq(glance.pool, self.mempool)
+            && offset >= HEADROOM
+            && offset + len < self.room;
+        plain.then(|| glance.data())
     }
 }
 
@@ -332,6 +371,7 @@ const REFCNT: usize = 18;
 const OL_FLAGS: usize = 24;
 const PACKET_TYPE: usize = 32;
 const DATA_LEN: usize = 40;
+const POOL: usize = 56;
 const NEXT: usize = 64;
 const TX_OFFLOAD: usize = 72;
 
@@ -375,5 +415,65 @@ mod tests {
         assert_eq!(stores[2], 0xffff_0001_0001_1234);
         // Of the next eight bytes, the tag and the hash are as they were: no flag says that they count.
         assert_eq!(stores[5], !0xffff | 0x5678);
+    }
+    /// An mbuf as a driver hands it out, of a mempool whose buffers have 1,664 bytes.
+    fn received() -> [u64; MBUF / 8] {
+        let mut mbuf = [0; MBUF / 8];
+        mbuf[0] = 0x7f00_0000_1000;
+        mbuf[2] = 1 << 32 | 1 << 16 | 128;
+        mbuf[5] = 1000;
+        mbuf[7] = 0x1234_5600;
+        mbuf
+    }
+
+    fn plain(mut mbuf: [u64; MBUF / 8]) -> Option<usize> {
+        let mempool = core::ptr::without_provenance_mut(0x1234_5600);
+        // SAFETY: there is room for an mbuf, aligned to eight bytes as the words are.
+        let glance = unsafe { Glance::at(mbuf.as_mut_ptr().cast()) };
+        Plain::new(mempool, 1 << 23, 1664).data(&glance)
+    }
+
+    #[test]
+    fn an_mbuf_as_drivers_give_it_is_received_at_once() {
+        assert_eq!(plain(received()), Some(0x7f00_0000_1080));
+        // What a packet asked for that another port sends over a ring, and nothing is to be told of.
+        let mut sent = received();
+        sent[3] = TX_UDP | TX_IPV4 | 1 << 0;
+        assert!(plain(sent).is_some());
+    }
+
+    #[test]
+    fn all_others_are_looked_at_with_care() {
+        let changed = |change: fn(&mut [u64; MBUF / 8])| {
+            let mut mbuf = received();
+            change(&mut mbuf);
+            plain(mbuf)
+        };
+        assert_eq!(changed(|mbuf| mbuf[7] += 64), None, "of another pool");
+        assert_eq!(changed(|mbuf| mbuf[2] += 1 << 16), None, "cloned");
+        assert_eq!(changed(|mbuf| mbuf[2] -= 1 << 16), None, "the program's");
+        assert_eq!(changed(|mbuf| mbuf[2] += 1 << 32), None, "two segments");
+        assert_eq!(changed(|mbuf| mbuf[3] = INDIRECT), None);
+        assert_eq!(changed(|mbuf| mbuf[3] = EXTERNAL), None);
+        for flag in [RX_HASH, L4_BAD, L3_BAD, RX_VLAN_STRIPPED, L3_GOOD, L4_GOOD] {
+            let mut mbuf = received();
+            mbuf[3] = flag;
+            assert_eq!(plain(mbuf), None, "{flag:#x} is to be told of");
+        }
+        assert_eq!(changed(|mbuf| mbuf[3] = 1 << 23), None, "a time");
+        assert_eq!(changed(|mbuf| mbuf[2] -= 1), None, "in the headroom");
+        assert_eq!(changed(|mbuf| mbuf[2] |= 0xffff), None, "past the frame");
+        assert_eq!(changed(|mbuf| mbuf[5] = 0xffff), None, "past it at its end");
+        // Up to the frame's end, but for the last byte: behind that no frame's data begins.
+        assert!(changed(|mbuf| mbuf[5] = 1664 - 129).is_some());
+        assert_eq!(changed(|mbuf| mbuf[5] = 1664 - 128), None);
+        assert_eq!(
+            changed(|mbuf| {
+                mbuf[2] += 1664 - 128;
+                mbuf[5] = 0;
+            }),
+            None,
+            "nothing, behind the last byte"
+        );
     }
 }

@@ -11,7 +11,7 @@ use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
-use crate::mbuf::{self, Glance, Meta};
+use crate::mbuf::{self, Glance, Meta, Plain};
 use crate::memory::Shared;
 use crate::scope::Scope;
 use crate::state::{Half, PortState};
@@ -45,6 +45,8 @@ pub struct Rx<'p> {
     doubt: Offloads,
     /// The flag of an mbuf that has a time, if that was asked for.
     stamped: u64,
+    /// Bytes from a buffer's start to its frame's end, at the least.
+    room: usize,
     /// The number of the account that had sent what was received last without being allocated.
     from: u8,
     stats: RxStats,
@@ -67,6 +69,7 @@ impl<'p> Rx<'p> {
                 false => Offloads::empty(),
             },
             stamped: state.stamps.map_or(0, |field| field.flag),
+            room: state.memory.shared().frames().room(),
             state,
             from: account.id().number(),
             account,
@@ -98,20 +101,28 @@ impl<'p> Rx<'p> {
         let mbufs = mbufs.get(..got).unwrap_or(&[]);
         // SAFETY: the driver has written as many as it says.
         let mut mbufs = unsafe { mbufs.assume_init_ref() };
-        let receiver = self.account.receiver();
+        let intake = Intake {
+            receiver: self.account.receiver(),
+            plain: Plain::new(self.shared.mempool(), self.stamped, self.room),
+            stamped: self.stamped,
+        };
         let mut bytes = 0;
         // Frames of packets that are not like most, less the mbufs handed out for them.
         let mut others = 0_i32;
         let before = out.len();
-        loop {
-            bytes += accept_all::<false>(receiver, self.stamped, &mut mbufs, out);
-            bytes += accept_all::<true>(receiver, self.stamped, &mut mbufs, out);
-            let Some((&mbuf, rest)) = mbufs.split_first() else {
+        while !mbufs.is_empty() {
+            bytes += accept(&mut mbufs, out, |mbufs, out| {
+                intake.accept_plain(mbufs, out)
+            });
+            if mbufs.is_empty() {
                 break;
-            };
-            bytes += self.accept_otherwise(&mut scope, mbuf, out, &mut others);
-            others -= 1;
-            mbufs = rest;
+            }
+            bytes += accept(&mut mbufs, out, |mbufs, out| intake.accept_all(mbufs, out));
+            if let Some((&mbuf, rest)) = mbufs.split_first() {
+                bytes += self.accept_otherwise(&mut scope, mbuf, out, &mut others);
+                others -= 1;
+                mbufs = rest;
+            }
         }
         if !self.doubt.is_empty() {
             for packet in out.iter_mut().skip(before) {
@@ -244,25 +255,16 @@ impl<'p> Rx<'p> {
     }
 }
 
-/// Makes packets of the mbufs at the front, up to the first that is not like most, or, unless `TELL`, of
-/// which the device found something out; gives their bytes.
+/// Has `each` make packets of the mbufs at the front, behind those that there are, of which it says how
+/// many and how many bytes; gives the bytes.
 #[inline(always)]
-fn accept_all<const TELL: bool>(
-    receiver: Receiver<'static>,
-    stamped: u64,
+fn accept<'p>(
     mbufs: &mut &[*mut Mbuf],
-    out: &mut BurstView<'_>,
+    out: &mut BurstView<'p>,
+    each: impl FnOnce(&[*mut Mbuf], &mut [MaybeUninit<Packet<'p>>]) -> (usize, u64),
 ) -> u64 {
     let packets = out.as_vec_mut();
-    let (mut bytes, mut count) = (0, 0);
-    for (&mbuf, place) in mbufs.iter().zip(packets.spare_capacity_mut()) {
-        let Some(packet) = accept::<TELL>(receiver, stamped, mbuf) else {
-            break;
-        };
-        bytes += packet.len() as u64;
-        place.write(packet);
-        count += 1;
-    }
+    let (count, bytes) = each(mbufs, packets.spare_capacity_mut());
     let len = packets.len() + count;
     // SAFETY: as many places behind the packets have been written.
     unsafe { packets.set_len(len) };
@@ -270,34 +272,84 @@ fn accept_all<const TELL: bool>(
     bytes
 }
 
-/// The packet of an mbuf of the pool; `None` if it is anything else, which is seen to elsewhere.
-#[inline(always)]
-fn accept<const TELL: bool>(
+/// What a burst has to know of its queue.
+struct Intake {
     receiver: Receiver<'static>,
+    plain: Plain,
     stamped: u64,
-    mbuf: *mut Mbuf,
-) -> Option<Packet<'static>> {
-    // SAFETY: an mbuf, whichever pool it is of: the driver has just handed it out, and has it no more.
-    let glance = unsafe { Glance::at(mbuf) };
-    let stop = match TELL {
-        true => glance.is_elsewhere(),
-        false => glance.has_more(stamped),
-    };
-    if stop || !glance.is_alone() {
-        return None;
+}
+
+impl Intake {
+    /// Makes packets of the mbufs up to the first that is not like most; gives how many, and their bytes.
+    /// A loop by itself, so that it has all registers.
+    #[inline(never)]
+    fn accept_plain(
+        &self,
+        mbufs: &[*mut Mbuf],
+        places: &mut [MaybeUninit<Packet<'_>>],
+    ) -> (usize, u64) {
+        let Self {
+            receiver, plain, ..
+        } = *self;
+        fill(mbufs, places, |mbuf| {
+            // SAFETY: an mbuf, whichever pool it is of: the driver has just handed it out, and has it no
+            // more.
+            let glance = unsafe { Glance::at(mbuf) };
+            let data = plain.data(&glance)?;
+            // SAFETY: by its mark DPDK had it, and has handed it out. It is of the pool's mempool, and
+            // direct, so that its buffer is in its frame, behind itself and with that room at least: there
+            // `place_buffer` in `src/shim/mempool.c` put it, and `rte_pktmbuf_detach` moves it but towards
+            // the mbuf. `plain` has held the window to that. The mark is changed below.
+            let frame = unsafe { receiver.receive_inside(data, glance.len) };
+            // SAFETY: its frame is the program's now.
+            unsafe { mbuf::mark(mbuf, mbuf::OURS) };
+            Some(Packet::new(frame))
+        })
     }
-    // SAFETY: by its mark DPDK had it, and has handed it out: an mbuf in a frame of the pool is the
-    // frame's own, as only `Memory::new` makes mbufs there. The mark is changed below.
-    let mut packet =
-        Packet::new(unsafe { receiver.receive(mbuf.addr(), glance.data, glance.len) }?);
-    if TELL {
-        // SAFETY: as above.
-        let meta = unsafe { Meta::read(mbuf) };
-        meta.tell(&mut packet, stamped);
+
+    /// As [`accept_plain`](Self::accept_plain), whatever the device found out, and wherever in its frame
+    /// the data is.
+    #[inline(never)]
+    fn accept_all(
+        &self,
+        mbufs: &[*mut Mbuf],
+        places: &mut [MaybeUninit<Packet<'_>>],
+    ) -> (usize, u64) {
+        fill(mbufs, places, |mbuf| {
+            // SAFETY: as in `accept_plain`.
+            let glance = unsafe { Glance::at(mbuf) };
+            if glance.is_elsewhere() || !glance.is_alone() {
+                return None;
+            }
+            let (of, data, len) = (mbuf.addr(), glance.data(), glance.len);
+            // SAFETY: by its mark DPDK had it, and has handed it out: an mbuf in a frame of the pool is
+            // the frame's own, as only `Memory::new` makes mbufs there. The mark is changed below.
+            let mut packet = Packet::new(unsafe { self.receiver.receive(of, data, len) }?);
+            // SAFETY: as above.
+            unsafe { Meta::read(mbuf) }.tell(&mut packet, self.stamped);
+            // SAFETY: its frame is the program's now.
+            unsafe { mbuf::mark(mbuf, mbuf::OURS) };
+            Some(packet)
+        })
     }
-    // SAFETY: its frame is the program's now.
-    unsafe { mbuf::mark(mbuf, mbuf::OURS) };
-    Some(packet)
+}
+
+/// Writes what `each` makes of the mbufs, up to the first of which it makes nothing; gives how many, and
+/// their bytes.
+#[inline(always)]
+fn fill<'p>(
+    mbufs: &[*mut Mbuf],
+    places: &mut [MaybeUninit<Packet<'p>>],
+    each: impl Fn(*mut Mbuf) -> Option<Packet<'p>>,
+) -> (usize, u64) {
+    let (mut count, mut bytes) = (0, 0);
+    for (&mbuf, place) in mbufs.iter().zip(places) {
+        let Some(packet) = each(mbuf) else { break };
+        bytes += packet.len() as u64;
+        place.write(packet);
+        count += 1;
+    }
+    (count, bytes)
 }
 
 /// Why an mbuf is refused.

@@ -6,12 +6,12 @@ use core::ptr;
 use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
-use linecard::mempool::{Cache, FrameIndex, Pool, SharedAccount};
+use linecard::mempool::{Cache, FrameIndex, SharedAccount};
 use linecard::packet::{Burst, BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
-use crate::frames::Frames;
+use crate::lender::Lender;
 use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
@@ -277,27 +277,33 @@ impl<'p> Tx<'p> {
         packets: &mut BurstView<'p>,
     ) -> (usize, Option<Fate>) {
         let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
-        let lender = Lender {
-            pool: self.shared.pool(),
-            frames: self.shared.frames(),
-            spare: self.max_frame - ETHERNET_HEADER,
-        };
+        let lender = Lender::new(self.shared.pool(), self.shared.frames(), self.max_frame);
         let (mut count, mut bytes, mut more) = (0, 0_usize, 0);
         let mut fate = None;
-        for (packet, place) in packets.iter().zip(&mut mbufs) {
-            let (mbuf, len) = match lender.prepare(packet) {
-                Some(mbuf) => (mbuf, packet.len()),
-                None => match self.prepare_otherwise(packet, &mut more) {
-                    Ok(prepared) => prepared,
-                    Err(why) => {
-                        fate = Some(why);
-                        break;
-                    }
-                },
+        let (mut rest, mut places) = (packets.as_slice(), &mut mbufs[..]);
+        loop {
+            let (done, len) = lender.prepare_all(rest, places);
+            count += done;
+            bytes += len as usize;
+            rest = rest.get(done..).unwrap_or(&[]);
+            places = places.get_mut(done..).unwrap_or_default();
+            let (Some((packet, behind)), Some((place, left))) =
+                (rest.split_first(), places.split_first_mut())
+            else {
+                break;
             };
-            place.write(mbuf);
-            bytes += len;
-            count += 1;
+            match self.prepare_otherwise(packet, &mut more) {
+                Ok((mbuf, len)) => {
+                    place.write(mbuf);
+                    bytes += len;
+                    count += 1;
+                }
+                Err(why) => {
+                    fate = Some(why);
+                    break;
+                }
+            }
+            (rest, places) = (behind, left);
         }
         if count == 0 {
             return (0, fate);
@@ -420,39 +426,6 @@ impl<'p> Tx<'p> {
     }
 }
 
-/// What a burst has to know of its queue for packets that are like most: a copy, which stays in registers
-/// while mbufs are written.
-#[derive(Clone, Copy)]
-struct Lender {
-    pool: &'static Pool<'static>,
-    frames: Frames,
-    /// Bytes that a packet may have behind its Ethernet header.
-    spare: usize,
-}
-
-impl Lender {
-    /// Writes the mbuf of a packet's frame, and marks it as DPDK's; `None`, and nothing is done, if the
-    /// packet is not like most. It is to be lent then, or the mark taken back.
-    #[inline(always)]
-    fn prepare(self, packet: &Packet<'_>) -> Option<*mut Mbuf> {
-        let (frame, len) = (packet.frame(), packet.len());
-        // What is shorter than its header has more than any to spare.
-        if !ptr::eq(frame.pool(), self.pool)
-            || packet.is_chained()
-            || len.wrapping_sub(ETHERNET_HEADER) > self.spare
-            || packet.offloads.intersects(mbuf::ASKED)
-        {
-            return None;
-        }
-        let index = frame.index();
-        let (mbuf, data) = self.frames.mbuf_and(index, frame.offset());
-        // SAFETY: the frame is the program's: the packet is borrowed. Its buffer is in the frame, and the
-        // data, behind the private area, not before it.
-        unsafe { Meta::write_segment(mbuf, data, len as u16) };
-        Some(mbuf)
-    }
-}
-
 /// What was done with a packet that could not be sent as it was.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dealt {
@@ -532,4 +505,4 @@ const BURST: usize = 64;
 const SEGMENTS: u16 = 8;
 
 /// Bytes of an Ethernet header (IEEE 802.3, 3.2): nothing shorter is a frame.
-const ETHERNET_HEADER: usize = 14;
+pub(crate) const ETHERNET_HEADER: usize = 14;

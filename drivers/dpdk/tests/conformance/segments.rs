@@ -2,8 +2,8 @@
 
 use linecard::device::{Device, Features, RxQueue, TxQueue};
 use linecard::mempool::Cache;
-use linecard::packet::Burst;
-use linecard_dpdk::{Config, RingPort};
+use linecard::packet::{Burst, Offloads};
+use linecard_dpdk::{Checksum, Config, Found, RingPort};
 
 use crate::eal::{memory, unique};
 
@@ -81,4 +81,51 @@ fn a_packet_partly_of_another_pool_is_refused_and_lost_by_nobody() {
         .pool()
         .audit()
         .expect("so is every one of the other pool");
+}
+
+#[test]
+fn packets_of_all_kinds_keep_their_order_in_a_burst() {
+    let (memory, other) = (memory(1024), memory(64));
+    let name = unique("kinds");
+    let (mut port, mut far) = RingPort::new(&memory, &name, 64, Config::default()).expect("a port");
+    let mut cache = Cache::new(memory.pool(), "test", 64).expect("a cache");
+    let (mut rx, tx) = port.open(0, &mut cache).expect("queues");
+    let longest = memory.max_receive();
+    let bytes = vec![7; longest];
+    let good = Found {
+        l4: Checksum::Good,
+        ..Found::default()
+    };
+    // Those that are received at once, and between them each kind that is looked at with care.
+    for round in 0..3 {
+        let lens = [60, 61, 62, longest, longest - 1, 63, 400, 64, 65];
+        for (at, &len) in lens.iter().enumerate() {
+            let put = match at {
+                1 => far.put_found(&bytes[..len], good),
+                6 => far.put(&bytes[..len], 100),
+                7 => far.put_mixed(&bytes[..len], 32, &other),
+                _ => far.put(&bytes[..len], usize::MAX),
+            };
+            assert!(put, "{len} bytes");
+        }
+        let mut burst = Burst::<'_, 16>::new();
+        assert_eq!(rx.rx_burst(&mut cache, &mut burst), 8);
+        let came: Vec<_> = burst.iter().map(|packet| packet.total_len()).collect();
+        assert_eq!(came, [60, 61, 62, longest, longest - 1, 63, 400, 65]);
+        for (at, packet) in burst.iter().enumerate() {
+            let said = [Offloads::empty(), Offloads::L4_GOOD][usize::from(at == 1)];
+            assert_eq!(packet.offloads, said, "{at}");
+            let segments: Vec<&[u8]> = packet.frame().segments().collect();
+            assert!(segments.concat().iter().all(|&byte| byte == 7), "{at}");
+        }
+        burst.free(&mut cache);
+        let sum: u64 = came.iter().map(|&len| len as u64).sum();
+        let (stats, rounds) = (rx.stats(), round + 1);
+        assert_eq!((stats.packets, stats.bytes), (8 * rounds, sum * rounds));
+        assert_eq!((stats.unsupported, stats.dropped()), (rounds, rounds));
+    }
+    drop((rx, tx, cache));
+    assert_eq!((memory.invalid(), other.invalid()), (0, 0));
+    memory.pool().audit().expect("every frame is back");
+    other.pool().audit().expect("of the other pool, too");
 }
