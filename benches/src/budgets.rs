@@ -89,8 +89,8 @@ pub const BUDGETS: &[Budget] = &[
     budget("ring/mpmc/bulk-32", "linecard mpmc", 4.9),
     budget("mempool/bulk-32", "linecard, packets through a cache", 29.5),
     // With the device, which takes 56 over split rings and 239 over packed ones.
-    budget("virtio/split", "linecard", 420.4),
-    budget("virtio/packed", "linecard", 600.0),
+    budget("virtio/split", "linecard", 358.2),
+    budget("virtio/packed", "linecard", 554.8),
     budget("toeplitz/12", "linecard, byte tables", 32.0),
     // With DPDK's driver, on ordinary pages under valgrind.
     #[cfg(feature = "dpdk")]

@@ -151,3 +151,38 @@ fn made_up_numbers_among_completions_are_passed_over() {
         }
     }
 }
+
+#[test]
+fn frames_sent_in_place_are_counted_and_come_back_once() {
+    for track in [false, true] {
+        with_pools(track, |pool, other| {
+            let queue = Account::register(pool, "queue").expect("an account");
+            let mut cache = Cache::new(pool, "cache", 8).expect("an account");
+            let mut burst: Burst<'_> = Burst::new();
+            burst.alloc(&mut cache, 5);
+            let mut sending = queue.sending();
+            let mut sent = Vec::new();
+            for packet in &burst {
+                let frame = packet.frame();
+                let at = sending.region_offset(frame).expect("it is plain");
+                assert_eq!(at, frame.region_offset());
+                assert_eq!(at / pool.frame_size(), frame.index().0 as usize);
+                // SAFETY: the burst owns the frame, and all of it is forgotten below.
+                unsafe { sending.send_in_place(frame.index()) };
+                sent.push(frame.index());
+            }
+            burst.drain_front(5).for_each(core::mem::forget);
+            let foreign = other.alloc().expect("one is free");
+            assert_eq!(sending.region_offset(&foreign), None, "of another pool");
+            let mut chain = pool.alloc().expect("one is free");
+            let tail = pool.alloc().expect("one is free");
+            chain.chain(tail).expect("of one pool");
+            assert_eq!(sending.region_offset(&chain), None, "in two frames");
+            drop(sending);
+            drop(chain);
+            assert_eq!((queue.completing(), pool.ledger().held), (5, 0));
+            // SAFETY: they were sent above, and are completed once.
+            assert_eq!(unsafe { queue.complete(&mut cache, &sent) }, 5);
+        });
+    }
+}

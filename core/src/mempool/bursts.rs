@@ -1,5 +1,7 @@
 //! A burst of frames between the program and a device: moved one by one, counted once.
 
+use core::ptr::NonNull;
+
 use super::home::Home;
 use super::{Account, Frame, FrameIndex, Place};
 
@@ -37,6 +39,13 @@ pub struct Receiving<'a, 'p> {
 }
 
 impl<'p> Receiving<'_, 'p> {
+    /// The first byte of a frame, which is that of its private area; `None` for a number that the pool
+    /// does not have. Who does not own the frame must not touch it.
+    #[inline(always)]
+    pub fn frame_start(&self, index: FrameIndex) -> Option<NonNull<u8>> {
+        ((index.0 as usize) < self.frames).then(|| self.home.start_of(index.0))
+    }
+
     /// As [`Account::receive`].
     ///
     /// # Safety
@@ -113,12 +122,36 @@ impl<'p> Sending<'_, 'p> {
             None => return Err(frame),
         };
         core::mem::forget(frame);
+        self.count(index);
+        Ok(FrameIndex(index))
+    }
+
+    /// Bytes from the region's start to the data of a frame that [`send`](Self::send) would take, and
+    /// whose data begins inside it: of nearly every one, found out by one comparison.
+    #[inline(always)]
+    pub fn region_offset(&self, frame: &Frame<'p>) -> Option<usize> {
+        self.home.offset_of(frame)
+    }
+
+    /// Sends the frame with this number, which stays where it is: for who passes over a burst once, and
+    /// takes what was sent out of it afterwards.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the frame, [`region_offset`](Self::region_offset) has said where it is, and nothing is done with it any
+    /// more but to [forget](core::mem::forget) it.
+    #[inline(always)]
+    pub unsafe fn send_in_place(&mut self, index: FrameIndex) {
+        self.count(index.0);
+    }
+
+    #[inline(always)]
+    fn count(&mut self, index: u32) {
         if self.tracks {
             let to = Place::Completing(self.account.id());
             self.home.pool().moved(index, Place::Held, to);
         }
         self.sent = self.sent.wrapping_add(1);
-        Ok(FrameIndex(index))
     }
 }
 

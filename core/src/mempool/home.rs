@@ -82,6 +82,22 @@ impl<'p> Home<'p> {
         (frame.difference(self.tag) == 0).then(|| self.number_at(frame))
     }
 
+    /// Bytes from the region's start to the data of such a frame.
+    #[inline]
+    pub(super) fn offset_of(&self, frame: &Frame<'p>) -> Option<usize> {
+        let at = frame.as_ptr().addr().get();
+        (frame.difference(self.tag) == 0).then(|| at.wrapping_sub(self.address()))
+    }
+
+    /// The first byte of a frame that the pool has: the caller has checked it.
+    #[inline]
+    pub(super) fn start_of(&self, index: u32) -> NonNull<u8> {
+        debug_assert!((index as usize) < self.pool.frames());
+        // SAFETY: inside the region, which is one allocation (`Region::from_raw`), as `Receiving::frame_start`
+        // has seen.
+        unsafe { self.base.add((index as usize) << self.shift) }
+    }
+
     /// The frame that has the byte at which this one's data begins: its number, where
     /// [`number_of`](Self::number_of) would say one.
     #[inline]

@@ -65,6 +65,26 @@ impl<'p, 'd, D: Dma> Frames<'p, 'd, D> {
         }
     }
 
+    /// The frame and the offset in it of a byte of the pool's region.
+    #[inline(always)]
+    pub(super) const fn place(&self, at: usize) -> (FrameIndex, usize) {
+        // A pool has fewer frames than 2^28.
+        let index = (at >> self.shift) as u32;
+        (FrameIndex(index), at & !(usize::MAX << self.shift))
+    }
+
+    /// The device's address of `len` bytes, inside a frame, `at` bytes from the region's start.
+    #[inline(always)]
+    pub(super) fn address_at(&self, at: usize, len: usize) -> Option<u64> {
+        match self.linear {
+            Some(base) => Some(base.wrapping_add(at as u64)),
+            None => {
+                let (frame, offset) = self.place(at);
+                self.one_by_one(frame, offset, len)
+            }
+        }
+    }
+
     /// Hands bytes of a frame to the device, to read or to write.
     #[inline(always)]
     pub(super) fn hand_over(&self, frame: FrameIndex, offset: usize, len: usize) {
@@ -85,12 +105,11 @@ impl<'p, 'd, D: Dma> Frames<'p, 'd, D> {
         }
     }
 
-    /// Asks for the cache line at `offset` of a frame.
+    /// Asks for the cache line at `offset` of a frame. Any will do: it is a hint.
     #[inline(always)]
     pub(super) fn prefetch(&self, frame: FrameIndex, offset: usize) {
-        if let Some(start) = self.pool.frame_start(frame) {
-            linecard::platform::prefetch_read(within(start, offset));
-        }
+        let offset = ((frame.0 as usize) << self.shift).wrapping_add(offset);
+        linecard::platform::prefetch_read(within(self.pool.base(), offset));
     }
 
     #[cold]

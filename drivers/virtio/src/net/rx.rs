@@ -1,6 +1,7 @@
 //! The receiving half of a queue pair.
 
 use core::fmt;
+use core::ptr::NonNull;
 
 use linecard::device::{RxQueue, RxStats};
 use linecard::mempool::{Cache, Frame, FrameIndex, Receiving};
@@ -73,7 +74,7 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             stats.invalid = stats.invalid.wrapping_add(1);
             return 0;
         }
-        let (mut given, mut bytes) = (0, 0);
+        let (held, mut bytes) = (out.len(), 0);
         // Copies: the compiler would look again after each access to a packet.
         let (layout, frames) = (*self.layout, *self.frames);
         loop {
@@ -103,14 +104,15 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
                         };
                         rest.next();
                         bytes += frame.len();
-                        given += usize::from(out.push(Packet::new(frame)).is_ok());
+                        // There is room: for each no more than one was taken.
+                        let _ = out.push(Packet::new(frame));
                     }
                 }
                 if let Some(&used) = rest.next()
                     && let Some(packet) = self.accept_or_refuse(queue, used, partial, cache, stats)
                 {
                     bytes += packet.total_len();
-                    given += usize::from(out.push(packet).is_ok());
+                    let _ = out.push(packet);
                 }
             }
             if count < want {
@@ -120,6 +122,7 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         if queue.fault().is_some() {
             stats.invalid = stats.invalid.wrapping_add(1);
         }
+        let given = out.len().wrapping_sub(held);
         stats.packets = stats.packets.wrapping_add(given as u64);
         stats.bytes = stats.bytes.wrapping_add(bytes as u64);
         given
@@ -162,10 +165,15 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
             return Err(Refusal::Posted(Fault::NoHeader(written)));
         }
         self.frames.take_over(index, offset, written as usize);
-        match header_at(self.frames, index, offset) {
-            Some(head) => self.accept_unusual(index, offset, written, &head, partial),
-            None => Err(Refusal::Posted(Fault::NoHeader(written))),
-        }
+        let Some(start) = self.frames.pool().frame_start(index) else {
+            return Err(Refusal::Posted(Fault::NoHeader(written)));
+        };
+        // SAFETY: inside the frame, as the buffer is (`Layout::new`), which has room for a header.
+        let at = unsafe { start.add(offset) };
+        // SAFETY: as above; frames and offsets in them are multiples of 4, and it is posted through
+        // this account.
+        let head = unsafe { header_at(at) };
+        self.accept_unusual(index, offset, written, &head, partial)
     }
 
     /// Takes a frame from the device, with its data from `offset`.
@@ -288,7 +296,10 @@ fn accept_plain<'p, D: Dma>(
         return None;
     }
     frames.take_over(index, offset, used.written as usize);
-    let [flags, gso_type, .., low, high] = header_at(frames, index, offset)?;
+    // SAFETY: inside the frame, as the buffer is (`Layout::new`), which has room for a header.
+    let at = unsafe { burst.frame_start(index)?.add(offset) };
+    // SAFETY: as above; frames and offsets in them are multiples of 4, and it is posted through this account.
+    let [flags, gso_type, .., low, high] = unsafe { header_at(at) };
     let several = layout.merge && u16::from_le_bytes([low, high]) > 1;
     if flags | gso_type != 0 || several {
         return None;
@@ -299,27 +310,22 @@ fn accept_plain<'p, D: Dma>(
 }
 
 /// A copy of a buffer's header.
+///
+/// # Safety
+///
+/// It is at `at`, a multiple of 4, in a frame that the program has no reference to.
 #[inline(always)]
-fn header_at<D: Dma>(
-    frames: &Frames<'_, '_, D>,
-    index: FrameIndex,
-    offset: usize,
-) -> Option<[u8; Header::LEN]> {
-    let start = frames.pool().frame_start(index)?;
-    // SAFETY: the callers have seen that the buffer, which is inside the frame (`Layout::new`), has
-    // room for a header.
-    let at = unsafe { start.add(offset) }.cast::<u32>();
+unsafe fn header_at(at: NonNull<u8>) -> [u8; Header::LEN] {
+    let at = at.cast::<u32>();
     let mut header = [0; Header::LEN];
     for (index, part) in header.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        // SAFETY: one of the header's three words, as above.
+        // SAFETY: one of the header's three words: the caller's promise.
         let word = unsafe { at.add(index) };
-        // SAFETY: as above; frames, offsets in them, and lengths of headers are multiples of 4. The
-        // frame is posted through this account, so the program has no reference to it; should
-        // the device still write, what was read is as good as anything, and is looked at in the
-        // copy alone.
+        // SAFETY: as above; should the device still write, what was read is as good as anything, and is
+        // looked at in the copy alone.
         *part = unsafe { word.read_volatile() }.to_ne_bytes();
     }
-    Some(header)
+    header
 }
 
 /// Why a buffer makes no packet.

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 use linecard::device::{TxQueue, TxStats};
-use linecard::mempool::{Account, Cache, DeviceAddress, FrameIndex, Pool};
+use linecard::mempool::{Account, Cache, DeviceAddress, FrameIndex, Sending};
 use linecard::packet::{BurstView, Offloads, Packet};
 use linecard::platform::Dma;
 
@@ -166,43 +166,42 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
         unsafe { self.account.complete(cache, &frames) }
     }
 
-    /// Sends the packets in front that are [plain](is_plain), as many as there is room for; gives how many.
+    /// Sends the packets in front that are [plain](place_if_plain), as many as there is room for; gives how many.
     #[inline(always)]
     fn send<V: Virtqueue>(&mut self, queue: &mut V, packets: &mut BurstView<'p>) -> usize {
         // Copies: the compiler would look again after each access to the ring.
         let (limits, frames) = (self.limits, *self.frames);
+        let mut burst = self.account.sending();
         let mut bytes = 0;
         let buffers = packets.as_mut_slice().iter_mut().map_while(|packet| {
-            if !is_plain(packet, &limits, frames.pool()) {
-                return None;
-            }
-            let len = packet.len();
+            let at = place_if_plain(packet, &limits, &frames, &burst)?;
             let frame = packet.frame_mut();
-            let (offset, whole) = (frame.offset(), len.wrapping_add(limits.header));
-            let offset = offset.wrapping_sub(limits.header);
-            let address = frames.address(frame.index(), offset, whole)?;
-            // SAFETY: `is_plain` has seen that there is as much headroom behind the private area, and
-            // the frame is borrowed exclusively.
+            let len = frame.len();
+            let (at, whole) = (
+                at.wrapping_sub(limits.header),
+                len.wrapping_add(limits.header),
+            );
+            let address = frames.address_at(at, whole)?;
+            // SAFETY: `place_if_plain` has seen that there is as much headroom behind the private area,
+            // and the frame is borrowed exclusively.
             unsafe { clear(frame.as_ptr(), limits.header) };
-            frames.hand_over(frame.index(), offset, whole);
+            let (index, offset) = frames.place(at);
+            frames.hand_over(index, offset, whole);
+            // SAFETY: the frame is the burst's, whose packets in front are forgotten below, as many as
+            // were asked for here: the queue takes each.
+            unsafe { burst.send_in_place(index) };
             bytes += len as u64;
             let buffer = Buffer {
                 addr: DeviceAddress(address),
                 len: whole as u32,
                 writable: false,
             };
-            Some((buffer, frame.index().0))
+            Some((buffer, index.0))
         });
-        // SAFETY: the frames become the device's below, before it is told of them, until their tokens
+        // SAFETY: the frames are the device's from here on, before it is told of them, until their tokens
         // come back, or the queue is released after a reset; the buffers are their windows.
         let sent = unsafe { queue.push_burst(buffers) };
-        let mut burst = self.account.sending();
-        for packet in packets.drain_front(sent) {
-            if let Err(frame) = burst.send(packet.into_frame()) {
-                // Each is one frame of this pool: `is_plain`. The device has it, come what may.
-                core::mem::forget(frame);
-            }
-        }
+        packets.drain_front(sent).for_each(core::mem::forget);
         self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
         sent
@@ -239,20 +238,22 @@ impl<'p, B: Doorbell, D: Dma> Port<'_, 'p, '_, B, D> {
     }
 }
 
-/// Whether a packet goes out as it is: one frame of this pool with room for the header, of a length
-/// that the device takes, and nothing asked of the device.
+/// Bytes from the region's start to the data of a packet that goes out as it is: one frame of this pool
+/// with room for the header, of a length that the device takes, and nothing asked of the device.
 #[inline(always)]
-fn is_plain(packet: &Packet<'_>, limits: &Limits, pool: &Pool<'_>) -> bool {
+fn place_if_plain<'p, D: Dma>(
+    packet: &Packet<'p>,
+    limits: &Limits,
+    frames: &Frames<'p, '_, D>,
+    burst: &Sending<'_, 'p>,
+) -> Option<usize> {
     let Limits { longest, front, .. } = *limits;
     let frame = packet.frame();
-    let own = core::ptr::eq(
-        core::ptr::from_ref(frame.pool()).cast::<u8>(),
-        core::ptr::from_ref(pool).cast(),
-    );
-    own && !frame.is_chained()
-        && !packet.offloads.intersects(ASKS)
+    let at = burst.region_offset(frame)?;
+    let plain = !packet.offloads.intersects(ASKS)
         && frame.len().wrapping_sub(ETHERNET_HEADER) <= longest.wrapping_sub(ETHERNET_HEADER)
-        && frame.offset() >= front
+        && frames.place(at).1 >= front;
+    plain.then_some(at)
 }
 
 /// Writes the header of a packet of which there is nothing to say, in front of its data. Where that is

@@ -237,14 +237,12 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
 
     #[inline(always)]
     fn prepare(&self, count: usize) {
-        let mut line = None;
-        for ahead in 0..self.free.min(count as u16) {
-            let id = self.ids.next(ahead);
-            if line != Some(id / LINE) {
-                line = Some(id / LINE);
-                self.memory.prepare(id);
-            }
+        let count = self.free.min(count as u16);
+        // Ids that a device uses in order follow each other: one of each line, and the last.
+        for ahead in (0..count).step_by(usize::from(LINE)) {
+            self.memory.prepare(self.ids.next(ahead));
         }
+        self.memory.prepare(self.ids.next(count.wrapping_sub(1)));
     }
 
     unsafe fn push_chain(&mut self, parts: &[Buffer], token: u32) -> bool {
