@@ -21,11 +21,21 @@ pub(crate) trait Work {
 }
 
 impl Bits {
+    /// None, whatever the processor has: for tests of the other form.
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self { here: false };
+
     /// Asks the processor.
     pub(crate) fn detect() -> Self {
         Self {
             here: arch::has_bits(),
         }
+    }
+
+    /// Whether there are such instructions.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    pub(super) fn are_here(self) -> bool {
+        self.here
     }
 
     /// Does the work.
@@ -122,7 +132,7 @@ mod tests {
             }
         }
         for bits in [0, 1, 0x8000_0000_0000_0001, u64::MAX, 0x0123_4567_89ab_cdef] {
-            let plain = Bits { here: false }.run(Count(bits));
+            let plain = Bits::NONE.run(Count(bits));
             assert_eq!(Bits::detect().run(Count(bits)), plain);
         }
     }

@@ -15,7 +15,9 @@ mod clock;
 mod dma;
 mod gfni;
 mod isa;
+mod lanes;
 mod prefetch;
+mod rank;
 mod wide;
 
 pub use cache::{CacheInstruction, CacheMaintenance};
@@ -26,5 +28,7 @@ pub use dma::{
 };
 pub(crate) use gfni::{Gfni, Matrices, matrices};
 pub(crate) use isa::{Bits, Work};
+pub(crate) use lanes::{Lanes, Wide};
 pub use prefetch::{prefetch_read, prefetch_write};
+pub(crate) use rank::rank;
 pub(crate) use wide::{sum_of_bytes, sum_of_words};

@@ -47,7 +47,7 @@ fn readers_see_the_old_or_the_new_next_hop() {
     }
     let mut present = vec![false; SLASH24S as usize];
     let address = |random: &mut Random| BASE + random.below(u64::from(SLASH24S) * 256) as u32;
-    race(table.reader(), address, may_be, |random| {
+    race([table.reader(); 2], address, may_be, |random| {
         let n = random.below(u64::from(SLASH24S)) as u32;
         let there = &mut present[n as usize];
         if *there && random.below(2) == 0 {
@@ -93,7 +93,7 @@ fn a_wide_route_comes_and_goes_under_readers() {
         }
         moment
     };
-    race(table.reader(), address, may_be, |_| {
+    race([table.reader(); 2], address, may_be, |_| {
         match there {
             true => table.remove(wide).map(drop).unwrap(),
             false => table.insert(wide, hop(2)).map(drop).unwrap(),

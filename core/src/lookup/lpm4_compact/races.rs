@@ -44,20 +44,25 @@ fn readers_see_the_old_or_the_new_next_hop() {
     }
     let mut full = 0u64;
     let address = |random: &mut Random| BASE + random.below(u64::from(SLASH19S) << 13) as u32;
-    race(table.reader(), address, may_be, |random| {
-        let n = random.below(SLASH19S.into()) as u32;
-        let i = random.below(32) as u32;
-        let prefix = slash24(n, i);
-        if random.below(2) == 0 {
-            let there = table.route(prefix).ok_or(RouteError::NoSuchRoute);
-            assert_eq!(table.remove(prefix), there);
-            return;
-        }
-        match table.insert(prefix, hop((100 * n + 1 + i) as u16)) {
-            Ok(_) => {}
-            Err(RouteError::TableFull(Full::Cells)) => full += 1,
-            Err(error) => panic!("{error}"),
-        }
-    });
+    race(
+        [table.reader(), table.reader().plain()],
+        address,
+        may_be,
+        |random| {
+            let n = random.below(SLASH19S.into()) as u32;
+            let i = random.below(32) as u32;
+            let prefix = slash24(n, i);
+            if random.below(2) == 0 {
+                let there = table.route(prefix).ok_or(RouteError::NoSuchRoute);
+                assert_eq!(table.remove(prefix), there);
+                return;
+            }
+            match table.insert(prefix, hop((100 * n + 1 + i) as u16)) {
+                Ok(_) => {}
+                Err(RouteError::TableFull(Full::Cells)) => full += 1,
+                Err(error) => panic!("{error}"),
+            }
+        },
+    );
     assert!(full > 0, "blocks were not short of room");
 }

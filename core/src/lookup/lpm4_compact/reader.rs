@@ -36,6 +36,17 @@ pub struct Lpm4CompactReader<'m> {
     pub(super) bits: Bits,
 }
 
+#[cfg(test)]
+impl Lpm4CompactReader<'_> {
+    /// As on a processor that has nothing beyond what all have.
+    pub(super) fn plain(self) -> Self {
+        Self {
+            bits: Bits::NONE,
+            ..self
+        }
+    }
+}
+
 impl Lpm4CompactReader<'_> {
     /// The next hop of the longest prefix that `address` starts with.
     #[inline]

@@ -19,7 +19,7 @@ impl Table for Lpm4Compact<'_> {
 
     const MAX: u128 = u32::MAX as u128;
 
-    delegate!(Prefix4, u32);
+    delegate!(Prefix4, u32, Lpm4CompactReader::plain);
 
     fn assert_pristine(&self) {
         assert!(self.is_empty());

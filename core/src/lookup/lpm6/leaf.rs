@@ -1,15 +1,16 @@
 //! Leaves: the routes of 16 bits below a place, where they are few, in one cache line.
 //!
 //! ```text
-//!        0  1   2  3   4 … 7   8 … 15   16 ……………………… 31
-//!      │ * │8th│4│12│ 2,6,10,14 │ odd ones │ answers, in order │    two bytes each
+//!        0   1   2  …  15   16  17  …  31
+//!      │ * │ where they   │ answers, in order │    two bytes each
+//!      │   │ begin        │                   │
 //! ```
 //!
 //! The routes cut the 16 bits into intervals with one answer each. Places 1 to 15 have where
-//! the second to the sixteenth interval begin, in the order of a binary heap: a look-up starts at 1,
-//! goes to `2i` or `2i + 1` four times, and stands at the answer. (Place 0 is for the writer: the answer
-//! where no route matches.) Without a branch by address: a
-//! line, four comparisons and one more load, where a node of 8 bits takes a kilobyte for itself and
+//! the second to the sixteenth interval begin, sorted: as many of them as are at most the key, that many
+//! answers are before the right one. (Place 0 is for the writer: the answer
+//! where no route matches.) Vectors compare all places at once: a
+//! line, a comparison and one more load, without a branch by address, where a node of 8 bits takes a kilobyte for itself and
 //! others for what is below.
 //!
 //! A leaf's beginnings never change while readers may be there: a route that comes or goes makes another leaf. Its answers do,
@@ -151,12 +152,8 @@ impl Sheet {
         let Some((keys, _)) = self.intervals() else {
             return; // Cannot be: it was asked for when the sheet was made.
         };
-        for (place, slot) in leaf.iter().take(INTERVALS).enumerate().skip(1) {
-            let depth = place.ilog2();
-            let rank = (2 * (place ^ 1 << depth) + 1) << (INTERVALS.ilog2() - 1 - depth);
-            if let Some(key) = keys.get(rank) {
-                slot.store(*key, Ordering::Relaxed);
-            }
+        for (slot, key) in leaf.iter().zip(keys).skip(1) {
+            slot.store(key, Ordering::Relaxed);
         }
         self.fill_answers(leaf);
     }
@@ -231,21 +228,23 @@ pub(super) fn inherited(leaf: &Leaf) -> u16 {
     leaf[0].load(Ordering::Relaxed)
 }
 
-/// The answer for a key.
+/// The answer for a key, by what finds out its rank among sorted places.
 #[inline(always)]
-pub(super) fn find(leaf: &Leaf, key: u16) -> u16 {
-    let mut at = 1;
-    for _ in 0..INTERVALS.ilog2() {
-        let begun = leaf[at & (INTERVALS - 1)].load(Ordering::Relaxed) <= key;
-        at = 2 * at + usize::from(begun);
-    }
-    leaf[at & (2 * INTERVALS - 1)].load(Ordering::Relaxed)
+pub(super) fn find(
+    leaf: &Leaf,
+    key: u16,
+    rank: impl Fn(&[AtomicU16; INTERVALS], u16) -> usize,
+) -> u16 {
+    let ([places, answers], _) = leaf.as_chunks() else {
+        return 0; // Cannot be: a leaf is two of these.
+    };
+    answers[rank(places, key) & (INTERVALS - 1)].load(Ordering::Relaxed)
 }
 
 /// How many leaves a cell can tell apart.
 pub(super) const MOST: u32 = 1 << PLACE_SHIFT;
 
-const PLACE_SHIFT: u32 = 24;
+pub(super) const PLACE_SHIFT: u32 = 24;
 const INTERVALS: usize = 16;
 const ROUTES: usize = INTERVALS - 1;
 /// Bits of an address that a leaf resolves.

@@ -54,16 +54,21 @@ fn readers_see_the_old_or_the_new_next_hop() {
         table.insert(slash32(n), hop(4 * n as u16)).unwrap();
     }
     let mut present = vec![false; NETWORKS as usize];
-    race(table.reader(), any_address, may_be, |random| {
-        let n = u128::from(random.below(NETWORKS as u64));
-        let there = &mut present[n as usize];
-        if *there && random.below(2) == 0 {
-            table.remove(longer(n)).unwrap();
-            *there = false;
-        } else {
-            let next = hop(4 * n as u16 + 1 + random.below(2) as u16);
-            // Refused where nothing is free.
-            *there = table.insert(longer(n), next).is_ok();
-        }
-    });
+    race(
+        [table.reader(), table.reader().plain()],
+        any_address,
+        may_be,
+        |random| {
+            let n = u128::from(random.below(NETWORKS as u64));
+            let there = &mut present[n as usize];
+            if *there && random.below(2) == 0 {
+                table.remove(longer(n)).unwrap();
+                *there = false;
+            } else {
+                let next = hop(4 * n as u16 + 1 + random.below(2) as u16);
+                // Refused where nothing is free.
+                *there = table.insert(longer(n), next).is_ok();
+            }
+        },
+    );
 }

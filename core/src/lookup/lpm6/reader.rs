@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::hint;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
 
 use super::leaf::{self, Leaf};
+use super::wide::WideBulk;
 use super::{DEEP, LEAF, NODE, Root};
 use crate::lookup::{Lpm, NextHop};
-use crate::platform::{Bits, Work};
+use crate::platform::{Bits, Wide, Work, rank};
 
 /// A view of an [`Lpm6`](super::Lpm6) for look-ups, one for each core that wants one.
 ///
@@ -35,6 +36,19 @@ pub struct Lpm6Reader<'m> {
     pub(super) leaves: &'m [Leaf],
     pub(super) generation: &'m AtomicUsize,
     pub(super) bits: Bits,
+    pub(super) wide: Option<Wide>,
+}
+
+#[cfg(test)]
+impl Lpm6Reader<'_> {
+    /// As on a processor that has nothing beyond what all have.
+    pub(super) fn plain(self) -> Self {
+        Self {
+            bits: Bits::NONE,
+            wide: None,
+            ..self
+        }
+    }
 }
 
 impl Lpm6Reader<'_> {
@@ -55,7 +69,15 @@ impl Lpm6Reader<'_> {
     pub fn lookup_bulk(&self, addresses: &[u128], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
         let (addresses, answers) = (addresses.split_at(count).0, answers.split_at_mut(count).0);
-        self.bits.run(Bulk(self, addresses, answers));
+        match self.wide {
+            Some(wide) => wide.run(WideBulk {
+                reader: self,
+                wide,
+                addresses,
+                answers,
+            }),
+            None => self.bits.run(Bulk(self, addresses, answers)),
+        }
         count
     }
 
@@ -168,7 +190,7 @@ impl Lpm6Reader<'_> {
         for at in leaves.iter().take(count) {
             let at = *at as usize % N;
             let key = (addresses[at] >> 64) as u64 >> leaf::shift(cells[at]);
-            answers[at] = NextHop::from_entry(self.in_leaf(cells[at], key as u16));
+            answers[at] = NextHop::from_entry(self.in_leaf(cells[at], key as u16, rank));
         }
     }
 
@@ -188,7 +210,7 @@ impl Lpm6Reader<'_> {
             }
             let answer = if cell & (NODE | LEAF) == LEAF {
                 fence(Ordering::Acquire);
-                self.in_leaf(cell, leaf::key(leaf::start(cell), address))
+                self.in_leaf(cell, leaf::key(leaf::start(cell), address), rank)
             } else {
                 cell as u16
             };
@@ -206,12 +228,17 @@ impl Lpm6Reader<'_> {
         self.cell((pointer & !NODE).wrapping_add((rest >> (128 - bits)) as u32))
     }
 
-    /// The answer for a key in the leaf that a cell names. One past the last is never named, and
-    /// would be no route.
+    /// The answer for a key in the leaf that a cell names, by what ranks keys. One past the last is never
+    /// named, and would be no route.
     #[inline(always)]
-    fn in_leaf(&self, cell: u32, key: u16) -> u16 {
+    pub(super) fn in_leaf(
+        &self,
+        cell: u32,
+        key: u16,
+        rank: impl Fn(&[AtomicU16; 16], u16) -> usize,
+    ) -> u16 {
         let leaf = self.leaves.get(leaf::number(cell));
-        leaf.map_or(0, |leaf| leaf::find(leaf, key))
+        leaf.map_or(0, |leaf| leaf::find(leaf, key, rank))
     }
 
     /// A cell by its number. One past the last is never pointed to, and would be no route.

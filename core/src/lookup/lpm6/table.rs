@@ -12,7 +12,7 @@ use crate::lookup::memory::{CacheLine, Carver, lines_of};
 use crate::lookup::nodes::Nodes;
 use crate::lookup::routes::{self, Routes};
 use crate::lookup::{Full, MemoryError, NextHop, Prefix6, RouteError};
-use crate::platform::Bits;
+use crate::platform::{Bits, Wide};
 
 /// How much an [`Lpm6`] can hold.
 ///
@@ -169,6 +169,7 @@ impl<'m> Lpm6<'m> {
                 root,
                 cells,
                 bits: Bits::detect(),
+                wide: Wide::detect(),
                 leaves: carver.take(config.usable_leaves() + 1)?,
                 generation,
             },

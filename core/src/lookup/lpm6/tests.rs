@@ -21,7 +21,7 @@ impl Table for Lpm6<'_> {
 
     const MAX: u128 = u128::MAX;
 
-    delegate!(Prefix6, u128);
+    delegate!(Prefix6, u128, Lpm6Reader::plain);
 
     fn assert_pristine(&self) {
         assert!(self.is_empty());

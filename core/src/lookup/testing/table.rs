@@ -37,9 +37,10 @@ pub(in crate::lookup) enum Change<P> {
     RemoveNear(P),
 }
 
-/// What a [`Table`] of IPv4 hands on to the table itself and to its reader.
+/// What a [`Table`] hands on to the table itself and to its reader. In bulk, the reader for any processor, as `plain` makes
+/// it of the other, gives the same.
 macro_rules! delegate {
-    ($prefix:ty, $address:ty) => {
+    ($prefix:ty, $address:ty, $plain:expr) => {
         fn insert(&mut self, prefix: $prefix, hop: NextHop) -> Result<Option<NextHop>, RouteError> {
             self.insert(prefix, hop)
         }
@@ -69,7 +70,14 @@ macro_rules! delegate {
                 .iter()
                 .map(|address| *address as $address)
                 .collect();
-            self.reader().lookup_bulk(&addresses, answers)
+            let mut plain = vec![None; answers.len()];
+            let count = $plain(self.reader()).lookup_bulk(&addresses, &mut plain);
+            assert_eq!(self.reader().lookup_bulk(&addresses, answers), count);
+            assert_eq!(
+                answers.split_at(count),
+                (plain.split_at(count).0, answers.split_at(count).1)
+            );
+            count
         }
     };
 }

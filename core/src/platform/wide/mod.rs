@@ -14,6 +14,12 @@ mod avx2;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod avx512;
 
+/// Whether there are vectors of 512 bits that cost nothing elsewhere.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+pub(super) fn has_avx512() -> bool {
+    imp::Vectors::known() == imp::Vectors::Avx512
+}
+
 /// A sum of `bytes` as little-endian 16-bit words; an odd last byte counts as if a zero
 /// followed. It is that sum but for a multiple of 2^16 - 1, and zero only if every byte is. `None` where the
 /// processor has no vectors of 512 bits that cost it nothing elsewhere, or [`sum_of_words`] has not found
