@@ -42,13 +42,13 @@ pub fn lookups<P: Family>(addresses: Addresses, source: Source) -> Result<Vec<Co
     for table in ours {
         let (name, mib) = (table.name, table.bytes >> 20);
         let bulk = format!("{name}, bulk 32, {mib} MiB").leak();
-        contenders.push(over(bulk, asked, right, table.bulk));
+        contenders.push(over(bulk, asked, right, table.bulk, hop));
         let single = format!("{name}, one by one").leak();
-        contenders.push(over(single, asked, right, table.one_by_one));
+        contenders.push(over(single, asked, right, table.one_by_one, hop));
     }
     for (name, fill) in crates::lookups::<P>() {
         contenders.push(Contender::lazy(name, move || {
-            Ok(over(name, asked, right, fill(routes)))
+            Ok(over(name, asked, right, fill(routes), |hop| hop))
         }));
     }
     peer_lookups::add(&mut contenders, routes, asked, &answers);
@@ -119,14 +119,14 @@ scenarios! {
     internet6_update: updates::<Prefix6>(Source::Internet);
 }
 
-/// Answers for 32 addresses: next hops counted from 1, 0 being none.
-type Lookups<A> = Box<dyn FnMut(&[A; BULK], &mut [u32; BULK])>;
+/// Answers for 32 addresses, in the table's own form.
+type Lookups<A, H> = Box<dyn FnMut(&[A; BULK], &mut [H; BULK])>;
 
 /// Takes a route out and puts it in again; whether it was there.
 type Flap<P> = Box<dyn FnMut(P, NextHop) -> bool>;
 
 /// Look-ups by one that answers for one address.
-fn each<A: Copy + 'static>(lookup: impl Fn(A) -> u32 + 'static) -> Lookups<A> {
+fn each<A: Copy + 'static, H: 'static>(lookup: impl Fn(A) -> H + 'static) -> Lookups<A, H> {
     Box::new(move |chunk, answers| {
         for (answer, address) in answers.iter_mut().zip(chunk) {
             *answer = lookup(*address);
@@ -134,18 +134,20 @@ fn each<A: Copy + 'static>(lookup: impl Fn(A) -> u32 + 'static) -> Lookups<A> {
     })
 }
 
-/// A contender that answers for 32 addresses, and gives what is right.
-fn over<A: Copy>(
+/// A contender that answers for 32 addresses, and gives what is right: next hops counted from 1, 0 being
+/// none, as `hop` makes them of its answers.
+fn over<A: Copy, H: Copy + Default + 'static>(
     name: &'static str,
     asked: &'static [A],
     right: &[u32],
-    mut lookups: Lookups<A>,
+    mut lookups: Lookups<A, H>,
+    hop: impl Fn(H) -> u32,
 ) -> Contender {
     let (chunks, _) = asked.as_chunks::<BULK>();
-    let mut answers = [0; BULK];
+    let mut answers = [H::default(); BULK];
     for (chunk, right) in chunks.iter().zip(right.as_chunks::<BULK>().0) {
         lookups(chunk, &mut answers);
-        assert_eq!(answers, *right, "{name}");
+        assert_eq!(answers.map(&hop), *right, "{name}");
     }
     // A turn goes on where the last one ended: all addresses are asked for.
     let mut next = chunks.iter().cycle();

@@ -8,7 +8,7 @@ use prefix_trie::PrefixMap;
 use super::{Family, Flap, Lookups, each, hop};
 
 /// All of them by name, to be filled with routes and looked up in.
-pub(super) fn lookups<P: Family>() -> [Named<P, Lookups<P::Address>>; 2] {
+pub(super) fn lookups<P: Family>() -> [Named<P, Lookups<P::Address, u32>>; 2] {
     [
         ("prefix-trie", |routes| {
             let trie = prefix_trie(routes);

@@ -6,7 +6,7 @@ use linecard::lookup::{
 };
 use linecard_linux::memory::{PagePolicy, Table};
 
-use super::{BULK, Family, Flap, Lookups, each, hop};
+use super::{Family, Flap, Lookups, each};
 
 /// One of our tables, filled.
 pub struct Ours<P: Family> {
@@ -15,8 +15,8 @@ pub struct Ours<P: Family> {
     /// The memory that it was given.
     pub(super) bytes: usize,
     pub(super) lookup: Box<dyn Fn(P::Address) -> Option<NextHop>>,
-    pub(super) bulk: Lookups<P::Address>,
-    pub(super) one_by_one: Lookups<P::Address>,
+    pub(super) bulk: Lookups<P::Address, Option<NextHop>>,
+    pub(super) one_by_one: Lookups<P::Address, Option<NextHop>>,
     pub(super) flap: Flap<P>,
 }
 
@@ -27,18 +27,14 @@ impl<P: Family> Ours<P> {
         reader: impl Lpm<P::Address> + 'static,
         flap: impl FnMut(P, NextHop) -> bool + 'static,
     ) -> Self {
-        let mut hops = [None; BULK];
         Self {
             name,
             bytes: lines * CacheLine::SIZE,
             lookup: Box::new(move |address| reader.lookup(address)),
             bulk: Box::new(move |chunk, answers| {
-                reader.lookup_bulk(chunk, &mut hops);
-                for (answer, there) in answers.iter_mut().zip(&hops) {
-                    *answer = hop(*there);
-                }
+                reader.lookup_bulk(chunk, answers);
             }),
-            one_by_one: each(move |address| hop(reader.lookup(address))),
+            one_by_one: each(move |address| reader.lookup(address)),
             flap: Box::new(flap),
         }
     }
