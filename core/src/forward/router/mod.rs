@@ -34,6 +34,11 @@
 //! a forwarder of one's own that one is the choice: it knows when a neighbour is in use, and replaces
 //! those that are not.
 //!
+//! # Several workers
+//!
+//! A [`Leader`] is a router on one worker; [`Follower`]s on others have its fast path, and send it what
+//! is not plain.
+//!
 //! # What it does not do
 //!
 //! Redirects, router advertisements, multicast routing, proxy ARP and duplicate address detection
@@ -65,6 +70,7 @@
 //! ```
 
 mod arp;
+mod changes;
 mod config;
 mod control;
 mod fast4;
@@ -86,7 +92,9 @@ mod slow;
 mod stats;
 mod store;
 mod table;
+mod workers;
 
+pub use changes::Change;
 pub use config::{LocalTraffic, OptionsPolicy, RouterConfig, RouterError};
 pub use control::Target;
 pub use hop::Hop;
@@ -98,6 +106,7 @@ pub use routes::{ChangeError, IpPrefix, Routes};
 pub use stats::RouterStats;
 pub use store::{RouterMemory, RouterStore};
 pub use table::Neighbour;
+pub use workers::{Follower, Leader};
 
 use core::fmt;
 

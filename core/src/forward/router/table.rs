@@ -1,5 +1,6 @@
 //! The router's next hops and neighbours, and how one is found by its address.
 
+use super::changes::{Change, Changes, Link};
 use super::{Hop, RouterError};
 use crate::packet::PortId;
 use crate::platform::Instant;
@@ -28,6 +29,8 @@ pub struct Neighbour {
     pub(super) waiting: u16,
     /// Routes that lead here. While there are any, it keeps its number.
     pub(super) uses: u32,
+    /// Its place among those that changed.
+    pub(super) changed: Link,
 }
 
 impl Neighbour {
@@ -46,6 +49,7 @@ impl Neighbour {
         last: 0,
         waiting: 0,
         uses: 0,
+        changed: Link::NONE,
     };
 
     /// The port by which it is reached.
@@ -173,6 +177,7 @@ pub(super) struct Table<'m> {
     used: usize,
     /// How many are being asked and unknown.
     asking: usize,
+    changes: Changes,
 }
 
 impl<'m> Table<'m> {
@@ -215,6 +220,7 @@ impl<'m> Table<'m> {
             free: 1,
             used: 0,
             asking: 0,
+            changes: Changes::IGNORED,
         })
     }
 
@@ -248,6 +254,7 @@ impl<'m> Table<'m> {
         if let Some(place) = self.hops.get_mut(entry) {
             *place = hop;
         }
+        self.changes.note(self.neighbours, entry);
     }
 
     pub(super) fn get(&self, entry: usize) -> Option<&Neighbour> {
@@ -307,9 +314,17 @@ impl<'m> Table<'m> {
         *neighbour = Neighbour {
             key,
             state,
+            changed: neighbour.changed,
             ..Neighbour::NONE
         };
         self.used += 1;
+        self.enter(entry, key);
+        self.changes.note(self.neighbours, entry);
+        Some(entry)
+    }
+
+    /// Puts an entry's number into the index.
+    fn enter(&mut self, entry: usize, key: Key) {
         let mask = self.index.len().wrapping_sub(1);
         let mut place = key.hash(self.seed) as usize & mask;
         while let Some(taken) = self.index.get_mut(place) {
@@ -319,7 +334,6 @@ impl<'m> Table<'m> {
             }
             place = (place + 1) & mask;
         }
-        Some(entry)
     }
 
     /// Takes an entry out.
@@ -334,11 +348,71 @@ impl<'m> Table<'m> {
         if let Some(neighbour) = self.neighbours.get_mut(entry) {
             *neighbour = Neighbour {
                 first: free,
+                changed: neighbour.changed,
                 ..Neighbour::NONE
             };
             self.free = entry as u16;
             self.used = self.used.saturating_sub(1);
         }
+    }
+
+    /// From now on, tells what changes.
+    pub(super) fn keep_changes(&mut self) {
+        self.changes = Changes::NONE;
+    }
+
+    /// Whether something changed that nobody was told of.
+    #[inline]
+    pub(super) const fn has_changed(&self) -> bool {
+        self.changes.are_some()
+    }
+
+    /// The entry that changed first of those that nobody was told of, as it is now.
+    pub(super) fn next_change(&mut self) -> Option<Change> {
+        let entry = self.changes.next(self.neighbours)?;
+        Some(self.as_change(entry))
+    }
+
+    fn as_change(&self, entry: usize) -> Change {
+        Change {
+            entry: entry as u16,
+            key: self.get(entry).map(|neighbour| neighbour.key),
+            hop: self.hop(entry),
+        }
+    }
+
+    /// Makes all entries those of `other`, as far as the fast path reads them.
+    pub(super) fn copy(&mut self, other: &Table<'_>) -> Result<(), RouterError> {
+        if self.capacity() < other.capacity() {
+            return Err(RouterError::TooLittleMemory);
+        }
+        for (entry, _) in other.iter() {
+            self.apply(other.as_change(entry));
+        }
+        Ok(())
+    }
+
+    /// Makes an entry what it is in the table that the change is from.
+    pub(super) fn apply(&mut self, change: Change) {
+        let entry = usize::from(change.entry);
+        let old = self.get(entry).map(|neighbour| neighbour.key);
+        if old != change.key {
+            if let Some(key) = old {
+                self.unindex(entry, key);
+            }
+            let Some(neighbour) = self.neighbours.get_mut(entry) else {
+                return;
+            };
+            *neighbour = Neighbour::NONE;
+            if let Some(key) = change.key {
+                neighbour.key = key;
+                neighbour.state = State::Silent;
+                self.enter(entry, key);
+            }
+            self.used = self.used.wrapping_add(usize::from(change.key.is_some()));
+            self.used = self.used.wrapping_sub(usize::from(old.is_some()));
+        }
+        self.set_hop(entry, change.hop);
     }
 
     /// Empties the entry's place in the index and moves up what would no longer be found behind

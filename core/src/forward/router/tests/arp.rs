@@ -17,6 +17,13 @@ fn asks(from: MacAddr, sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
     frame(MacAddr::BROADCAST, from, arp)
 }
 
+/// Says by a port that `sender` is at `from`.
+pub(super) fn says_on(port: usize, from: MacAddr, sender: [u8; 4]) -> Vec<u8> {
+    let own = (ROUTER[port], [198, 51, 100, 1].into());
+    let arp = ArpHeader::new(ArpOperation::REPLY, (from, sender.into()), own);
+    frame(ROUTER[port], from, arp)
+}
+
 fn says(from: MacAddr, sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
     let arp = ArpHeader::new(
         ArpOperation::REPLY,

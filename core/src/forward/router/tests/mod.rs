@@ -30,6 +30,7 @@ mod memory;
 mod nd;
 mod random;
 mod resolve;
+mod workers;
 
 /// A table of a few routes, searched one by one, for whoever has looked ahead.
 #[derive(Clone, Copy)]
@@ -97,28 +98,33 @@ pub(super) fn with_net_as(
         let mut store: RouterStore<'_, 48, 40, 4> = RouterStore::new();
         let mut router =
             Router::new(store.memory(), Few::new(), Few::new(), config).expect("memory");
-        for (port, (own, len, mtu)) in [
-            ("192.0.2.1", 24, 1500),
-            ("198.51.100.1", 24, 1500),
-            ("10.0.0.1", 30, 600),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let id = PortId(port as u16);
-            let mut config = InterfaceConfig::new(ROUTER[port], mtu);
-            if mtu < 1280 {
-                config.link_local = LinkLocal::None;
-            }
-            router.set_interface(id, config).expect("an interface");
-            let own: Ipv4Addr = own.parse().expect("an address");
-            let link = router.add_ipv4(id, own, len).expect("an address");
-            let prefix = Prefix4::new(own.to_bits(), len).expect("a prefix");
-            router.tables().0.insert(prefix, link);
-        }
-        route(&mut router, "203.0.113.0/24", via("198.51.100.254"));
+        set_up(&mut router);
         test(lab, &mut router);
     });
+}
+
+/// Interfaces, links and the route.
+pub(super) fn set_up(router: &mut Net<'_, '_>) {
+    for (port, (own, len, mtu)) in [
+        ("192.0.2.1", 24, 1500),
+        ("198.51.100.1", 24, 1500),
+        ("10.0.0.1", 30, 600),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = PortId(port as u16);
+        let mut config = InterfaceConfig::new(ROUTER[port], mtu);
+        if mtu < 1280 {
+            config.link_local = LinkLocal::None;
+        }
+        router.set_interface(id, config).expect("an interface");
+        let own: Ipv4Addr = own.parse().expect("an address");
+        let link = router.add_ipv4(id, own, len).expect("an address");
+        let prefix = Prefix4::new(own.to_bits(), len).expect("a prefix");
+        router.tables().0.insert(prefix, link);
+    }
+    route(router, "203.0.113.0/24", via("198.51.100.254"));
 }
 
 pub(super) fn via(gateway: &str) -> Target {
