@@ -135,6 +135,14 @@ fn a_worker_does_not_allocate() {
     let report = watch("a router's slow path", slow);
     assert!(report.totals.exceptions > 100_000, "{report}");
 
+    // On two workers, of which the second hands all of that over to the first.
+    let ports = ["generator,queues=2,addr=192.0.2.1/24", ports[1]];
+    let mut several = draft("router", &ports);
+    several.routes = vec![flag("203.0.113.0/24 via 198.51.100.2")];
+    several.workers = Some(Setting::flag("test", 2));
+    let report = watch("a router's slow path on two workers", several);
+    assert!(report.workers[0].exchanged.taken_over > 0, "{report}");
+
     let mut udp = draft("udp", &["generator", "loopback", "null"]);
     udp.udp = vec![
         flag("port port0 to port port1 dst 203.0.113.9:53 dst-mac 02:00:00:00:00:02"),

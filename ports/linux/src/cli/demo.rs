@@ -31,7 +31,7 @@ pub(super) fn run(args: DemoArgs, stop: &Stop) -> Result<(), Error> {
         "{routes} routes, {flows} flows in random order, frames of {size} bytes ({} on the wire)",
         size + FRAME_CHECK
     );
-    if let Some(cpu) = config.worker.cpu(0) {
+    for cpu in &config.worker.cpus {
         eprintln!("worker on CPU {cpu}");
     }
     let report = runner::run(&config, stop, &mut |event| {
@@ -45,12 +45,13 @@ pub(super) fn run(args: DemoArgs, stop: &Stop) -> Result<(), Error> {
 
 fn config(args: DemoArgs) -> Result<Config, Error> {
     let mut draft = args.common.draft();
+    let workers = draft.cpus.as_ref().map_or(1, |cpus| cpus.value.len());
     draft.overlay(Draft {
         forwarder: Some(Setting::flag("demo", "router".into())),
         duration: Some(Setting::flag("--duration", args.duration)),
         ports: [
             format!(
-                "generator,name=in,addr={IN},flows={},size={}",
+                "generator,name=in,addr={IN},flows={},size={},queues={workers}",
                 args.flows, args.size
             ),
             format!("null,name=out,addr={OUT}"),

@@ -20,6 +20,7 @@ use super::MAX_PORTS;
 use super::dpdk::Dpdk;
 use super::launch::{End, Launch};
 use super::router::{Facts, with_router};
+use super::routers::with_parts;
 use super::udp::udp_forwarder;
 use super::vhost::{VhostAdapter, front_end, server};
 use crate::clock::MonotonicClock;
@@ -161,10 +162,6 @@ pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Erro
                 launch.go(each(workers, stage)?)
             }
         },
-        Forwarder::Router(_) if workers > 1 => Err(Error::Forwarder {
-            forwarder: "router",
-            source: "it runs on one worker; leave out `--workers`".into(),
-        }),
         Forwarder::Router(router) => {
             let facts: Vec<Facts> = ports
                 .iter()
@@ -181,8 +178,12 @@ pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Erro
                 ..RouterConfig::default()
             };
             let pages = launch.config.pool.huge_pages;
-            with_router(router, &facts, pages, behaviour, |stage, _| {
-                launch.go(vec![stage])
+            with_router(router, &facts, pages, behaviour, |stage, entries| {
+                if workers == 1 {
+                    return launch.go(vec![stage]);
+                }
+                let sizes = (entries, facts.len(), workers);
+                with_parts(stage, sizes, |parts| launch.go(parts))
             })
         }
         Forwarder::Udp(rules) => {

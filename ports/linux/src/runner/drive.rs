@@ -34,7 +34,7 @@ pub(super) struct Control<'a> {
 
 /// The worker as this crate uses it.
 pub(super) type AnyWorker<'r, 'p, S, const BURST: usize> =
-    Worker<'p, AnyRx<'r, 'p>, AnyTx<'r, 'p>, S, MonotonicClock, { super::MAX_PORTS }, BURST>;
+    Worker<'p, AnyRx<'r, 'p>, AnyTx<'r, 'p>, S, MonotonicClock, PORTS, BURST>;
 
 impl Control<'_> {
     /// Moves packets until told to stop, until the deadline, or until nothing can come any more;
@@ -182,6 +182,8 @@ fn cpu_nanos() -> u64 {
         .wrapping_add(time.tv_nsec as u64)
 }
 
+/// The ports, and as many more by which a router's followers send to the leader.
+const PORTS: usize = 2 * super::MAX_PORTS;
 /// How often a busy worker looks at time and flags, in rounds.
 const LOOK: u32 = 64;
 /// How often the ports' counters are copied out.

@@ -39,6 +39,7 @@ mod dpdk;
 mod drive;
 mod launch;
 mod router;
+mod routers;
 mod seats;
 mod shares;
 mod udp;
@@ -161,12 +162,13 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
 
     let mut caches = seats::caches(pool, count)?;
     let mut loopbacks = build::rings(config);
-    let rings = seats::rings(config);
+    let (rings, exceptions) = (seats::rings(config), seats::exception_rings(config));
     let adapters = vhost::adapters(config, |port| build::own_mac(config, port), shared);
     let mut ports = build::ports(config, pool, &mut loopbacks, &adapters, &dpdk, clock)?;
     let queues = ports.iter().map(|port| port.queues(count as u16).into());
     let shares = Shares::new(queues, count);
-    let queues = seats::open(&mut ports, &shares, &rings, &mut caches)?;
+    let mut queues = seats::open(&mut ports, &shares, &rings, &mut caches)?;
+    seats::lead(&mut queues, &exceptions, &mut caches)?;
     for port in &ports {
         let status = port.status();
         if let Some(status) = &status {
@@ -207,7 +209,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     drop(ports);
     drop(adapters);
     drop(loopbacks);
-    drop(rings);
+    drop((rings, exceptions));
     // Beyond the sums: no frame is there twice, none is lost.
     pool.audit().map_err(|error| Error::Unbalanced {
         reason: error.to_string(),

@@ -28,13 +28,14 @@ pub(crate) struct Facts {
     pub(crate) addresses: Vec<Cidr>,
 }
 
-/// Sets up a router and hands it to `run`; its tables live until `run` returns.
+/// Sets up a router and hands it to `run`, with how many entries it has room for; its tables live until
+/// `run` returns.
 pub(crate) fn with_router<'p, T>(
     config: &config::Router,
     facts: &[Facts],
     pages: PagePolicy,
     behaviour: RouterConfig,
-    run: impl FnOnce(TableRouter<'_, 'p>, &RouterStats) -> Result<T, Error>,
+    run: impl FnOnce(TableRouter<'_, 'p>, usize) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let failed = |error: Box<dyn core::error::Error + Send + Sync>| Error::Forwarder {
         forwarder: "router",
@@ -66,7 +67,7 @@ pub(crate) fn with_router<'p, T>(
     let mut router =
         Router::new(memory, ipv4, ipv6, behaviour).map_err(|error| failed(error.into()))?;
     fill(&mut router, &mut routes, config, facts).map_err(failed)?;
-    run(router, &stats)
+    run(router, size.entries)
 }
 
 /// Interfaces, addresses, routes and neighbours.

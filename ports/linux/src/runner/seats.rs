@@ -6,10 +6,14 @@
 //!   worker 1   queue 1                   nothing to receive; sends into the ring
 //! ```
 //!
+//! A router's slow path is the first worker's: the others send it by a ring of each port what is not
+//! plain, and it receives that as from the port. See [`router`](linecard::forward::router).
+//!
 //! Flows keep their order as long as the device keeps a flow on one queue: its packets are received by
-//! one worker, and leave by one queue or one ring.
+//! one worker, and leave by one queue or one ring. Packets of a flow of which a router's slow path takes
+//! some may be overtaken by others.
 
-use linecard::device::{Device, HandoverTx, Null, OwnerTx};
+use linecard::device::{Device, HandoverRx, HandoverTx, Null, OwnerTx};
 use linecard::mempool::{Cache, Pool};
 use linecard::packet::Packet;
 use linecard::pipeline::WorkerStats;
@@ -18,7 +22,7 @@ use linecard::trace::{Meter, Timings};
 
 use super::shares::Shares;
 use crate::clock::MonotonicClock;
-use crate::config::Config;
+use crate::config::{Config, Forwarder};
 use crate::error::Error;
 use crate::port::{AnyPort, AnyRx, AnyTx, SeveralRx, SeveralTx};
 
@@ -53,6 +57,43 @@ pub(super) fn rings<'p>(config: &Config) -> Vec<HandoverRing<'p>> {
     let several = config.worker.count > 1;
     let ports = config.ports.iter().filter(|_| several);
     ports.map(|_| mpmc::Ring::new()).collect()
+}
+
+/// A ring for each port of a router, by which what is not plain comes to the first worker.
+pub(super) fn exception_rings<'p>(config: &Config) -> Vec<HandoverRing<'p>> {
+    match config.forwarder {
+        Forwarder::Router(_) => rings(config),
+        _ => Vec::new(),
+    }
+}
+
+/// Has the first worker receive, as from each port, what the others send by the port's number and how
+/// many ports there are.
+pub(super) fn lead<'r, 'p: 'r>(
+    queues: &mut [Queues<'r, 'p>],
+    rings: &'r [HandoverRing<'p>],
+    caches: &mut [Cache<'p>],
+) -> Result<(), Error> {
+    let Some((first, others)) = queues.split_first_mut() else {
+        return Ok(());
+    };
+    let own = core::mem::take(first).into_iter().enumerate();
+    *first = own
+        .map(|(port, (rx, tx))| match rings.get(port) {
+            Some(ring) => {
+                let over = AnyRx::Handover(HandoverRx::new(ring.consumer()));
+                (AnyRx::Several(SeveralRx::new(vec![rx, over])), tx)
+            }
+            None => (rx, tx),
+        })
+        .collect();
+    for (queues, cache) in others.iter_mut().zip(caches.iter_mut().skip(1)) {
+        for ring in rings {
+            let tx = HandoverTx::new(ring.producer());
+            queues.push((nothing(cache)?, AnyTx::Handover(tx)));
+        }
+    }
+    Ok(())
 }
 
 /// Opens all queues of all ports; each worker's.
@@ -105,7 +146,7 @@ fn as_one<'r, 'p: 'r>(mut own: Queues<'r, 'p>) -> (AnyRx<'r, 'p>, AnyTx<'r, 'p>)
 }
 
 /// The receiving side of a port that another worker polls.
-pub(super) fn nothing<'r, 'p>(cache: &mut Cache<'p>) -> Result<AnyRx<'r, 'p>, Error> {
+fn nothing<'r, 'p>(cache: &mut Cache<'p>) -> Result<AnyRx<'r, 'p>, Error> {
     let (rx, _) = Null::sink()
         .open(0, cache)
         .map_err(|error| Error::port("", "null", error))?;

@@ -330,3 +330,43 @@ fn packets_that_wait_for_a_neighbour_at_the_end_are_accounted_for() {
     assert!(waited.is_some_and(|(_, count)| *count > 0), "{report}");
     assert!(report.is_balanced(), "{report}");
 }
+
+#[test]
+fn a_router_on_several_workers_routes_what_is_generated() {
+    for count in 2..=3 {
+        let config = router(true, |draft| {
+            workers(draft, count);
+            let in_port = "generator,count=50000,queues=2,addr=192.0.2.1/24";
+            draft.ports[0] = DraftPort::new(Setting::flag("--port", in_port.into()));
+        });
+        let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+        assert_eq!(
+            (report.totals.received, report.totals.sent),
+            (50_000, 50_000)
+        );
+        assert_eq!(report.ports[1].stats.tx.packets, 50_000, "{report}");
+        assert!(report.is_balanced(), "{report}");
+        for worker in &report.workers[..2] {
+            assert_eq!(worker.totals.received, 25_000, "{report}");
+            assert_eq!(worker.totals.exceptions, 0);
+        }
+    }
+}
+
+#[test]
+fn what_followers_cannot_send_waits_with_the_leader() {
+    let config = router(false, |draft| {
+        workers(draft, 2);
+        let in_port = "generator,count=5000,queues=2,addr=192.0.2.1/24";
+        draft.ports[0] = DraftPort::new(Setting::flag("--port", in_port.into()));
+    });
+    let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+    assert_eq!(report.totals.received, 5_000, "{report}");
+    let (over, taken) = (&report.workers[1].exchanged, &report.workers[0].exchanged);
+    assert!(over.handed_over > 0, "{report}");
+    assert_eq!(over.handed_over, taken.taken_over);
+    let shutdown = linecard::pipeline::DropReason::SHUTDOWN;
+    let waited = report.totals.drops.iter().find(|(why, _)| *why == shutdown);
+    assert!(waited.is_some_and(|(_, count)| *count > 0), "{report}");
+    assert!(report.is_balanced(), "{report}");
+}

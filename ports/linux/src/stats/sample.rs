@@ -130,6 +130,7 @@ impl Totals {
         }
         // While workers work, the one may have been read before the other.
         all.received = all.received.saturating_sub(between.taken_over);
+        all.exceptions = all.exceptions.saturating_sub(between.taken_over);
         let over = between.handed_over.saturating_sub(between.passed_on);
         all.sent = all.sent.saturating_sub(over);
         all

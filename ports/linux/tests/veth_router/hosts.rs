@@ -15,6 +15,7 @@ pub(crate) struct Hosts {
     folder: PathBuf,
     /// The router's port on the left.
     device: &'static str,
+    workers: usize,
 }
 
 pub(crate) const LEFT_4: &str = "192.0.2.2";
@@ -43,6 +44,7 @@ POOL
 
 [worker]
 idle = "sleep:20us"
+count = WORKERS
 "#;
 
 impl Hosts {
@@ -67,6 +69,7 @@ impl Hosts {
             right: new(),
             folder,
             device,
+            workers: 1,
         };
         hosts.router.pair_with(link, "lc0", &hosts.left, "eth0");
         hosts.router.pair("lc1", &hosts.right, "eth0");
@@ -89,6 +92,13 @@ impl Hosts {
         Some(hosts)
     }
 
+    /// The router has so many workers.
+    #[allow(dead_code)]
+    pub(crate) fn on_workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
     /// A file of the test's own, removed with the hosts.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -99,6 +109,7 @@ impl Hosts {
         let config = self.file("router.toml");
         let text = CONFIG.replace("LEFT", self.device);
         let text = text.replace("POOL", super::POOL);
+        let text = text.replace("WORKERS", &self.workers.to_string());
         fs::write(&config, text).expect("the configuration");
         let mut command = self.router.command(env!("CARGO_BIN_EXE_linecard"));
         command.arg("run").arg("--config").arg(&config);

@@ -10,6 +10,33 @@ fn veth_several_queues_are_one_port() {
     let Some(hosts) = Hosts::with("queues", "af_xdp:lc0,queues=4,ring=512", LINK) else {
         return;
     };
+    every_queue_passes(&hosts);
+}
+
+#[test]
+fn veth_several_workers_share_the_queues_of_a_port() {
+    let Some(hosts) = Hosts::with("workers", "af_xdp:lc0,queues=4,ring=512", LINK) else {
+        return;
+    };
+    let hosts = hosts.on_workers(2);
+    let figures = every_queue_passes(&hosts);
+    let workers = figures["workers"].as_array().expect("workers");
+    assert_eq!(workers.len(), 2);
+    let of = |worker: usize, what: &str| workers[worker][what].as_u64().expect("a count");
+    // The other port has one queue, and it is the first worker's.
+    assert!(
+        of(1, "received") > 0 && of(1, "handed_over") > 0,
+        "{figures}"
+    );
+    assert!(
+        of(0, "passed_on") > 0 && of(0, "taken_over") > 0,
+        "{figures}"
+    );
+    assert!(of(1, "exceptions") < of(1, "received") / 2, "{figures}");
+}
+
+/// Pings and connections of which some go by each queue; the figures at the end.
+fn every_queue_passes(hosts: &Hosts) -> serde_json::Value {
     let router = hosts.start();
     for _ in 0..16 {
         // Each has an identifier of its own, and is a flow.
@@ -34,4 +61,8 @@ fn veth_several_queues_are_one_port() {
         printed.contains("0 posted") && printed.contains("0 completing"),
         "{printed}"
     );
+    let figures = std::fs::read_to_string(hosts.file("stats.json")).expect("the figures");
+    let figures: serde_json::Value = serde_json::from_str(&figures).expect("JSON");
+    assert_eq!(figures["balanced"], true, "{figures}");
+    figures
 }
