@@ -103,19 +103,19 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/io/net_null",
         "linecard cross-connect, net_null, huge pages",
-        223.9,
+        221.8,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/io/net_ring",
         "linecard cross-connect, net_ring, huge pages",
-        118.2,
+        116.1,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        277.5,
+        275.4,
     ),
 ];
 

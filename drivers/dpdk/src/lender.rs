@@ -33,11 +33,11 @@ impl Lender {
 
     /// The length of a packet that is like most: of one frame of the pool, which the device takes as it is.
     #[inline(always)]
-    fn len_of(&self, packet: &Packet<'_>) -> Option<u16> {
+    fn len_of(&self, packet: &Packet<'_>) -> Option<u32> {
         let len = packet.frame().len_in(self.pool);
         // What is shorter than its header has more than any to spare, and so has what is not the pool's.
         let fits = len.wrapping_sub(ETHERNET_HEADER as u64) <= self.spare;
-        (fits && !packet.offloads.intersects(mbuf::ASKED)).then_some(len as u16)
+        (fits && !packet.offloads.intersects(mbuf::ASKED)).then_some(len as u32)
     }
 
     /// Writes the mbufs of packets, up to the first that is not like most, and marks them as DPDK's; gives
@@ -48,7 +48,7 @@ impl Lender {
         self,
         packets: &[Packet<'_>],
         mbufs: &mut [MaybeUninit<*mut Mbuf>],
-    ) -> (usize, u64) {
+    ) -> (usize, usize) {
         let (mut count, mut bytes) = (0, 0);
         for (packet, place) in packets.iter().zip(mbufs) {
             let Some(len) = self.len_of(packet) else {
@@ -60,7 +60,7 @@ impl Lender {
             // the data, behind the private area, not before it.
             unsafe { Meta::write_segment(mbuf, data, len) };
             place.write(mbuf);
-            bytes += u64::from(len);
+            bytes += len as usize;
             count += 1;
         }
         (count, bytes)
@@ -106,7 +106,7 @@ mod tests {
             (1514, true),
             (1515, false),
         ] {
-            let expected = goes.then_some(len as u16);
+            let expected = goes.then_some(len as u32);
             assert_eq!(new(1514).len_of(&packet(pool, len)), expected, "{len}");
         }
         for asked in [Offloads::L4_WANTED, Offloads::VLAN_WANTED] {

@@ -82,13 +82,13 @@ impl Meta {
     }
 
     /// [`write`](Self::write)s a [`segment`](Self::segment) with data at that address, but for the fields
-    /// that no flag says are there: as few stores as there can be.
+    /// that no flag says are there: as few stores as there can be. `len` is 65,535 at most.
     ///
     /// # Safety
     ///
     /// As for [`write`](Self::write); its buffer begins 65,535 bytes before the data at most.
     #[inline(always)]
-    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data: usize, len: u16) {
+    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data: usize, len: u32) {
         let at = |offset| mbuf.wrapping_byte_add(offset);
         // SAFETY: the mbuf's first eight bytes, which nobody writes: the caller has it.
         let buffer = unsafe { mbuf.cast::<usize>().read() };
@@ -99,9 +99,9 @@ impl Meta {
         // SAFETY: as above.
         unsafe { at(OL_FLAGS).cast::<u64>().write(0) };
         // SAFETY: as above.
-        unsafe { at(PACKET_TYPE).cast::<[u32; 2]>().write([0, len.into()]) };
+        unsafe { at(PACKET_TYPE).cast::<[u32; 2]>().write([0, len]) };
         // SAFETY: as above.
-        unsafe { at(DATA_LEN).cast::<u16>().write(len) };
+        unsafe { at(DATA_LEN).cast::<u16>().write(len as u16) };
     }
 
     /// Whether the mbuf's bytes are its own, and nobody else's too.

@@ -303,7 +303,7 @@ impl Intake {
             let frame = unsafe { receiver.receive_inside(data, glance.len) };
             // SAFETY: its frame is the program's now.
             unsafe { mbuf::mark(mbuf, mbuf::OURS) };
-            Some(Packet::new(frame))
+            Some((Packet::new(frame), glance.len))
         })
     }
 
@@ -329,23 +329,25 @@ impl Intake {
             unsafe { Meta::read(mbuf) }.tell(&mut packet, self.stamped);
             // SAFETY: its frame is the program's now.
             unsafe { mbuf::mark(mbuf, mbuf::OURS) };
-            Some(packet)
+            Some((packet, len))
         })
     }
 }
 
-/// Writes what `each` makes of the mbufs, up to the first of which it makes nothing; gives how many, and
-/// their bytes.
+/// Writes the packets that `each` makes of the mbufs, of which it says the length, up to the first of which it
+/// makes none; gives how many, and their bytes.
 #[inline(always)]
 fn fill<'p>(
     mbufs: &[*mut Mbuf],
     places: &mut [MaybeUninit<Packet<'p>>],
-    each: impl Fn(*mut Mbuf) -> Option<Packet<'p>>,
+    each: impl Fn(*mut Mbuf) -> Option<(Packet<'p>, u16)>,
 ) -> (usize, u64) {
     let (mut count, mut bytes) = (0, 0);
     for (&mbuf, place) in mbufs.iter().zip(places) {
-        let Some(packet) = each(mbuf) else { break };
-        bytes += packet.len() as u64;
+        let Some((packet, len)) = each(mbuf) else {
+            break;
+        };
+        bytes += u64::from(len);
         place.write(packet);
         count += 1;
     }

@@ -284,7 +284,7 @@ impl<'p> Tx<'p> {
         loop {
             let (done, len) = lender.prepare_all(rest, places);
             count += done;
-            bytes += len as usize;
+            bytes += len;
             rest = rest.get(done..).unwrap_or(&[]);
             places = places.get_mut(done..).unwrap_or_default();
             let (Some((packet, behind)), Some((place, left))) =
