@@ -2,8 +2,10 @@
 //!
 //! Every descriptor has a buffer of its own for ever. What came in is made available again where it
 //! was, and as many other buffers are sent: no pool, no packet, no byte of a packet read or written.
+//! Otherwise it does what the driver does: it takes `MRG_RXBUF` and `IN_ORDER` where they are offered,
+//! says that it polls, and asks for the lines of a packed ring before it writes them.
 //! It is a figure to measure drivers by, and no driver: it wants a device that uses buffers in
-//! order, and stops at one that does not.
+//! order, and stops at one that does not; over split rings with `IN_ORDER` it takes its word for it.
 
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
@@ -11,7 +13,7 @@ use core::sync::atomic::Ordering;
 use linecard::mempool::DeviceAddress;
 use linecard::platform::{Dma, barrier};
 
-use super::layout::{DescFlags, Parts};
+use super::layout::{AVAIL_NO_INTERRUPT, DescFlags, Parts, SUPPRESS_DISABLE};
 use super::memory::RingMemory;
 use crate::{Doorbell, Features, QueueMemory, Status, Transport, TransportError};
 
@@ -45,6 +47,8 @@ pub struct Bare<T: Transport> {
 struct Lane<B> {
     memory: RingMemory,
     packed: bool,
+    /// `VIRTIO_F_IN_ORDER`.
+    in_order: bool,
     /// The next descriptor to be taken back, and of packed rings whether its lap is an odd one.
     used: u16,
     used_lap: bool,
@@ -69,16 +73,18 @@ impl<T: Transport> Bare<T> {
         transport.reset()?;
         let status = Status::ACKNOWLEDGE | Status::DRIVER;
         transport.set_status(status)?;
-        let mut wanted = Features::VERSION_1 | Features::MRG_RXBUF;
-        wanted.set(Features::RING_PACKED, packed);
+        let mut needed = Features::VERSION_1;
+        needed.set(Features::RING_PACKED, packed);
+        let wanted = needed | Features::MRG_RXBUF | Features::IN_ORDER;
         let features = Features::from_bits_retain(transport.device_features()) & wanted;
-        if features != wanted {
+        if !features.contains(needed) {
             return Err(TransportError::Unsupported("rings of this kind"));
         }
+        let in_order = features.contains(Features::IN_ORDER);
         transport.set_driver_features(features.bits())?;
         transport.set_status(status | Status::FEATURES_OK)?;
-        let mut rx = Lane::new(&mut transport, dma, packed, 0)?;
-        let tx = Lane::new(&mut transport, dma, packed, 1)?;
+        let mut rx = Lane::new(&mut transport, dma, (packed, in_order), 0)?;
+        let tx = Lane::new(&mut transport, dma, (packed, in_order), 1)?;
         rx.give(SIZE);
         transport.set_status(status | Status::FEATURES_OK | Status::DRIVER_OK)?;
         rx.tell();
@@ -89,7 +95,7 @@ impl<T: Transport> Bare<T> {
         })
     }
 
-    /// Takes up to 32 buffers that came in, makes them available again, and sends as many others;
+    /// Takes about 32 buffers that came in, if there are as many, makes them available again, and sends as many others;
     /// gives how many.
     ///
     /// # Errors
@@ -101,11 +107,13 @@ impl<T: Transport> Bare<T> {
         if came > 0 {
             self.rx.give(came);
             self.send(came);
+            self.rx.prepare();
+            self.tx.prepare();
         }
         Ok(usize::from(came))
     }
 
-    /// Takes what came in out of circulation; gives how many there were, up to 32.
+    /// Takes what came in out of circulation; gives how many there were, about 32 at most.
     ///
     /// # Errors
     ///
@@ -135,7 +143,7 @@ impl<B: Doorbell> Lane<B> {
     fn new<T: Transport<Doorbell = B>, D: Dma>(
         transport: &mut T,
         dma: &D,
-        packed: bool,
+        (packed, in_order): (bool, bool),
         queue: u16,
     ) -> Result<Self, TransportError> {
         let writable = queue == 0;
@@ -166,6 +174,13 @@ impl<B: Doorbell> Lane<B> {
             let entry = memory.driver_u16(ENTRIES + 2 * usize::from(place));
             entry.store(place.to_le(), Ordering::Relaxed);
         }
+        // It polls: flags without EVENT_IDX, and the event suppression of a packed ring.
+        let (offset, flag) = match packed {
+            true => (2, SUPPRESS_DISABLE),
+            false => (0, AVAIL_NO_INTERRUPT),
+        };
+        let polls = memory.driver_u16(offset);
+        polls.store(flag.to_le(), Ordering::Relaxed);
         fill(buffer.at, parts.len, len);
         let rings = QueueMemory {
             size: SIZE,
@@ -178,6 +193,7 @@ impl<B: Doorbell> Lane<B> {
         Ok(Self {
             memory,
             packed,
+            in_order,
             used: 0,
             used_lap: true,
             next: 0,
@@ -190,7 +206,7 @@ impl<B: Doorbell> Lane<B> {
         })
     }
 
-    /// Takes back up to so many buffers.
+    /// Takes back so many buffers, and what is left of the batch that the last one is in.
     #[inline(always)]
     fn take(&mut self, most: u16) -> Result<u16, TransportError> {
         let out = self.given.wrapping_sub(self.taken);
@@ -205,16 +221,26 @@ impl<B: Doorbell> Lane<B> {
                 if (half >> 48) as u16 & (AVAIL | USED) != turn {
                     break;
                 }
-                if (half >> 32) as u16 != self.used {
+                // The last one of a batch, with IN_ORDER (section 2.8.7).
+                let batch = ((half >> 32) as u16).wrapping_sub(self.used) % SIZE + 1;
+                if batch > out.wrapping_sub(count) || batch > 1 && !self.in_order {
                     return Err(OUT_OF_ORDER);
                 }
-                step(&mut self.used, &mut self.used_lap);
-                count = count.wrapping_add(1);
+                self.used = self.used.wrapping_add(batch);
+                if self.used >= SIZE {
+                    self.used = self.used.wrapping_sub(SIZE);
+                    self.used_lap = !self.used_lap;
+                }
+                count = count.wrapping_add(batch);
             }
         } else {
             let index = self.memory.device_u16(2).load(Ordering::Acquire);
             let there = u16::from_le(index).wrapping_sub(self.taken);
-            while count < most.min(there) {
+            if self.in_order {
+                // The index says it all (section 2.7.9).
+                count = most.min(there);
+            }
+            while !self.in_order && count < most.min(there) {
                 // SAFETY: `used` is below the size: `step`.
                 let (id, _) = unsafe { self.memory.used(self.used) };
                 if id != u32::from(self.used) {
@@ -255,6 +281,17 @@ impl<B: Doorbell> Lane<B> {
             // SAFETY: `place` was below the size above.
             let (_, rest) = unsafe { self.memory.desc(place) };
             rest.store(half.to_le(), Ordering::Release);
+        }
+    }
+
+    /// Asks for the lines of the next descriptors, as the driver does. Those of a split ring are never
+    /// written.
+    #[inline(always)]
+    fn prepare(&self) {
+        if self.packed {
+            for ahead in (0..BURST).step_by(LINE) {
+                self.memory.prepare(self.next.wrapping_add(ahead) % SIZE);
+            }
         }
     }
 
@@ -301,6 +338,8 @@ const BURST: u16 = 32;
 const BUFFER: usize = 128;
 const HEADER: usize = 52;
 const SENT: u64 = 76;
+/// Descriptors of a cache line.
+const LINE: usize = 4;
 /// From the start of an available ring to its entries, in bytes.
 const ENTRIES: usize = 4;
 const AVAIL: u16 = DescFlags::AVAIL.bits();
