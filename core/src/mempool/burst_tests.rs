@@ -178,11 +178,64 @@ fn frames_sent_in_place_are_counted_and_come_back_once() {
             let tail = pool.alloc().expect("one is free");
             chain.chain(tail).expect("of one pool");
             assert_eq!(sending.region_offset(&chain), None, "in two frames");
+            let mut past = pool.alloc().expect("one is free");
+            let room = past.tailroom();
+            past.append(room).expect("as much as there is");
+            past.trim_front(room).expect("all of it");
+            assert_eq!(sending.region_offset(&past), None, "behind its last byte");
             drop(sending);
-            drop(chain);
+            drop((chain, past));
             assert_eq!((queue.completing(), pool.ledger().held), (5, 0));
             // SAFETY: they were sent above, and are completed once.
             assert_eq!(unsafe { queue.complete(&mut cache, &sent) }, 5);
+        });
+    }
+}
+
+#[test]
+fn what_a_device_fills_is_taken_back_by_where_it_lies() {
+    for track in [false, true] {
+        with_pools(track, |pool, _| {
+            let mut cache = Cache::new(pool, "cache", 4).expect("an account");
+            let queue = Account::register(pool, "queue").expect("an account");
+            let mut posted = Vec::new();
+            assert_eq!(
+                queue.post_each(&mut cache, 8, |index| posted.push(u64::from(index.0))),
+                8
+            );
+            assert_eq!(queue.posted(), 8);
+            let mut receive = |at: u64, len: u32| {
+                let known = |number: u64| {
+                    let place = posted.iter().position(|posted| *posted == number);
+                    place.map(|place| posted.swap_remove(place)).is_some()
+                };
+                // SAFETY: `known` are those that were posted above, each once; no device has them.
+                unsafe { queue.receiving().receive_at(at, len, known) }
+            };
+            // A window that is not inside, and a frame that was not posted, change nothing.
+            let first = 2048 * u64::from(pool.frames() as u32 - 1);
+            for at in [0, first] {
+                assert!(receive(at + 256, 2048 - 255).is_none());
+                assert!(receive(at, u32::MAX).is_none());
+            }
+            for at in [2048 * FRAMES as u64, u64::MAX] {
+                assert!(receive(at, 0).is_none());
+            }
+            assert_eq!(queue.posted(), 8);
+            let mut received = 0;
+            for index in 0..FRAMES as u64 {
+                let Some(frame) = receive(2048 * index + 300, 2048 - 300) else {
+                    continue;
+                };
+                assert_eq!(
+                    (u64::from(frame.index().0), frame.offset(), frame.len()),
+                    (index, 300, 1748)
+                );
+                assert!(receive(2048 * index + 300, 60).is_none(), "twice");
+                cache.free(frame);
+                received += 1;
+            }
+            assert_eq!((received, queue.posted()), (8, 0));
         });
     }
 }

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use super::home::Home;
-use super::{Account, Frame, FrameIndex, Place};
+use super::{Account, Cache, Frame, FrameIndex, Place};
 
 /// Takes a burst of posted frames back from the device, with what has to be known of the pool in its
 /// hands; when it is dropped, they are counted off.
@@ -68,6 +68,51 @@ impl<'p> Receiving<'_, 'p> {
         }
         self.taken = self.taken.wrapping_add(1);
         Some(self.home.frame(index.0, offset, len))
+    }
+}
+
+impl<'p> Receiving<'_, 'p> {
+    /// As [`receive`](Self::receive), of the frame in which the data begins: `at` bytes from the region's
+    /// start. `None` as well, and nothing has changed, if `posted` says no of that frame's number, which
+    /// may be any at all.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Account, Cache, FrameIndex, Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 8 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 8];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// let mut cache = Cache::new(&pool, "core 0", 4)?;
+    /// let queue = Account::register(&pool, "my nic, queue 0")?;
+    /// let mut posted = [FrameIndex::default()];
+    /// queue.post(&mut cache, &mut posted);
+    /// let at = posted[0].offset(pool.frame_size()) as u64 + 256;
+    /// // SAFETY: only the posted frame is believed, it is taken once, and no device writes to it.
+    /// let frame = unsafe { queue.receiving().receive_at(at, 60, |index| index == posted[0].0.into()) };
+    /// assert_eq!(frame.map(|frame| frame.offset()), Some(256));
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// As for [`Account::receive`], of each frame of which `posted` says yes, which is one of the pool's.
+    #[inline(always)]
+    pub unsafe fn receive_at(
+        &mut self,
+        at: u64,
+        len: u32,
+        posted: impl FnOnce(u64) -> bool,
+    ) -> Option<Frame<'p>> {
+        let (offset, len) = (at as usize & (self.size - 1), len as usize);
+        let index = self.home.number_of_offset(at);
+        if offset.wrapping_add(len) > self.size || offset < self.private || !posted(index) {
+            return None;
+        }
+        if self.tracks {
+            let from = Place::Posted(self.account.id());
+            self.home.pool().moved(index as u32, from, Place::Held);
+        }
+        self.taken = self.taken.wrapping_add(1);
+        Some(self.home.frame_at(at as usize, len, false))
     }
 }
 
@@ -163,6 +208,24 @@ impl Drop for Sending<'_, '_> {
 }
 
 impl<'p> Account<'p> {
+    /// As [`post`](Self::post), up to `count` frames, of each of which `each` is told the number.
+    #[inline(always)]
+    pub fn post_each(
+        &self,
+        cache: &mut Cache<'p>,
+        count: usize,
+        mut each: impl FnMut(FrameIndex),
+    ) -> usize {
+        if !cache.pool().owns(self.pool()) {
+            return 0;
+        }
+        let taken = cache.take_runs(count, Place::Posted(self.id()), |_, run| {
+            run.iter().for_each(|&index| each(FrameIndex(index)));
+        });
+        self.count(taken as i32, 0);
+        taken
+    }
+
     /// What takes a burst of frames back.
     #[inline(always)]
     pub fn receiving(&self) -> Receiving<'_, 'p> {

@@ -107,6 +107,13 @@ impl<'p> Home<'p> {
         (at.wrapping_sub(self.address()) >> self.shift) as u32
     }
 
+    /// The number of the frame that has the byte `at` bytes from the region's start, if that is one of the
+    /// region's.
+    #[inline]
+    pub(super) const fn number_of_offset(&self, at: u64) -> u64 {
+        at >> self.shift
+    }
+
     /// The tag with which [`Frame::difference`] finds out what `number_of` does.
     #[inline]
     pub(super) const fn tag(&self) -> u64 {

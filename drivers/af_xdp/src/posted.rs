@@ -34,24 +34,22 @@ impl Posted {
         Self((0..frames).map(|_| AtomicU8::new(NOT)).collect())
     }
 
-    /// Writes down that a frame goes to the kernel.
-    #[inline]
-    pub(crate) fn put(&self, frame: FrameIndex, way: Way) {
-        if let Some(entry) = self.0.get(frame.0 as usize) {
-            entry.store(way as u8, Ordering::Relaxed);
-        }
+    /// Where the table lies, for the length of a burst: the compiler would look there again for each
+    /// frame.
+    #[inline(always)]
+    pub(crate) fn table(&self) -> Table<'_> {
+        Table(&self.0)
     }
 
-    /// Whether the kernel had this frame by this way; it has it no more.
-    #[inline]
+    /// As [`Table::put`].
+    #[cfg(test)]
+    pub(crate) fn put(&self, frame: FrameIndex, way: Way) {
+        self.table().put(frame, way);
+    }
+
+    /// As [`Table::take`].
     pub(crate) fn take(&self, frame: FrameIndex, way: Way) -> bool {
-        match self.0.get(frame.0 as usize) {
-            Some(entry) if entry.load(Ordering::Relaxed) == way as u8 => {
-                entry.store(NOT, Ordering::Relaxed);
-                true
-            }
-            _ => false,
-        }
+        self.table().take(frame.0.into(), way)
     }
 
     /// All frames that the kernel has by this way; it has them no more.
@@ -60,6 +58,33 @@ impl Posted {
             .map(FrameIndex)
             .filter(|frame| self.take(*frame, way))
             .collect()
+    }
+}
+
+/// The entries of a [`Posted`].
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a>(&'a [AtomicU8]);
+
+impl Table<'_> {
+    /// Writes down that a frame goes to the kernel.
+    #[inline(always)]
+    pub(crate) fn put(&self, frame: FrameIndex, way: Way) {
+        if let Some(entry) = self.0.get(frame.0 as usize) {
+            entry.store(way as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the kernel had the frame of this number, which may be any, by this way; it has it no more.
+    #[inline(always)]
+    pub(crate) fn take(&self, number: u64, way: Way) -> bool {
+        let entry = usize::try_from(number).ok().and_then(|at| self.0.get(at));
+        match entry {
+            Some(entry) if entry.load(Ordering::Relaxed) == way as u8 => {
+                entry.store(NOT, Ordering::Relaxed);
+                true
+            }
+            _ => false,
+        }
     }
 }
 

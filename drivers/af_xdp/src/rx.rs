@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use linecard::device::{RxQueue, RxStats};
-use linecard::mempool::{Account, Cache, FrameIndex, Pool, Receiving};
+use linecard::mempool::{Account, Cache, Pool};
 use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::channel::Channel;
-use crate::posted::{Posted, Way};
+use crate::posted::Way;
 use crate::ring::{Consumer, Producer};
 use crate::sys::call;
 use crate::sys::if_xdp::{Desc, PKT_CONTD};
@@ -102,13 +102,13 @@ impl<'p> Rx<'p> {
             // the ring's size; unless its counter cannot be believed.
             let places = self.fill.room(BATCH as u32) as usize;
             let want = missing.min(BATCH).min(places);
-            let mut frames = [FrameIndex::default(); BATCH];
-            let frames = frames.get_mut(..want).unwrap_or(&mut []);
-            let taken = account.post(cache, frames);
-            for &frame in frames.iter().take(taken) {
-                self.channel.posted.put(frame, Way::Fill);
-                self.fill.push(frame.offset(self.pool.frame_size()) as u64);
-            }
+            let (posted, size) = (self.channel.posted.table(), self.pool.frame_size());
+            let mut places = self.fill.writer();
+            let taken = account.post_each(cache, want, |frame| {
+                posted.put(frame, Way::Fill);
+                places.push(frame.offset(size) as u64);
+            });
+            drop(places);
             missing = missing.saturating_sub(taken);
             if taken < want {
                 self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
@@ -166,45 +166,41 @@ impl<'p> Rx<'p> {
         let Some(account) = &self.account else {
             return (0, None);
         };
-        let (mut burst, posted) = (account.receiving(), &self.channel.posted);
+        let (mut burst, posted) = (account.receiving(), self.channel.posted.table());
         let (mut given, mut bytes, mut wrong) = (0, 0, None);
-        for _ in 0..count {
-            let desc = self.ring.pop();
-            let Some(mut packet) = accept(&mut burst, posted, self.pool, desc) else {
-                wrong = Some(desc);
-                break;
+        let offloads = self.offloads;
+        let packets = out.as_vec_mut();
+        let mut places = packets.spare_capacity_mut().iter_mut();
+        self.ring.pop_while(count, |desc| {
+            let accepted = match desc.options & PKT_CONTD {
+                // SAFETY: of the pool's frames, the table says yes of those alone that were posted
+                // through this queue's account and not received since; the kernel has given the
+                // frame back with this descriptor.
+                0 => unsafe {
+                    burst.receive_at(desc.addr, desc.len, |number| posted.take(number, Way::Fill))
+                },
+                // A fragment, which was not asked for.
+                _ => None,
             };
-            packet.offloads = self.offloads;
-            bytes += packet.len();
-            given += usize::from(out.push(packet).is_ok());
-        }
+            // There are as many places as entries are asked for.
+            let (Some(frame), Some(place)) = (accepted, places.next()) else {
+                wrong = Some(desc);
+                return false;
+            };
+            let mut packet = Packet::new(frame);
+            packet.offloads = offloads;
+            place.write(packet);
+            bytes += u64::from(desc.len);
+            given += 1;
+            true
+        });
+        let len = packets.len() + given;
+        // SAFETY: as many places behind the packets have been written.
+        unsafe { packets.set_len(len) };
         self.stats.packets = self.stats.packets.wrapping_add(given as u64);
-        self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
         (given, wrong)
     }
-}
-
-/// Makes a packet of a descriptor; `None`, and nothing has changed, when it cannot be right.
-#[inline]
-fn accept<'p>(
-    burst: &mut Receiving<'_, 'p>,
-    posted: &Posted,
-    pool: &Pool<'p>,
-    desc: Desc,
-) -> Option<Packet<'p>> {
-    let (frame, offset) = pool.locate(desc.addr)?;
-    let len = desc.len as usize;
-    // A window in the frame, and not a fragment, which was not asked for.
-    let right = offset.saturating_add(len) <= pool.frame_size()
-        && offset >= pool.config().private
-        && desc.options & PKT_CONTD == 0;
-    if !right || !posted.take(frame, Way::Fill) {
-        return None;
-    }
-    // SAFETY: the table says that this frame was posted through this queue's account and not received
-    // since; the kernel has given it back with this descriptor.
-    let frame = unsafe { burst.receive(frame, offset, len) }?;
-    Some(Packet::new(frame))
 }
 
 impl<'p> RxQueue<'p> for Rx<'p> {
@@ -213,6 +209,8 @@ impl<'p> RxQueue<'p> for Rx<'p> {
         let room = u32::try_from(out.room()).unwrap_or(u32::MAX);
         let mut left = self.ring.available(room).min(room);
         let mut given = 0;
+        self.ring.ask_ahead(left);
+        self.fill.ask_ahead(left);
         // Once, unless the kernel returns what it did not have.
         while left > 0 {
             let (received, wrong) = self.receive(out, left);

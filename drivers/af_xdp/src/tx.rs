@@ -117,6 +117,8 @@ impl<'p> Tx<'p> {
         let Some(account) = &self.account else {
             return 0;
         };
+        let posted = self.channel.posted.table();
+        let shift = self.pool.frame_size().trailing_zeros();
         let mut total = 0;
         loop {
             let count = self.completion.available(BATCH as u32).min(BATCH as u32);
@@ -125,20 +127,19 @@ impl<'p> Tx<'p> {
             }
             let mut frames = [FrameIndex::default(); BATCH];
             let mut valid = 0;
-            for _ in 0..count {
-                let addr = self.completion.pop();
+            self.completion.pop_while(count, |addr| {
                 // The address is the one that was sent, anywhere in the frame.
-                let found = self.pool.locate(addr).map(|(frame, _)| frame);
-                match (found, frames.get_mut(valid)) {
-                    (Some(frame), Some(place))
-                        if self.channel.posted.take(frame, Way::Transmit) =>
-                    {
-                        *place = frame;
-                        valid += 1;
-                    }
-                    _ => self.stats.invalid = self.stats.invalid.wrapping_add(1),
+                let number = addr >> shift;
+                if let Some(place) = frames.get_mut(valid)
+                    && posted.take(number, Way::Transmit)
+                {
+                    *place = FrameIndex(number as u32);
+                    valid += 1;
                 }
-            }
+                true
+            });
+            let invalid = u64::from(count).wrapping_sub(valid as u64);
+            self.stats.invalid = self.stats.invalid.wrapping_add(invalid);
             // SAFETY: the table says of each that it was sent through this account and not
             // completed since; the kernel has given it back with this entry.
             total += unsafe { account.complete(cache, frames.get(..valid).unwrap_or(&[])) };
@@ -160,9 +161,51 @@ impl<'p> Tx<'p> {
         within.min(self.ring.room(wanted) as usize)
     }
 
-    /// Takes the first `count` packets over, for which there are places, all of this pool: each into
-    /// the ring, or freed and counted under the reason why not.
+    /// Hands over packets from the front, of which `room` have places, up to the first that needs a
+    /// closer look; gives how many.
     #[inline]
+    fn hand_over_plain(&mut self, packets: &mut BurstView<'p>, room: usize) -> usize {
+        let Some(account) = &self.account else {
+            return 0;
+        };
+        let (mut burst, posted) = (account.sending(), self.channel.posted.table());
+        let longest = self.channel.state.max_frame.load(Ordering::Relaxed) as usize;
+        let spread = longest.saturating_sub(ETHERNET_HEADER);
+        let shift = self.pool.frame_size().trailing_zeros();
+        let (mut sent, mut bytes) = (0, 0);
+        let mut places = self.ring.writer();
+        for packet in packets.iter().take(room) {
+            let len = packet.len();
+            if packet.offloads.intersects(CLOSER_LOOK) || len.wrapping_sub(ETHERNET_HEADER) > spread
+            {
+                break;
+            }
+            let Some(at) = burst.region_offset(packet.frame()) else {
+                break;
+            };
+            let frame = FrameIndex((at >> shift) as u32);
+            // SAFETY: the burst of packets owns it, that is where it lies, and below it is forgotten as
+            // one of the first `sent`.
+            unsafe { burst.send_in_place(frame) };
+            posted.put(frame, Way::Transmit);
+            places.push(Desc {
+                addr: at as u64,
+                len: len as u32,
+                options: 0,
+            });
+            sent += 1;
+            bytes += len as u64;
+        }
+        drop(places);
+        packets.drain_front(sent).for_each(core::mem::forget);
+        self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
+        self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
+        sent
+    }
+
+    /// Takes packets over for which there are places, all of this pool, however they are: each into
+    /// the ring, or freed and counted under the reason why not.
+    #[cold]
     fn hand_over(&mut self, cache: &mut Cache<'p>, packets: impl Iterator<Item = Packet<'p>>) {
         let Some(account) = &self.account else { return };
         let mut burst = account.sending();
@@ -182,7 +225,7 @@ impl<'p> Tx<'p> {
             match burst.send(packet.into_frame()) {
                 Ok(frame) => {
                     let addr = frame.offset(self.pool.frame_size()).wrapping_add(offset) as u64;
-                    self.channel.posted.put(frame, Way::Transmit);
+                    self.channel.posted.table().put(frame, Way::Transmit);
                     self.ring.push(Desc {
                         addr,
                         len: len as u32,
@@ -339,18 +382,24 @@ impl<'p> TxQueue<'p> for Tx<'p> {
         }
         let mut taken = 0;
         let mut room = self.room();
-        while room > 0 && !packets.is_empty() {
-            let own = packets
-                .iter()
-                .take(room)
-                .take_while(|packet| self.owns(packet))
-                .count();
-            self.hand_over(cache, packets.drain_front(own));
-            let foreign = self.take_foreign(cache, packets, room.saturating_sub(own));
-            if own + foreign == 0 {
+        loop {
+            let plain = self.hand_over_plain(packets, room);
+            taken += plain;
+            room = room.saturating_sub(plain);
+            let Some(first) = packets.as_slice().first().filter(|_| room > 0) else {
+                break;
+            };
+            let others = match self.owns(first) {
+                true => {
+                    self.hand_over(cache, packets.drain_front(1));
+                    1
+                }
+                false => self.take_foreign(cache, packets, room),
+            };
+            if others == 0 {
                 break;
             }
-            taken += own + foreign;
+            taken += others;
             room = self.room();
         }
         self.ring.publish();
@@ -429,6 +478,9 @@ impl<'p> Tx<'p> {
 
 /// What a packet may ask of a device and this one does not offer.
 const NOT_OFFERED: Offloads = Offloads::VLAN_WANTED;
+
+/// Marks of packets that are not sent as they are.
+const CLOSER_LOOK: Offloads = NOT_OFFERED.union(Offloads::L4_UNFINISHED);
 
 /// `ETH_HLEN` in `include/uapi/linux/if_ether.h`: the kernel sends nothing shorter.
 const ETHERNET_HEADER: usize = 14;

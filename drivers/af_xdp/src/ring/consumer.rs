@@ -2,6 +2,8 @@
 
 use core::sync::atomic::Ordering;
 
+use linecard::platform::prefetch_read;
+
 use super::Layout;
 
 /// Reads entries of the kernel's.
@@ -45,16 +47,38 @@ impl<T: Copy> Consumer<T> {
         self.head.wrapping_sub(self.tail)
     }
 
-    /// Reads one entry, whose place the kernel gets back on the next
-    /// [`release`](Consumer::release).
+    /// Reads `count` entries, up to the first that `each` minds, that one included; the kernel gets their
+    /// places back on the next [`release`](Consumer::release).
     ///
-    /// It is [there](Self::available), as the caller has seen; otherwise some old entry is read.
+    /// They are [there](Self::available), as the caller has seen; otherwise some old entries are read.
+    #[inline(always)]
+    pub(crate) fn pop_while(&mut self, count: u32, mut each: impl FnMut(T) -> bool) {
+        debug_assert!(self.head.wrapping_sub(self.tail) >= count);
+        // Out of memory while it counts: what `each` writes may be anywhere.
+        let mut tail = self.tail;
+        for _ in 0..count {
+            let value = self.ring.read(tail);
+            tail = tail.wrapping_add(1);
+            if !each(value) {
+                break;
+            }
+        }
+        self.tail = tail;
+    }
+
+    /// Asks for the cache lines of the next `count` entries, which the kernel wrote on another processor:
+    /// all at once, and not each when it is needed.
     #[inline]
+    pub(crate) fn ask_ahead(&self, count: u32) {
+        self.ring.ask_ahead(self.tail, count, prefetch_read);
+    }
+
+    /// Reads one entry.
+    #[cfg(test)]
     pub(crate) fn pop(&mut self) -> T {
-        debug_assert!(self.head != self.tail);
-        let value = self.ring.read(self.tail);
-        self.tail = self.tail.wrapping_add(1);
-        value
+        let mut value = None;
+        self.pop_while(1, |entry| value.replace(entry).is_none());
+        value.expect("one was read")
     }
 
     /// Gives the kernel back the places of every entry read so far.

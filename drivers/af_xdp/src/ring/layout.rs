@@ -139,6 +139,15 @@ impl<T: Copy> Layout<T> {
         unsafe { entry.write(value) };
     }
 
+    /// Asks by `ask` for each cache line of the `count` entries from counter `position` on.
+    #[inline(always)]
+    pub(super) fn ask_ahead(&self, position: u32, count: u32, ask: impl Fn(NonNull<u8>)) {
+        let step = LINE / size_of::<T>();
+        for at in (0..count).step_by(step.max(1)) {
+            ask(self.entry(position.wrapping_add(at)).cast());
+        }
+    }
+
     fn entry(&self, position: u32) -> NonNull<T> {
         // `size` is a power of two, so the difference is its mask.
         let index = position & self.size.wrapping_sub(1);
@@ -146,3 +155,6 @@ impl<T: Copy> Layout<T> {
         unsafe { self.entries.add(index as usize) }
     }
 }
+
+/// Bytes of a cache line, or a part of one.
+const LINE: usize = 64;

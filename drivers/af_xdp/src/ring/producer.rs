@@ -2,6 +2,8 @@
 
 use core::sync::atomic::Ordering;
 
+use linecard::platform::prefetch_write;
+
 use super::Layout;
 
 /// Writes entries for the kernel.
@@ -70,6 +72,21 @@ impl<T: Copy> Producer<T> {
         self.head = self.head.wrapping_add(1);
     }
 
+    /// Writes entries one by one, as [`push`](Self::push), with the counter out of memory meanwhile.
+    #[inline(always)]
+    pub(crate) fn writer(&mut self) -> Writer<'_, T> {
+        Writer {
+            head: self.head,
+            producer: self,
+        }
+    }
+
+    /// Asks for the cache lines of the next `count` places, which the kernel read on another processor.
+    #[inline]
+    pub(crate) fn ask_ahead(&self, count: u32) {
+        self.ring.ask_ahead(self.head, count, prefetch_write);
+    }
+
     /// Shows the kernel every entry written so far.
     pub(crate) fn publish(&mut self) {
         self.ring.producer().store(self.head, Ordering::Release);
@@ -87,5 +104,28 @@ impl<T: Copy> Producer<T> {
     /// Whether the kernel's counter was ever one that it cannot have.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
+    }
+}
+
+/// Writes a burst of entries; dropped, it leaves the counter to its [`Producer`].
+pub(crate) struct Writer<'a, T> {
+    producer: &'a mut Producer<T>,
+    head: u32,
+}
+
+impl<T: Copy> Writer<'_, T> {
+    /// As [`Producer::push`].
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: T) {
+        debug_assert!(self.head.wrapping_sub(self.producer.tail) < self.producer.ring.size());
+        self.producer.ring.write(self.head, value);
+        self.head = self.head.wrapping_add(1);
+    }
+}
+
+impl<T> Drop for Writer<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.producer.head = self.head;
     }
 }
