@@ -71,7 +71,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "router/in-memory",
         "linecard router, packets in hand",
-        144.0,
+        140.3,
     ),
     budget(
         "router/in-memory",

@@ -28,8 +28,9 @@ use super::NextHop;
 /// ```
 pub trait Lpm<A: Copy>: Copy + Send + Sync {
     /// Whether nearly each answer is one load, of the line that [`prefetch`](Self::prefetch) asks
-    /// for. A caller that asks early enough then gains nothing by
-    /// [`lookup_bulk`](Self::lookup_bulk), and looks up each address between its other steps.
+    /// for, so that [`glance`](Self::glance) nearly always has one. A caller that asks early enough then
+    /// gains nothing by [`lookup_bulk`](Self::lookup_bulk), and looks up each address between its other
+    /// steps.
     const ONE_LOAD: bool = false;
 
     /// The next hop of the longest prefix that `address` starts with.
@@ -44,6 +45,13 @@ pub trait Lpm<A: Copy>: Copy + Send + Sync {
             *answer = self.lookup(*address);
         }
         count
+    }
+
+    /// The answer, if it is in the line that [`prefetch`](Self::prefetch) asks for; `None` if more has to be
+    /// read, and [`lookup`](Self::lookup) has to be asked. For a loop that wants no rare case in it.
+    #[inline]
+    fn glance(&self, address: A) -> Option<Option<NextHop>> {
+        Some(self.lookup(address))
     }
 
     /// Asks for the first cache line that a look-up of `address` reads: for a caller that has

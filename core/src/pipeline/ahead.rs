@@ -41,6 +41,18 @@ impl<'a, 'p> Ahead<'a, 'p> {
         }
     }
 
+    /// Asks for those of the next four: for who works on four at a time.
+    #[inline]
+    pub fn ask_four(&mut self) {
+        let Some((four, rest)) = self.0.as_slice().split_first_chunk::<4>() else {
+            return self.ask_all();
+        };
+        self.0 = rest.iter();
+        for packet in four {
+            prefetch_read(packet.frame().as_ptr());
+        }
+    }
+
     /// Asks for those of all the rest.
     #[inline(never)]
     pub fn ask_all(&mut self) {

@@ -55,6 +55,14 @@ impl Verdict {
         self.0 == 0
     }
 
+    /// Whether no stage has decided on any of these.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline]
+    pub(crate) fn are_undecided(all: &[Self; 4]) -> bool {
+        let [a, b, c, d] = all;
+        a.0 | b.0 | c.0 | d.0 == 0
+    }
+
     /// This one, or `other` if it is undecided.
     #[inline]
     pub const fn or(self, other: Self) -> Self {

@@ -13,6 +13,8 @@ pub mod barrier;
 mod cache;
 mod clock;
 mod dma;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod four;
 mod gfni;
 mod isa;
 mod lanes;
@@ -26,6 +28,8 @@ pub(crate) use dma::REGION_ALIGN;
 pub use dma::{
     Arena, DeviceAddress, Dma, DmaBuffer, DmaError, DmaMap, NonCoherent, Region, Window,
 };
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use four::Numbers;
 pub(crate) use gfni::{Gfni, Matrices, matrices};
 pub(crate) use isa::{Bits, Work};
 pub(crate) use lanes::{Lanes, Wide};

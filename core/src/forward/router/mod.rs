@@ -116,7 +116,6 @@ use crate::pipeline::{Context, Lot, Parts, Stage, Verdict};
 use crate::platform::Instant;
 use crate::trace::Phase;
 
-use fast4::Seat;
 use limit::Bucket;
 use parking::Parking;
 use table::Table;
@@ -141,7 +140,7 @@ pub struct Router<'m, 'p, A, B> {
 
 /// What the passes over a burst hand on to each other.
 struct Scratch {
-    ipv4: [u32; MAX_BURST],
+    found: fast4::Found,
     hops: [Option<NextHop>; MAX_BURST],
     ipv6: fast6::Found,
 }
@@ -179,7 +178,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             stats,
             due: NEVER,
             scratch: Scratch {
-                ipv4: [0; MAX_BURST],
+                found: fast4::Found::new(),
                 hops: [None; MAX_BURST],
                 ipv6: fast6::Found::new(),
             },
@@ -199,28 +198,21 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         } = lot.parts();
         let (packets, verdicts) = part(packets, verdicts, at);
         let count = packets.len();
-        let Scratch { ipv4, hops, ipv6 } = &mut self.scratch;
-        // Of a short burst, freeing all the seats would be most of the work.
-        let (mut few, mut many);
-        let seats: &mut [Seat<'_>] = if count <= FEW {
-            few = [Seat::FREE; FEW];
-            &mut few
-        } else {
-            many = [Seat::FREE; MAX_BURST];
-            &mut many
-        };
-        fast4::find(&self.ipv4, self.interfaces, from, packets, verdicts, seats);
+        let Scratch { found, hops, ipv6 } = &mut self.scratch;
+        let interfaces = &*self.interfaces;
+        fast4::find(
+            &self.ipv4, interfaces, from, packets, verdicts, found, ahead,
+        );
         let others = if A::ONE_LOAD && !marks.are_kept() {
-            fast4::finish(&self.ipv4, &self.table, seats, verdicts, ahead, slow)
+            fast4::forward(&self.ipv4, &self.table, packets, verdicts, found, slow)
         } else {
-            let addresses = ipv4.get_mut(..count).unwrap_or_default();
-            let any = fast4::check(seats, addresses, ahead);
             marks.mark(Phase::PARSE, count);
-            if any {
+            if found.any() {
+                let addresses = found.destinations().get(..count).unwrap_or_default();
                 self.ipv4.lookup_bulk(addresses, hops);
             }
             marks.mark(Phase::LOOKUP, count);
-            let others = fast4::rewrite(&self.table, seats, verdicts, hops, slow);
+            let others = fast4::rewrite(&self.table, packets, verdicts, found, hops, slow);
             marks.mark(Phase::REWRITE, count);
             others
         };
@@ -293,9 +285,6 @@ fn part<'a, 'p>(
 /// Packets that are worked on together; more are taken in turns. What the passes note of so many
 /// stays in the first-level cache beside the packets.
 const MAX_BURST: usize = 32;
-
-/// Packets of a burst that counts as short.
-const FEW: usize = 4;
 
 /// The one exception: to the slow path.
 const SLOW: u16 = 0;

@@ -44,6 +44,13 @@ impl Lpm4Reader<'_> {
         self.lookup_in_node(address)
     }
 
+    /// The answer, if the root has it: if the address's /24 has no longer prefix.
+    #[inline]
+    pub fn glance(&self, address: u32) -> Option<Option<NextHop>> {
+        let entry = self.root[slot(address)].load(Ordering::Relaxed);
+        (entry & NODE == 0).then_some(NextHop::from_entry(entry))
+    }
+
     /// Asks for the cache line of the root that a look-up of `address` reads.
     #[inline]
     pub fn prefetch(&self, address: u32) {
@@ -134,6 +141,11 @@ impl Lpm<u32> for Lpm4Reader<'_> {
 
     fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         Lpm4Reader::lookup_bulk(self, addresses, answers)
+    }
+
+    #[inline]
+    fn glance(&self, address: u32) -> Option<Option<NextHop>> {
+        Lpm4Reader::glance(self, address)
     }
 
     #[inline]

@@ -13,7 +13,6 @@ use super::router::TableRouter;
 use crate::error::Error;
 
 /// One worker's part of the router.
-#[expect(clippy::large_enum_variant, reason = "one for each worker, made once")]
 pub(super) enum Part<'m, 'r, 'p> {
     First(Leader<'m, 'r, 'p, Lpm4Reader<'m>, Lpm6Reader<'m>>),
     Other(Follower<'m, 'p, Lpm4Reader<'m>, Lpm6Reader<'m>>),

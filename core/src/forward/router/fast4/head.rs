@@ -11,7 +11,7 @@ use crate::wire::{Header, Kinds, Layers};
 
 /// An Ethernet and an IPv4 header without options, in the words in which they are read and
 /// written.
-#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(super) struct Head {
     /// Destination address, and the first two bytes of the source.
@@ -31,24 +31,33 @@ pub(super) struct Head {
 
 static_assertions::assert_eq_size!(Head, [u8; 34]);
 
+/// The same by rows.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Rows {
+    _addresses: [u8; 10],
+    kinds: [u8; 8],
+    rest: [u8; 16],
+}
+
 impl Header for Head {}
 
 impl Head {
-    /// It is for this Ethernet address (as [`Interface`](super::Interface) keeps it), and IPv4 without options.
+    /// Zero, if it is for this Ethernet address, as [`Interface`](super::Interface) keeps it.
     #[inline(always)]
-    pub(super) fn is_ipv4_for(&self, mac: u64) -> bool {
-        // Branches, not a product of truths: each is one instruction, and nearly always not taken.
-        if self.macs.get() << 16 != mac {
-            return unlikely();
-        }
-        // RFC 1812 section 5.2.2 (3) and (4): version 4, and a header of 20 bytes.
-        if self.ethertype.get() != IPV4 || self.version_ihl != VERSION_IHL {
-            return unlikely();
-        }
-        true
+    pub(super) fn elsewhere(&self, mac: u64) -> u64 {
+        self.macs.get() << 16 ^ mac
     }
 
-    /// It may be forwarded as far as RFC 1812 can tell from the header alone. `room` bytes follow it.
+    /// It is IPv4 without options: RFC 1812 section 5.2.2 (3) and (4).
+    #[inline(always)]
+    pub(super) fn is_ipv4(&self) -> bool {
+        self.ethertype.get() == IPV4 && self.version_ihl == VERSION_IHL
+    }
+
+    /// It may be forwarded as far as RFC 1812 can tell from the header alone, which
+    /// [is IPv4's](Self::is_ipv4). `room` bytes follow it.
     #[inline(always)]
     pub(super) fn is_plain(&self, room: u16) -> bool {
         // (5) and (1): the total length has the header in it, and the frame has all of it.
@@ -96,26 +105,39 @@ impl Head {
         Layers::new(kinds, 14, if first { 5 } else { 0 })
     }
 
-    /// One hop further: the hop's Ethernet addresses, and one less in the TTL.
+    /// TTL, protocol and checksum with one less in the TTL.
     #[inline(always)]
-    pub(super) fn forward(&mut self, hop: &Hop) {
-        self.macs.set(hop.macs);
-        self.macs_rest.set(hop.macs_rest);
+    pub(super) const fn aged(&self) -> u32 {
         // RFC 1624 equation 3: with 0x0100 less in its word, the checksum is 0x0100 more, with
         // the carry put back; as the bytes lie in memory, that is 1 more. A sum of 0xffff is
         // written as 0, which is why 0xfffe carries as well.
         let word = self.ttl_checksum.get();
-        if word >= 0xfffe_0000 {
-            return self.forward_with_carry();
-        }
-        self.ttl_checksum.set(word.wrapping_add(0xffff));
+        let carry = if word >= 0xfffe_0000 { 0x1_0000 } else { 0 };
+        word.wrapping_add(0xffff).wrapping_add(carry)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn forward_with_carry(&mut self) {
-        let word = self.ttl_checksum.get();
-        self.ttl_checksum.set(word.wrapping_add(0x1_ffff));
+    /// One hop further: the hop's Ethernet addresses, and [one less](Self::aged) in the TTL.
+    #[inline(always)]
+    pub(super) fn forward(&mut self, hop: &Hop, aged: u32) {
+        self.macs.set(hop.macs);
+        self.macs_rest.set(hop.macs_rest);
+        self.ttl_checksum.set(aged);
+    }
+
+    /// The eight bytes about the ethertype, up to the total length.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn kinds(&self) -> [u8; 8] {
+        let Rows { kinds, .. } = zerocopy::transmute_ref!(self);
+        *kinds
+    }
+
+    /// The sixteen bytes behind those, the last.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn rest(&self) -> &[u8; 16] {
+        let Rows { rest, .. } = zerocopy::transmute_ref!(self);
+        rest
     }
 }
 
@@ -146,13 +168,13 @@ static SPECIAL: [u8; 256] = {
 pub(super) const PLAIN: Layers = Layers::new(Kinds::IPV4, 14, 5);
 
 /// Ethertype 0x0800, as it lies in memory.
-const IPV4: u16 = 0x0008;
+pub(super) const IPV4: u16 = 0x0008;
 
 /// Version 4, and a header of five words.
-const VERSION_IHL: u8 = 0x45;
+pub(super) const VERSION_IHL: u8 = 0x45;
 
 /// More fragments, and the offset, as they lie in memory.
-const FRAGMENT: u16 = 0xff3f;
+pub(super) const FRAGMENT: u16 = 0xff3f;
 const OFFSET: u16 = 0xff1f;
 
 #[cfg(test)]
@@ -184,7 +206,7 @@ mod tests {
     const NO_MAC: u64 = u64::MAX;
     impl Head {
         fn is_plain_for(&self, room: u16, mac: u64) -> bool {
-            self.is_ipv4_for(mac) && self.is_plain(room)
+            self.elsewhere(mac) == 0 && self.is_ipv4() && self.is_plain(room)
         }
     }
 
@@ -250,7 +272,7 @@ mod tests {
                     bytes[24..26].copy_from_slice(&checksum.to_be_bytes());
                 });
                 let before: [u8; 34] = zerocopy::transmute!(head);
-                head.forward(&hop);
+                head.forward(&hop, head.aged());
                 let after: [u8; 34] = zerocopy::transmute!(head);
                 let (mut expected, _) = Ipv4Header::ref_from_prefix(&before[14..])
                     .map(|(header, rest)| (*header, rest))

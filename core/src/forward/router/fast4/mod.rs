@@ -2,15 +2,16 @@
 //!
 //! Whatever is not plain is left to the slow path, which does all of it again, by the book.
 //!
-//! [`find`] finds the headers of a burst and asks for what the look-ups will read. Then [`finish`]
-//! does the rest, packet by packet: check, look up, rewrite, decide. Where look-ups are cheaper
-//! together, or somebody wants to know what each step takes, the same goes in passes over the burst:
-//! [`check`], the look-up, [`rewrite`]. That stores and loads again what `finish` has in registers,
-//! a tenth of the work.
+//! [`find`] looks at the headers of a burst, four at a time where there are vectors, notes what is needed
+//! of those that are plain, and asks for what their look-ups will read. Then [`forward`] looks each up,
+//! writes its headers, and decides. Where look-ups are cheaper together, or somebody wants to know what
+//! each step takes, they come between the two, and [`rewrite`] has the rest.
 //!
-//! Either way the headers of the next burst are asked for between the checks, one by one: a row of
+//! The headers of the next burst are asked for between those of this one, a few at a time: a row of
 //! requests is one that the processor waits for.
 
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod four;
 mod head;
 
 use core::hint::cold_path;
@@ -24,219 +25,332 @@ use crate::wire::Header;
 
 use head::{Head, PLAIN};
 
-/// What the passes note of one packet: its headers, if it is plain as far as is known, and the bytes
-/// of its frame behind them.
-pub(super) struct Seat<'a> {
-    head: Option<&'a mut Head>,
-    room: u16,
+/// What is noted of a burst's packets: of each a bit, or a number.
+#[repr(align(64))]
+pub(super) struct Found {
+    /// Where it goes, if it is plain.
+    destinations: [u32; MAX_BURST],
+    /// TTL, protocol and checksum, one hop further, if it is plain.
+    aged: [u32; MAX_BURST],
+    bits: Bits,
 }
 
-impl Seat<'_> {
-    /// Not plain.
-    pub(super) const FREE: Self = Self {
-        head: None,
-        room: 0,
-    };
+/// A bit for each packet, the first one's lowest.
+#[derive(Clone, Copy, Default)]
+struct Bits {
+    /// It is plain.
+    plain: u32,
+    /// It is plain, and a part of a packet.
+    fragments: u32,
 }
 
-/// Finds the headers of each undecided packet that may be plain, and asks for what the look-up of
-/// its destination will read. `from`: the port by which all came in, if that is known.
+static_assertions::const_assert!(MAX_BURST == 32);
+
+impl Found {
+    pub(super) const fn new() -> Self {
+        let bits = Bits {
+            plain: 0,
+            fragments: 0,
+        };
+        Self {
+            destinations: [0; MAX_BURST],
+            aged: [0; MAX_BURST],
+            bits,
+        }
+    }
+
+    /// Whether any packet is plain.
+    pub(super) const fn any(&self) -> bool {
+        self.bits.plain != 0
+    }
+
+    /// Where the plain ones go, and numbers for the others.
+    pub(super) const fn destinations(&self) -> &[u32; MAX_BURST] {
+        &self.destinations
+    }
+}
+
+/// Finds out which undecided packets are plain. `from`: the port by which all came in, if that is known, as
+/// it is of what a worker has received; others go packet by packet.
 ///
 /// Not inlined, nor are the other passes: each loop keeps the registers to itself. For the same
 /// reason nothing is counted or decided here.
-pub(super) fn find<'a>(
+#[inline(never)]
+pub(super) fn find(
     routes: &impl Lpm<u32>,
     interfaces: &[Interface],
     from: Option<PortId>,
-    packets: &'a mut [Packet<'_>],
+    packets: &[Packet<'_>],
     verdicts: &[Verdict],
-    seats: &mut [Seat<'a>],
+    found: &mut Found,
+    ahead: &mut Ahead<'_, '_>,
 ) {
+    found.bits = Bits::default();
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     if let Some(port) = from {
         let mac = key(interfaces, port);
-        return find_for(routes, |_| mac, packets, verdicts, seats);
-    }
-    let mut last = (PortId(0), key(interfaces, PortId(0)));
-    let mac = |port| {
-        if port != last.0 {
-            last = (port, key(interfaces, port));
+        let (fours, packets) = packets.as_chunks();
+        let (their_verdicts, verdicts) = verdicts.as_chunks();
+        // Taken out, so that it stays in registers.
+        let mut next = core::mem::take(ahead);
+        let mut at = 0;
+        for (four, verdicts) in fours.iter().zip(their_verdicts) {
+            next.ask_four();
+            if !find_four(routes, mac, four, verdicts, found, at) {
+                cold_path();
+                find_each(routes, interfaces, four, verdicts, found, at);
+            }
+            at = at.wrapping_add(4);
         }
-        last.1
-    };
-    find_for(routes, mac, packets, verdicts, seats);
+        *ahead = next;
+        if !packets.is_empty() {
+            packets.iter().for_each(|_| ahead.ask());
+            find_each(routes, interfaces, packets, verdicts, found, at);
+        }
+        return;
+    }
+    let _ = from;
+    packets.iter().for_each(|_| ahead.ask());
+    find_each(routes, interfaces, packets, verdicts, found, 0);
 }
 
-/// Likewise, where `mac` gives the key of the interface on a port.
-#[inline(never)]
-fn find_for<'a>(
+/// Likewise four packets for this Ethernet address, the first of them that `at`; gives whether it may be that
+/// all are plain. Otherwise nothing is noted.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[inline(always)]
+fn find_four(
     routes: &impl Lpm<u32>,
-    mut mac: impl FnMut(PortId) -> u64,
-    packets: &'a mut [Packet<'_>],
+    mac: u64,
+    packets: &[Packet<'_>; 4],
+    verdicts: &[Verdict; 4],
+    found: &mut Found,
+    at: usize,
+) -> bool {
+    let destinations = found.destinations.get_mut(at..);
+    let destinations = destinations.and_then(<[_]>::first_chunk_mut::<4>);
+    let aged = found.aged.get_mut(at..);
+    let aged = aged.and_then(<[_]>::first_chunk_mut::<4>);
+    let (Some(destinations), Some(aged)) = (destinations, aged) else {
+        return false;
+    };
+    let Some((heads, frames)) = four::open(packets, verdicts, mac) else {
+        return false;
+    };
+    let four = four::look(heads, frames);
+    found.bits.plain |= four.plain << (at % 32);
+    found.bits.fragments |= four.fragments << (at % 32);
+    *destinations = four.destinations;
+    *aged = four.aged;
+    for destination in four.destinations {
+        routes.prefetch(destination);
+    }
+    true
+}
+
+/// Likewise packet by packet, the first of them that `at`.
+#[inline(never)]
+fn find_each(
+    routes: &impl Lpm<u32>,
+    interfaces: &[Interface],
+    packets: &[Packet<'_>],
     verdicts: &[Verdict],
-    seats: &mut [Seat<'a>],
+    found: &mut Found,
+    at: usize,
 ) {
-    let all = packets.iter_mut().zip(verdicts).zip(seats);
-    for ((packet, verdict), seat) in all {
-        if !verdict.is_undecided() {
-            cold_path();
-            continue;
+    let mut last = (PortId(0), key(interfaces, PortId(0)));
+    let mut bit = 1_u32.unbounded_shl(at as u32);
+    let destinations = found.destinations.iter_mut().skip(at);
+    let notes = destinations.zip(found.aged.iter_mut().skip(at));
+    for ((packet, verdict), (destination, aged)) in packets.iter().zip(verdicts).zip(notes) {
+        if packet.port != last.0 {
+            last = (packet.port, key(interfaces, packet.port));
         }
-        let mac = mac(packet.port);
-        // What is in several frames is measured by the slow path.
-        if packet.is_chained() || packet.offloads.intersects(UNUSUAL) {
-            cold_path();
-            continue;
+        if let Some(head) = plain(packet, *verdict, last.1) {
+            found.bits.plain |= bit;
+            if head.is_fragment() {
+                cold_path();
+                found.bits.fragments |= bit;
+            }
+            routes.prefetch(head.destination());
+            *destination = head.destination();
+            *aged = head.aged();
         }
-        let (data, layers) = packet.data_and_layers_mut();
-        let Ok((head, rest)) = Head::split_mut(data) else {
-            cold_path();
-            continue;
-        };
-        if !head.is_ipv4_for(mac) {
-            cold_path();
-            continue;
-        }
-        routes.prefetch(head.destination());
-        *layers = PLAIN;
-        if head.is_fragment() {
-            cold_path();
-            *layers = head.fragment_layers();
-        }
-        // No frame has more than 65,535 bytes.
-        seat.room = rest.len() as u16;
-        seat.head = Some(head);
+        bit <<= 1;
     }
 }
 
-/// Checks, looks up and sends what was found. Those that are not plain or fit no hop get the
-/// verdict `slow`; gives how many those are.
+/// The head of a packet that is plain.
+#[inline(always)]
+fn plain<'a>(packet: &'a Packet<'_>, verdict: Verdict, mac: u64) -> Option<&'a Head> {
+    // What is in several frames is measured by the slow path.
+    if !verdict.is_undecided() || packet.is_chained() || packet.offloads.intersects(UNUSUAL) {
+        cold_path();
+        return None;
+    }
+    let Ok((head, rest)) = Head::split(packet.data()) else {
+        cold_path();
+        return None;
+    };
+    // No frame has more than 65,535 bytes.
+    if head.elsewhere(mac) != 0 || !head.is_ipv4() || !head.is_plain(rest.len() as u16) {
+        cold_path();
+        return None;
+    }
+    Some(head)
+}
+
+/// Looks up each plain packet, and sends it by the hop that was found. Those that fit no hop, and what
+/// is undecided and not plain, get the verdict `slow`; gives how many those are.
 #[inline(never)]
-pub(super) fn finish(
+pub(super) fn forward(
     routes: &impl Lpm<u32>,
     table: &Table<'_>,
-    seats: &mut [Seat<'_>],
+    packets: &mut [Packet<'_>],
     verdicts: &mut [Verdict],
-    ahead: &mut Ahead<'_, '_>,
+    found: &Found,
     slow: Verdict,
 ) -> usize {
-    let mut others = 0;
-    // Taken out, so that it stays in registers.
-    let mut next = core::mem::take(ahead);
-    for (seat, verdict) in seats.iter_mut().zip(verdicts) {
-        next.ask();
-        let room = seat.room;
-        let sent = seat.head.as_deref_mut().and_then(|head| {
-            if !head.is_plain(room) {
-                cold_path();
-                return None;
-            }
-            let answer = routes.lookup(head.destination());
-            forward(table, head, room, answer)
-        });
-        decide(verdict, sent, slow, &mut others);
+    let glance = |destination, _| routes.glance(destination);
+    let sent = send(table.hops(), packets, verdicts, found, glance);
+    if found.bits.fragments != 0 {
+        cold_path();
+        mark_fragments(packets, found);
     }
-    *ahead = next;
-    others
+    let all = !u32::MAX.unbounded_shl(packets.len() as u32);
+    if sent == all {
+        return 0;
+    }
+    let answer = |destination, _| routes.lookup(destination);
+    finish(table, packets, verdicts, found, sent, answer, slow)
 }
 
-/// Checks what was found, and leaves those that are not plain to the slow path; the destinations of
-/// the others go into `addresses`. Gives whether there are others.
-#[inline(never)]
-pub(super) fn check(
-    seats: &mut [Seat<'_>],
-    addresses: &mut [u32],
-    ahead: &mut Ahead<'_, '_>,
-) -> bool {
-    let mut any = false;
-    let mut next = core::mem::take(ahead);
-    for (seat, address) in seats.iter_mut().zip(addresses) {
-        next.ask();
-        match &seat.head {
-            Some(head) if head.is_plain(seat.room) => {
-                *address = head.destination();
-                any = true;
-            }
-            _ => {
-                cold_path();
-                seat.head = None;
-            }
-        }
-    }
-    *ahead = next;
-    any
-}
-
-/// Sends each plain packet by its hop. Those that fit no hop, and what is undecided and not plain,
-/// get the verdict `slow`; gives how many those are.
+/// Likewise, where each was looked up before.
 #[inline(never)]
 pub(super) fn rewrite(
     table: &Table<'_>,
-    seats: &mut [Seat<'_>],
+    packets: &mut [Packet<'_>],
     verdicts: &mut [Verdict],
+    found: &Found,
     answers: &[Option<NextHop>; MAX_BURST],
     slow: Verdict,
 ) -> usize {
-    let mut others = 0;
-    for ((seat, answer), verdict) in seats.iter_mut().zip(answers).zip(verdicts) {
-        let (head, room) = (seat.head.as_deref_mut(), seat.room);
-        let sent = head.and_then(|head| forward(table, head, room, *answer));
-        decide(verdict, sent, slow, &mut others);
+    let answer = |_, at: usize| answers.get(at).copied().flatten();
+    let glance = |_, at| Some(answer(0, at));
+    let sent = send(table.hops(), packets, verdicts, found, glance);
+    mark_fragments(packets, found);
+    finish(table, packets, verdicts, found, sent, answer, slow)
+}
+
+/// Sends the plain packets whose answer is at hand and is a hop that they fit; gives a bit for each.
+///
+/// Nothing that is rare is in this loop, and no call, for the sake of the registers.
+#[inline(always)]
+fn send(
+    hops: &[Hop],
+    packets: &mut [Packet<'_>],
+    verdicts: &mut [Verdict],
+    found: &Found,
+    glance: impl Fn(u32, usize) -> Option<Option<NextHop>>,
+) -> u32 {
+    let mut sent = 0;
+    let mut bit = 1_u32;
+    let plain = found.bits.plain;
+    let each = found.destinations.iter().zip(&found.aged);
+    let all = packets.iter_mut().zip(verdicts).zip(each).enumerate();
+    for (at, ((packet, verdict), (destination, aged))) in all {
+        if plain & bit != 0
+            && let Some(answer) = glance(*destination, at)
+            && let Some(port) = write(hops, packet, *aged, answer)
+        {
+            *verdict = port;
+            sent |= bit;
+        }
+        bit <<= 1;
     }
-    others
+    sent
 }
 
 /// Writes the headers of a packet for the hop that the look-up gave; `None` if there is none that
 /// it fits.
 #[inline(always)]
-fn forward(
-    table: &Table<'_>,
-    head: &mut Head,
-    room: u16,
+fn write(
+    hops: &[Hop],
+    packet: &mut Packet<'_>,
+    aged: u32,
     answer: Option<NextHop>,
 ) -> Option<Verdict> {
-    // Padding counts: a frame too long for the link is cut by the slow path.
-    let len = room.wrapping_add(HEADER_LEN);
     // Entry 0 is no hop: nothing fits it.
-    let entry = answer.map_or(0, |hop| usize::from(hop.index()) + 1);
-    let Some(hop) = table.hops().get(entry) else {
-        cold_path();
+    let hop = hops.get(answer.map_or(0, |hop| usize::from(hop.index()) + 1))?;
+    let (data, layers) = packet.data_and_layers_mut();
+    let (head, rest) = Head::split_mut(data).ok()?;
+    // Padding counts: a frame too long for the link is cut by the slow path.
+    if (rest.len() as u16).wrapping_add(HEADER_LEN) > hop.mtu {
         return None;
-    };
-    if len > hop.mtu {
-        cold_path();
-        return connected(table, hop, head, len);
     }
-    head.forward(hop);
+    *layers = PLAIN;
+    head.forward(hop, aged);
     Some(Verdict::send(hop.port))
 }
 
-#[inline(always)]
-fn decide(verdict: &mut Verdict, sent: Option<Verdict>, slow: Verdict, others: &mut usize) {
-    if let Some(sent) = sent {
-        *verdict = sent;
-        return;
-    }
-    cold_path();
-    if verdict.is_undecided() {
-        *verdict = slow;
-        *others += 1;
-    }
-}
-
-/// Sends a packet to a destination that is on the link itself, if its neighbour is known and the
-/// packet fits.
+/// Decides what of the burst was not `sent`: what goes to a destination that is on the link itself, if its
+/// neighbour is known and it fits, is sent, and the rest gets the verdict `slow`; gives how many those are.
 #[inline(never)]
-fn connected(table: &Table<'_>, hop: &Hop, head: &mut Head, len: u16) -> Option<Verdict> {
-    if !hop.is_connected() {
+fn finish(
+    table: &Table<'_>,
+    packets: &mut [Packet<'_>],
+    verdicts: &mut [Verdict],
+    found: &Found,
+    sent: u32,
+    answer: impl Fn(u32, usize) -> Option<NextHop>,
+    slow: Verdict,
+) -> usize {
+    let mut others = 0;
+    let each = found.destinations.iter().zip(&found.aged);
+    let all = packets.iter_mut().zip(verdicts).zip(each).enumerate();
+    for (at, ((packet, verdict), (destination, aged))) in all {
+        let is = |bits: u32| bits >> at & 1 != 0;
+        if is(sent) || !verdict.is_undecided() {
+            continue;
+        }
+        if is(found.bits.plain) {
+            let answer = answer(*destination, at);
+            let sent = write(table.hops(), packet, *aged, answer).or_else(|| {
+                let neighbour = neighbour(table, *destination, answer)?;
+                write(table.hops(), packet, *aged, Some(neighbour))
+            });
+            if let Some(sent) = sent {
+                *verdict = sent;
+                continue;
+            }
+        }
+        *verdict = slow;
+        others += 1;
+    }
+    others
+}
+
+/// The entry of a destination that is on the link that the answer stands for.
+#[inline(never)]
+fn neighbour(table: &Table<'_>, destination: u32, answer: Option<NextHop>) -> Option<NextHop> {
+    let link = table.hops().get(usize::from(answer?.index()) + 1)?;
+    if !link.is_connected() {
         return None;
     }
-    let entry = table.find(Key::ipv4(hop.port, head.destination()))?;
-    let hop = table.hop(entry);
-    if len > hop.mtu {
-        return None;
+    let entry = table.find(Key::ipv4(link.port, destination))?;
+    NextHop::new(u16::try_from(entry).ok()?.wrapping_sub(1)).ok()
+}
+
+/// Notes with each part of a packet that it is one.
+#[inline(never)]
+fn mark_fragments(packets: &mut [Packet<'_>], found: &Found) {
+    for (at, packet) in packets.iter_mut().enumerate().take(MAX_BURST) {
+        let (data, layers) = packet.data_and_layers_mut();
+        if found.bits.fragments >> at & 1 == 1
+            && let Ok((head, _)) = Head::split(data)
+        {
+            *layers = head.fragment_layers();
+        }
     }
-    head.forward(&hop);
-    Some(Verdict::send(hop.port))
 }
 
 /// What an interface's own frames begin with; [`NO_MAC`] of one that is not there.
