@@ -60,7 +60,8 @@
 //! - [`ethernet`]: Ethernet II; [`llc`]: IEEE 802.3 with LLC and SNAP; [`vlan`]: IEEE 802.1Q,
 //!   stacked too; [`mpls`]: label stacks; [`arp`];
 //! - IPv4 in [`ipv4`] and [`ipv4_options`]; IPv6 in [`ipv6`] and [`ipv6_ext`], its extension
-//!   headers; ICMP in [`icmpv4`] and [`icmpv6`], neighbour discovery in [`ndp`];
+//!   headers; ICMP in [`icmpv4`] and [`icmpv6`], neighbour discovery in [`ndp`], multicast
+//!   listener discovery in [`mld`];
 //! - [`udp`]; [`tcp`] and [`tcp_options`]; [`sctp`], whose checksum is [`Crc32c`]; the tunnels
 //!   [`gre`] and [`vxlan`].
 
@@ -81,6 +82,7 @@ pub mod ipv4_options;
 pub mod ipv6;
 pub mod ipv6_ext;
 pub mod llc;
+pub mod mld;
 pub mod mpls;
 pub mod ndp;
 pub mod parse;

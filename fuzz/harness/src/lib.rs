@@ -60,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     target("ipv6_extensions", headers::ipv6_extensions),
     target("llc", headers::llc),
     target("mempool", mempool::operations),
+    target("mld", headers::mld),
     target("mpls", headers::mpls),
     target("ndp", headers::ndp),
     target("parse", parse::parse),

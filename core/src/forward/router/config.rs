@@ -36,6 +36,9 @@ pub struct RouterConfig {
     /// How long a neighbour's answer is good before it is asked again, directly, while packets go
     /// on to it (REACHABLE_TIME).
     pub reachable: Duration,
+    /// How often a port says that it listens to the groups of a new IPv6 address (RFC 3810 section
+    /// 9.1: Robustness Variable). With 0 it does not speak MLD: it answers no queries either.
+    pub listener_reports: u8,
     /// Any number that nobody outside knows, so that nobody can choose addresses that collide in
     /// the neighbour table.
     pub seed: u64,
@@ -61,6 +64,7 @@ impl Default for RouterConfig {
             retransmit: Duration::from_secs(1),
             tries: 3,
             reachable: Duration::from_secs(30),
+            listener_reports: 2,
             seed: 0x2545_f491_4f6c_dd1d,
         }
     }

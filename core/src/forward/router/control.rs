@@ -78,6 +78,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         }
         self.place(port)?.configure(config);
         self.rebuild(port, config);
+        self.listen(port);
         Ok(())
     }
 
@@ -164,6 +165,8 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             .and_then(|()| self.next_hop(Target::Connected(port)));
         if new && added.is_err() {
             self.remove_address(port, address.into())?;
+        } else if new {
+            self.listen(port);
         }
         added
     }
@@ -469,7 +472,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
     }
 }
 
-const NOW: Instant = Instant::from_nanos(0);
+pub(super) const NOW: Instant = Instant::from_nanos(0);
 
 /// What every link of IPv6 carries (RFC 8200 section 5).
 const MIN_MTU6: u16 = 1280;

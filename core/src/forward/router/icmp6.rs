@@ -80,19 +80,11 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         cx: &mut Context<'_, 'p>,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<Packet<'p>> {
-        let payload_len = u16::try_from(len).ok()?;
-        let mut header = Ipv6Header::new(source, destination, IpProtocol::ICMPV6, payload_len);
+        let mut header = Ipv6Header::new(source, destination, IpProtocol::ICMPV6, 0);
         header.set_hop_limit(hop_limit);
-        let mut packet = cx.alloc()?;
-        // It is as if it had come in there: a link-local destination is that port's.
-        packet.port = port;
-        let written = packet
-            .append(EthernetHeader::LEN + Ipv6Header::LEN + len)
-            .ok()
-            .and_then(|bytes| bytes.get_mut(EthernetHeader::LEN..))
-            .and_then(|bytes| header.write(bytes).ok())
-            .and_then(write);
-        if written.is_none() {
+        let mut packet = blank6(port, header, len, cx)?;
+        let bytes = packet.data_mut().get_mut(HEADERS..);
+        if bytes.and_then(write).is_none() {
             cx.drop(packet, DropReason::NO_FRAME);
             return None;
         }
@@ -148,6 +140,7 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
                 cx.drop(packet, DropReason::MARTIAN_SOURCE);
             }
             Icmpv6Type::ECHO_REQUEST if icmp.code() == 0 => self.echo6(packet, facts, at, cx),
+            Icmpv6Type::LISTENER_QUERY => self.queried(packet, facts, at, cx),
             _ if self.config.local == LocalTraffic::Punt => cx.punt(packet),
             kind if kind.is_error() || kind == Icmpv6Type::ECHO_REPLY => {
                 cx.drop(packet, DropReason::CONSUMED);
@@ -208,3 +201,31 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         self.originate6(packet, way, cx);
     }
 }
+
+/// A packet of this IPv6 header, whose length is set, with room for Ethernet's before it and `len`
+/// bytes behind. There is one such function, however many messages are written.
+#[inline(never)]
+pub(super) fn blank6<'p>(
+    port: PortId,
+    mut header: Ipv6Header,
+    len: usize,
+    cx: &mut Context<'_, 'p>,
+) -> Option<Packet<'p>> {
+    header.set_payload_len(u16::try_from(len).ok()?);
+    let mut packet = cx.alloc()?;
+    // It is as if it had come in there: a link-local destination is that port's.
+    packet.port = port;
+    let written = packet
+        .append(HEADERS + len)
+        .ok()
+        .and_then(|bytes| bytes.get_mut(EthernetHeader::LEN..))
+        .and_then(|bytes| header.write(bytes).ok());
+    if written.is_none() {
+        cx.drop(packet, DropReason::NO_FRAME);
+        return None;
+    }
+    Some(packet)
+}
+
+/// What is before a message.
+pub(super) const HEADERS: usize = EthernetHeader::LEN + Ipv6Header::LEN;

@@ -4,6 +4,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use heapless::Vec;
 
+use super::mld::Listener;
 use crate::lookup::{Prefix4, Prefix6};
 use crate::wire::MacAddr;
 
@@ -91,6 +92,7 @@ pub struct Interface {
     pub(super) ipv6: Vec<Address6, ADDRESSES>,
     /// Which of its addresses got routes of their own by the change under way: a bit for each.
     pub(super) pins: u8,
+    pub(super) listener: Listener,
 }
 
 /// An IPv4 address and the prefix of its link.
@@ -122,6 +124,7 @@ impl Interface {
         ipv4: Vec::new(),
         ipv6: Vec::new(),
         pins: 0,
+        listener: Listener::NONE,
     };
 
     /// Whether the router routes on that port.

@@ -5,12 +5,11 @@ use core::net::Ipv6Addr;
 use super::interface::is_link_local;
 use super::slow::{Refusal, Way, send};
 use super::table::Key;
-use super::{Hop, LocalTraffic, Router};
+use super::{Hop, Interface, LocalTraffic, Router};
 use crate::lookup::Lpm;
 use crate::packet::{Packet, PortId};
 use crate::pipeline::{Context, DropReason};
 use crate::wire::icmpv6::{parameter_problem, unreachable};
-use crate::wire::ndp::{is_solicited_node, solicited_node};
 use crate::wire::{
     EtherType, EthernetHeader, Header, Icmpv6Message, IpProtocol, Ipv6, Ipv6Extension, Ipv6Header,
     Ipv6OptionAction, Ipv6Options, Ipv6OptionsHeader, WireError,
@@ -150,20 +149,10 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
     /// Whether the router listens to a multicast group on this port: all nodes, all routers, and
     /// those that its own addresses are solicited in (RFC 4291 section 2.8).
     fn is_member(&self, port: PortId, group: Ipv6Addr) -> bool {
-        let Some(interface) = self.interface(port) else {
-            return false;
+        let listens = |interface: &Interface| {
+            group == ALL_NODES && !interface.ipv6.is_empty() || interface.groups().contains(&group)
         };
-        if interface.ipv6.is_empty() {
-            return false;
-        }
-        let solicited = |address: u128| solicited_node(Ipv6Addr::from_bits(address)) == group;
-        match is_solicited_node(group) {
-            true => interface
-                .ipv6
-                .iter()
-                .any(|own| solicited(own.address) || own.anycast().is_some_and(solicited)),
-            false => group == ALL_NODES || group == ALL_ROUTERS,
-        }
+        self.interface(port).is_some_and(listens)
     }
 
     /// To the router itself.
@@ -319,7 +308,6 @@ fn unknown(mut options: Ipv6Options<'_>, at: usize, many: bool) -> Option<Upper>
 
 /// RFC 4291 section 2.7.1.
 pub(super) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// Where the next header field is in an IPv6 header.
 const NEXT_HEADER: usize = 6;

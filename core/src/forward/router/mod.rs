@@ -39,6 +39,13 @@
 //! A [`Leader`] is a router on one worker; [`Follower`]s on others have its fast path, and send it what
 //! is not plain.
 //!
+//! # Groups
+//!
+//! It listens to the groups that its own addresses are solicited in, and to that of all routers, and
+//! says so by MLD (RFC 3810; RFC 2710 to queriers of that), without which a switch that snoops would
+//! keep neighbour solicitations from it: [`RouterConfig::listener_reports`]. It says nothing when an
+//! address is gone, and is no querier.
+//!
 //! # What it does not do
 //!
 //! Redirects, router advertisements, multicast routing, proxy ARP and duplicate address detection
@@ -83,6 +90,7 @@ mod interface;
 mod ipv4;
 mod ipv6;
 mod limit;
+mod mld;
 mod nd;
 mod no_routes;
 mod parking;
@@ -135,6 +143,8 @@ pub struct Router<'m, 'p, A, B> {
     stats: &'m RouterStats,
     /// When the next neighbour is to be asked or given up.
     due: Instant,
+    /// By which reports are put off.
+    random: u64,
     scratch: Scratch,
 }
 
@@ -177,6 +187,7 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             config,
             stats,
             due: NEVER,
+            random: config.seed,
             scratch: Scratch {
                 found: fast4::Found::new(),
                 hops: [None; MAX_BURST],

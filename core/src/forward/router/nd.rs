@@ -172,13 +172,13 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
         Some(Ipv6Addr::from_bits(source))
     }
 
-    fn send_nd(
+    pub(super) fn send_nd(
         &self,
         port: PortId,
         packet: Option<Packet<'p>>,
         to: MacAddr,
         cx: &mut Context<'_, 'p>,
-        counter: impl Fn(&super::RouterStats) -> &crate::trace::Counter,
+        counter: fn(&super::RouterStats) -> &crate::trace::Counter,
     ) {
         let (Some(mut packet), Some(interface)) = (packet, self.interface(port)) else {
             return self.stats.no_frame.add(1);

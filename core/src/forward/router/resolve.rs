@@ -102,6 +102,7 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
             return;
         }
         self.due = NEVER;
+        self.report_groups(cx);
         for entry in 1..=self.table.capacity() {
             let Some(neighbour) = self.table.get(entry).copied() else {
                 continue;

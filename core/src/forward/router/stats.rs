@@ -55,6 +55,8 @@ counters! {
         solicitations,
         /// Neighbour advertisements sent.
         advertisements,
+        /// Reports of multicast listeners sent.
+        listener_reports,
         /// Neighbours that told their Ethernet address, or a new one.
         resolved,
         /// Neighbours that did not answer.

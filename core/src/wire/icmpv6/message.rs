@@ -35,6 +35,10 @@ impl Icmpv6Type {
     pub const ECHO_REPLY: Self = Self(129);
     /// Who listens to which multicast group? (RFC 2710).
     pub const LISTENER_QUERY: Self = Self(130);
+    /// I listen to this multicast group (RFC 2710).
+    pub const LISTENER_REPORT: Self = Self(131);
+    /// I no longer listen to this multicast group (RFC 2710).
+    pub const LISTENER_DONE: Self = Self(132);
     /// Is there a router? (RFC 4861).
     pub const ROUTER_SOLICITATION: Self = Self(133);
     /// Here is a router (RFC 4861).
@@ -67,6 +71,8 @@ impl fmt::Display for Icmpv6Type {
             Self::ECHO_REQUEST => "echo request",
             Self::ECHO_REPLY => "echo reply",
             Self::LISTENER_QUERY => "listener query",
+            Self::LISTENER_REPORT => "listener report, version 1",
+            Self::LISTENER_DONE => "listener done",
             Self::ROUTER_SOLICITATION => "router solicitation",
             Self::ROUTER_ADVERTISEMENT => "router advertisement",
             Self::NEIGHBOR_SOLICITATION => "neighbor solicitation",

@@ -13,7 +13,8 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 //!
-//! Neighbour discovery, which is ICMPv6 as well, is in [`ndp`](super::ndp).
+//! Neighbour discovery and multicast listener discovery, which are ICMPv6 as well, are in
+//! [`ndp`](super::ndp) and [`mld`](super::mld).
 
 mod error;
 mod message;
@@ -264,7 +265,8 @@ impl<'a> Icmpv6Mut<'a> {
 
 views_deref_to_header!(Icmpv6, Icmpv6Mut, Icmpv6Header);
 
-#[inline]
+// Every message is summed by the one copy: they are rare, and there are many kinds.
+#[inline(never)]
 fn sum(pseudo: &PseudoHeader, header: &Icmpv6Header, payload: &[u8]) -> Sum {
     // Longer than 4 GiB is not a message; its checksum need only be some number.
     let len = (Icmpv6Header::LEN + payload.len()) as u32;

@@ -1,8 +1,9 @@
-//! ICMP of both kinds, and neighbour discovery.
+//! ICMP of both kinds, neighbour discovery, and multicast listener discovery.
 
 use core::net::Ipv6Addr;
 
 use linecard::wire::checksum::PseudoHeader;
+use linecard::wire::mld::{self, MldQuery, MldReport};
 use linecard::wire::ndp::{self as nd, Ndp, NdpOption, NdpOptions};
 use linecard::wire::{
     Icmpv4, Icmpv4Message, Icmpv4Mut, Icmpv6, Icmpv6Message, Icmpv6Mut, Ipv4, Ipv6, Ipv6Header,
@@ -108,6 +109,38 @@ pub fn ndp(bytes: &[u8]) {
         again(&option);
     }
     assert!(nd::is_solicited_node(nd::solicited_node(ip.source())));
+}
+
+/// Any bytes as an IPv6 packet of multicast listener discovery, and its groups reported again.
+pub fn mld(bytes: &[u8]) {
+    let Some((fixed, upper)) = bytes.split_first_chunk::<40>() else {
+        return;
+    };
+    let (ip, _) = <Ipv6Header as linecard::wire::Header>::split(fixed).expect("40 bytes are one");
+    if let Ok(query) = MldQuery::new(ip, upper) {
+        assert_eq!(ip.hop_limit(), 1);
+        assert!(ip.source().is_unicast_link_local() && !shown(&query).is_empty());
+        assert!(query.group().is_none_or(|group| group.is_multicast()));
+        // RFC 3810, 5.1.3: the longest that can be written.
+        assert!(query.max_response_delay().as_millis() <= 8_387_584);
+        inside(bytes, query.sources);
+    }
+    if let Ok(report) = MldReport::new(upper) {
+        assert!(!shown(&report).is_empty());
+        inside(bytes, report.records);
+        let mut groups = Vec::new();
+        for record in report.records() {
+            assert!(record.group.is_multicast() && record.sources.len() % 16 == 0);
+            inside(report.records, record.sources);
+            groups.push(record.group);
+        }
+        let pseudo = PseudoHeader::ipv6(ip.source(), mld::ALL_ROUTERS);
+        let mut out = vec![0; mld::report_len(groups.len())];
+        let kind = mld::MldRecordKind::IS_EXCLUDE;
+        let len = mld::write_report(&mut out, kind, &groups, &pseudo).expect("there is room");
+        let again = MldReport::new(&out[..len]).expect("it was just written");
+        assert!(again.records().map(|record| record.group).eq(groups));
+    }
 }
 
 /// An option that was read is written and read again.

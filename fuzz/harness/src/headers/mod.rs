@@ -10,7 +10,7 @@ mod transport;
 
 use core::fmt::Display;
 
-pub use icmp::{icmpv4, icmpv6, ndp};
+pub use icmp::{icmpv4, icmpv6, mld, ndp};
 pub use ip::{ipv4, ipv6, ipv6_extensions};
 pub use link::{arp, ethernet, llc, mpls, vlan};
 pub use transport::{gre, sctp, tcp, udp, vxlan};

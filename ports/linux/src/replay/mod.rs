@@ -308,8 +308,12 @@ where
                         addresses: port.addresses.clone(),
                     })
                     .collect();
-                // With the seed that it always has: the same in gives the same out.
-                let behaviour = RouterConfig::default();
+                // With the seed that it always has: the same in gives the same out. It says nothing
+                // by itself, there being nobody to hear it.
+                let behaviour = RouterConfig {
+                    listener_reports: 0,
+                    ..RouterConfig::default()
+                };
                 let pages = config.pool.huge_pages;
                 with_router(router, &facts, pages, behaviour, |router, _| {
                     self.play(router)

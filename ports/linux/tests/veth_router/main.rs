@@ -8,6 +8,7 @@
 //!
 //! The router's own kernel has no address: what answers is Linecard.
 
+mod groups;
 mod hosts;
 mod lifecycle;
 mod queues;

@@ -27,6 +27,7 @@ mod icmp4;
 mod ipv4;
 mod ipv6;
 mod memory;
+mod mld;
 mod nd;
 mod random;
 mod resolve;
@@ -87,7 +88,12 @@ pub(super) const FAR: [u8; 4] = [203, 0, 113, 9];
 
 /// Runs a test on the network; nobody has asked for anybody yet.
 pub(super) fn with_net(test: impl for<'m, 'p> FnOnce(&mut Lab<'p>, &mut Net<'m, 'p>)) {
-    with_net_as(RouterConfig::default(), test);
+    // What MLD says is for its own tests.
+    let config = RouterConfig {
+        listener_reports: 0,
+        ..RouterConfig::default()
+    };
+    with_net_as(config, test);
 }
 
 pub(super) fn with_net_as(

@@ -171,9 +171,19 @@ fn check6(bytes: &[u8], given: &[(u16, Vec<u8>)]) {
     if !given.iter().any(same) {
         let own = ["2001:db8:a::1", "2001:db8:b::1"].map(|own| own.parse::<Ipv6Addr>().unwrap());
         assert!(own.contains(&source) || source.is_unicast_link_local());
-        assert_eq!(ip.next_header().0, 58);
+        // Reports of listeners alone have options before them.
+        let at = match ip.next_header().0 {
+            0 => {
+                assert_eq!((bytes[40], bytes[48]), (58, 143));
+                48
+            }
+            other => {
+                assert_eq!(other, 58);
+                40
+            }
+        };
         let pseudo = PseudoHeader::ipv6(source, destination);
-        assert!(pseudo.is_valid(IpProtocol::ICMPV6, &bytes[40..total]));
+        assert!(pseudo.is_valid(IpProtocol::ICMPV6, &bytes[at..total]));
     }
 }
 
