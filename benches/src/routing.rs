@@ -140,7 +140,11 @@ pub(crate) fn router_with(
     let lines = leak(lines.map_err(text)?);
     let mut table = Lpm4::new(config, lines).map_err(text)?;
     let store: &mut RouterStore<'static> = leak(RouterStore::new());
-    let config = RouterConfig::default();
+    // Nothing comes but what is measured.
+    let config = RouterConfig {
+        listener_reports: 0,
+        ..RouterConfig::default()
+    };
     let mut router = Router::new(store.memory(), table.reader(), NoRoutes, config).map_err(text)?;
     let out = PortId(1);
     router

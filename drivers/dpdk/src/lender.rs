@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn pool() -> &'static Pool<'static> {
-        let memory: &'static mut [u8] = std::vec![0; 3 * 32_768].leak();
+        let memory: &'static mut [u8] = std::vec![0; 2 * 32_768 + 63].leak();
         let slots = (0..2).map(|_| Slot::new()).collect::<Vec<_>>().leak();
         let config = PoolConfig {
             frame_size: 32_768,

@@ -430,7 +430,11 @@ fn routing(
     });
     let mut table = Lpm4::new(config, lines.expect("memory").leak()).expect("memory");
     let store: &mut RouterStore<'static> = leak(RouterStore::new());
-    let config = RouterConfig::default();
+    // Of what it would make itself the checker knows nothing.
+    let config = RouterConfig {
+        listener_reports: 0,
+        ..RouterConfig::default()
+    };
     let mut stage = Router::new(store.memory(), table.reader(), NoRoutes, config).expect("memory");
     for (port, id) in router.ports.iter().zip(0..) {
         let id = PortId(id);
