@@ -17,6 +17,9 @@ pub struct Bar {
     pub theirs: &'static [&'static str],
     /// The most that the ratio may be, in the median.
     pub at_most: f64,
+    /// What nobody in our place can be quicker than, named as theirs is; without words nothing of the kind
+    /// is known. A bar below that is out of reach.
+    pub floor: &'static [&'static str],
 }
 
 impl Bar {
@@ -27,6 +30,7 @@ impl Bar {
             ours,
             theirs,
             at_most,
+            floor: &[],
         }
     }
 
@@ -36,23 +40,31 @@ impl Bar {
         Self::beside(ours, &[], at_most)
     }
 
+    /// With a floor.
+    #[must_use]
+    pub const fn floor(mut self, words: &'static [&'static str]) -> Self {
+        self.floor = words;
+        self
+    }
+
     /// Whether it holds.
     #[must_use]
     pub fn judge(self, rows: &[Row], missing: &[Missing]) -> Verdict {
         let named = || rows.iter().find(|row| row.name == self.ours);
         let ours = named().or_else(|| rows.iter().find(|row| row.name.starts_with(self.ours)));
-        let theirs = rows
-            .iter()
-            .filter(|row| {
-                self.is_theirs(&row.name) && ours.is_none_or(|ours| ours.name != row.name)
-            })
-            .min_by(|one, other| one.nanos.median.total_cmp(&other.nanos.median));
+        let theirs = quickest(rows, |row| {
+            self.is_theirs(&row.name) && ours.is_none_or(|ours| ours.name != row.name)
+        });
+        let floor = quickest(rows, |row| {
+            !self.floor.is_empty() && is_meant(row.name.trim(), self.floor)
+        });
         let mut verdict = Verdict {
             ours: self.ours.to_owned(),
             theirs: self.whom(),
             at_most: self.at_most,
             ratio: None,
             holds: None,
+            floor: None,
             why: None,
         };
         match (ours, theirs) {
@@ -61,6 +73,10 @@ impl Bar {
                 verdict.theirs.clone_from(&theirs.name);
                 verdict.ratio = Some(ratio);
                 verdict.holds = Some(ratio.median <= self.at_most);
+                verdict.floor = floor.map(|floor| Floor {
+                    name: floor.name.trim().to_owned(),
+                    ratio: floor.ratio_to(theirs),
+                });
             }
             (Some(_), Some(_)) => verdict.why = Some(format!("wants {TURNS} turns at least")),
             (None, _) => verdict.why = Some(format!("no row {}", self.ours)),
@@ -82,9 +98,7 @@ impl Bar {
     fn is_theirs(self, name: &str) -> bool {
         match self.theirs {
             [] => !name.starts_with("linecard") && !name.starts_with("floor"),
-            [begin, words @ ..] => {
-                name.starts_with(begin) && words.iter().all(|word| name.contains(word))
-            }
+            words => is_meant(name, words),
         }
     }
 
@@ -94,6 +108,18 @@ impl Bar {
             words => words.join(", "),
         }
     }
+}
+
+fn quickest(rows: &[Row], mut which: impl FnMut(&Row) -> bool) -> Option<&Row> {
+    rows.iter()
+        .filter(|row| which(row))
+        .min_by(|one, other| one.nanos.median.total_cmp(&other.nanos.median))
+}
+
+/// Whether a name begins with the first of these words, and has the others in it.
+fn is_meant(name: &str, words: &[&str]) -> bool {
+    let (begin, others) = words.split_first().unwrap_or((&"", &[]));
+    name.starts_with(begin) && others.iter().all(|word| name.contains(word))
 }
 
 /// What came of a [`Bar`].
@@ -109,19 +135,38 @@ pub struct Verdict {
     pub ratio: Option<Quartiles>,
     /// Whether it holds, where that is known.
     pub holds: Option<bool>,
+    /// What nobody in our place can be quicker than, where that was measured.
+    #[serde(default)]
+    pub floor: Option<Floor>,
     /// Why it is not known.
     pub why: Option<String>,
 }
 
+/// The floor of a [`Bar`], as measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Floor {
+    /// Its row.
+    pub name: String,
+    /// Its time divided by theirs.
+    pub ratio: Quartiles,
+}
+
 impl Verdict {
-    /// In one word.
+    /// In a word or three.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.holds {
             Some(true) => "holds",
+            Some(false) if self.is_out_of_reach() => "out of reach",
             Some(false) => "FAILS",
             None => "open",
         }
+    }
+
+    /// Whether it fails, and would for the floor.
+    fn is_out_of_reach(&self) -> bool {
+        let floor = self.floor.as_ref();
+        self.holds == Some(false) && floor.is_some_and(|floor| floor.ratio.median > self.at_most)
     }
 }
 
@@ -131,6 +176,11 @@ impl fmt::Display for Verdict {
         write!(f, "{word}: {ours}, at most {} of {theirs}", self.at_most)?;
         if let Some(ratio) = self.ratio {
             write!(f, ": {ratio:.2}")?;
+        }
+        if let Some(Floor { name, ratio }) =
+            self.floor.as_ref().filter(|_| self.holds == Some(false))
+        {
+            write!(f, "; {name}: {ratio:.2}")?;
         }
         match &self.why {
             Some(why) => write!(f, ": {why}"),
@@ -181,6 +231,36 @@ mod tests {
             (verdict.holds, verdict.theirs.as_str()),
             (None, "slow, other")
         );
+    }
+
+    #[test]
+    fn what_the_floor_cannot_do_is_out_of_reach() {
+        let rows = rows(
+            &[
+                ("linecard", 4.0),
+                ("    bare, 32", 3.0),
+                ("bare, 128", 1.0),
+                ("peer", 4.0),
+            ],
+            TURNS,
+        );
+        let judge = |bar: Bar| bar.floor(&["bare", "32"]).judge(&rows, &[]);
+        let verdict = judge(Bar::beside("linecard", &["peer"], 0.7));
+        assert_eq!(
+            verdict.to_string(),
+            "out of reach: linecard, at most 0.7 of peer: 1.00 (1.00 to 1.00); bare, 32: 0.75 (0.75 to 0.75)"
+        );
+        let verdict = judge(Bar::beside("linecard", &["peer"], 0.75));
+        assert_eq!(verdict.word(), "FAILS", "as quick as the floor would do");
+        let verdict = judge(Bar::beside("linecard", &["peer"], 1.0));
+        assert_eq!(
+            verdict.to_string(),
+            "holds: linecard, at most 1 of peer: 1.00 (1.00 to 1.00)"
+        );
+        let verdict = Bar::beside("linecard", &["peer"], 0.7)
+            .floor(&["nobody"])
+            .judge(&rows, &[]);
+        assert_eq!((verdict.word(), verdict.floor), ("FAILS", None));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use crate::bar::Verdict;
 use crate::document::{Document, Entry, Measured};
 use crate::outcome::{Missing, Outcome, Row};
 use crate::report::Findings;
@@ -52,8 +53,9 @@ const SECTIONS: &[Section] = &[
 #[must_use]
 pub fn html(document: &Document) -> String {
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Linecard: the figures</title><style>{STYLE}</style></head>\n<body><h1>Linecard: the figures</h1>\n<p>{}</p>\n",
-        escape(HOW)
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Linecard: the figures</title><style>{STYLE}</style></head>\n<body><h1>Linecard: the figures</h1>\n<p>{}</p>\n<p>{}</p>\n",
+        escape(HOW),
+        escape(&tally(document))
     );
     for (title, entries) in sections(document) {
         let _ = writeln!(page, "<h2>{}</h2>", escape(title));
@@ -68,7 +70,8 @@ pub fn html(document: &Document) -> String {
 #[must_use]
 pub fn markdown(document: &Document) -> String {
     let mut text = format!(
-        "# Figures\n\n<!-- Generated: cargo bench -p linecard-benches -- --results RESULTS.md -->\n\n{HOW}\n"
+        "# Figures\n\n<!-- Generated: cargo bench -p linecard-benches -- --results RESULTS.md -->\n\n{HOW}\n\n{}\n",
+        tally(document)
     );
     for (title, entries) in sections(document) {
         let _ = write!(text, "\n## {title}\n");
@@ -77,6 +80,25 @@ pub fn markdown(document: &Document) -> String {
         }
     }
     text
+}
+
+/// How many bars hold, and how many do not.
+fn tally(document: &Document) -> String {
+    let bars = document
+        .entries
+        .iter()
+        .flat_map(|entry| match &entry.result {
+            Measured::Scenario(outcome) => outcome.bars.as_slice(),
+            _ => &[],
+        });
+    let mut words: Vec<_> = bars.map(Verdict::word).collect();
+    let count = words.len();
+    words.sort_unstable();
+    let each = words
+        .chunk_by(|one, other| one == other)
+        .filter_map(|same| Some(format!("{} {}", same.len(), same.first()?)));
+    let each = each.collect::<Vec<_>>().join(", ");
+    format!("{count} bars: {each}. {REACH}")
 }
 
 /// The sections that have entries, and in the end what is in none.
@@ -233,6 +255,8 @@ fn about(entry: &Entry) -> String {
 const HOW: &str = "Contenders take turns in random order in one run; a ratio is of times in the same round, so that a \
     noisy machine cannot decide. Times are of the thread's processor unless the row says otherwise. Ratios above 1 in \
     the column \"first / this\" mean that the first row took longer.";
+const REACH: &str = "A bar is out of reach where a floor fails it as well: a program that does less than any of ours must, or the \
+    time for which the other side, a peer's, is itself at work.";
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em}\
     table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #8884;padding:.15em .7em;text-align:right}\
     td:first-child,th:first-child{text-align:left}.how{font-size:12px;color:#888}svg{max-width:100%;height:auto}\
@@ -290,6 +314,7 @@ mod tests {
                 "7 ns",
                 "two cores",
                 "FAILS: linecard",
+                "1 bars: 1 FAILS.",
             ] {
                 assert!(form.contains(figure), "{figure} in {form}");
             }

@@ -304,14 +304,16 @@ const VHOST_USER: &[Bar] = &[
         "linecard, 128 packets",
         &["dpdk net_virtio_user", "128"],
         0.667,
-    ),
+    )
+    .floor(&["bare rings", "128"]),
     Bar::beside(
         "linecard, 32 packets",
         &["dpdk net_virtio_user", "32"],
         0.667,
-    ),
+    )
+    .floor(&["bare rings", "32"]),
 ];
-const VHOST_SERVER: &[Bar] = &[Bar::beside("linecard", &["dpdk"], 0.667)];
+const VHOST_SERVER: &[Bar] = &[Bar::beside("linecard", &["dpdk"], 0.667).floor(&["its front end"])];
 const VHOST_USER_NOTE: &str = "Time on the clock; the ratio's other side is the same number of packets. 32 packets go round after \
      testpmd's `start tx_first`, 128 are the most that help. With 128 DPDK's vhost, which all have in common, is at work nearly \
      all the time wherever the two cores are near each other: there nobody can be \
@@ -325,7 +327,7 @@ const PARSE: &[Bar] = &[
     Bar::beside("linecard", &["floor"], 1.1),
 ];
 const SHORT_SUM: &[Bar] = &[Bar::best("linecard", 0.8)];
-const LONG_SUM: &[Bar] = &[Bar::best("linecard", 0.7)];
+const LONG_SUM: &[Bar] = &[Bar::best("linecard", 0.7).floor(&["floor"])];
 const RING_SINGLE_NOTE: &str = "An item in and out at once, so that the consumer has to look at the producer's index each time. What \
      bounds it is loads and stores, of which this core does three a cycle. Handles that are the loop's own, as where a thread's function \
      has them, are kept in registers: five loads and stores are left. In memory they are read and written each time, because of the \
