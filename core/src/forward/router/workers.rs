@@ -75,10 +75,13 @@ impl<'m, 'r, 'p, A: Lpm<u32>, B: Lpm<u128>> Leader<'m, 'r, 'p, A, B> {
         &mut self.router
     }
 
-    /// Tells followers what has changed, as long as every one has room.
+    /// Tells followers some of what has changed, as long as every one has room.
     #[cold]
     fn tell(&mut self) {
-        while self.router.table.has_changed() {
+        for _ in 0..AT_ONCE {
+            if !self.router.table.has_changed() {
+                return;
+            }
             let mut all = self.followers.iter_mut();
             // One that is gone keeps nobody waiting.
             if !all.all(|follower| follower.is_abandoned() || !follower.is_full()) {
@@ -155,10 +158,13 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Follower<'m, 'p, A, B> {
         })
     }
 
-    /// Learns what has changed.
+    /// Learns some of what has changed.
     #[inline]
     fn learn(&mut self) {
-        while let Some(change) = self.changes.dequeue() {
+        for _ in 0..AT_ONCE {
+            let Some(change) = self.changes.dequeue() else {
+                return;
+            };
             self.router.table.apply(change);
         }
     }
@@ -202,3 +208,7 @@ impl<A, B> fmt::Debug for Follower<'_, '_, A, B> {
             .finish_non_exhaustive()
     }
 }
+
+/// Changes that are sent or learned at once, before packets have their turn again: as many as a burst
+/// has packets.
+const AT_ONCE: usize = 32;

@@ -12,12 +12,18 @@ type Other<'m, 'p> = Follower<'m, 'p, Few<Prefix4>, Few<Prefix6>>;
 /// Ports from here on lead to the leader.
 const OVER: u16 = 16;
 
-/// A leader and a follower of the network, which has room for so few changes at a time.
+/// A leader and a follower of the network, between which there is room for few changes.
 fn with_two(
     test: impl for<'m, 'p> FnOnce(&mut Lab<'p>, &mut First<'m, '_, 'p>, &mut Other<'m, 'p>),
 ) {
+    with_room_for::<4>(test);
+}
+
+fn with_room_for<const CHANGES: usize>(
+    test: impl for<'m, 'p> FnOnce(&mut Lab<'p>, &mut First<'m, '_, 'p>, &mut Other<'m, 'p>),
+) {
     with_lab(512, |lab| {
-        let mut ring = Ring::<Inline<Change, 4>>::new();
+        let mut ring = Ring::<Inline<Change, CHANGES>>::new();
         let (changes, told) = ring.split();
         let mut store: RouterStore<'_, 48, 40, 4> = RouterStore::new();
         let mut copy: RouterStore<'_, 48, 1, 4> = RouterStore::new();
@@ -104,6 +110,28 @@ fn changes_that_find_no_room_come_later() {
             let frame = udp(A, [198, 51, 100, host], 64, 20);
             assert_eq!(lab.feed(follower, &[(0, frame)]).exceptions, 0, "{host}");
         }
+    });
+}
+
+#[test]
+fn packets_do_not_wait_for_all_changes() {
+    with_room_for::<256>(|lab, leader, follower| {
+        let mac = |number| [2, 0, 0, 0, 9, number].into();
+        // One after the other, and none of them learned.
+        for number in 1..=100 {
+            let router = leader.router();
+            router
+                .set_neighbour(PortId(1), B.into(), mac(number))
+                .unwrap();
+            lab.pass(leader, Duration::from_millis(1));
+        }
+        let sent = |out: Out| macs(&out.sent[0].1).0;
+        let mut learned = Vec::new();
+        for _ in 0..5 {
+            let out = lab.feed(follower, &[(0, udp(A, B, 64, 20))]);
+            learned.push(sent(out));
+        }
+        assert_eq!(learned, [32, 64, 96, 100, 100].map(mac));
     });
 }
 
