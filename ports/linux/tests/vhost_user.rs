@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use linecard_linux::config::{Config, Draft, DraftPort, Setting};
 use linecard_linux::runner::{self, Event};
 use linecard_linux::signals::Stop;
+use linecard_linux::stats::Report;
 
 const PACKETS: u64 = 200_000;
 
@@ -13,14 +14,16 @@ fn socket(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("linecard-run-{}-{name}.sock", std::process::id()))
 }
 
-/// generator -> server = socket = client -> null.
-fn joined(name: &str, options: &str, guests: &str, form: &str) {
+/// generator -> server = socket = client -> null, on so many workers.
+fn joined(name: &str, options: &str, guests: &str, form: &str, workers: u64) -> Report {
     let path = socket(name);
     let port = |text: String| DraftPort::new(Setting::flag("--port", text));
     let config = Config::try_from(Draft {
         forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
         ports: vec![
-            port(format!("generator,count={PACKETS},name=generator0")),
+            port(format!(
+                "generator,count={PACKETS},queues={workers},name=generator0"
+            )),
             port(format!(
                 "vhost-user-server:{},name=vm{guests}",
                 path.display()
@@ -32,6 +35,7 @@ fn joined(name: &str, options: &str, guests: &str, form: &str) {
             Setting::flag("--connect", "generator0 vm".into()),
             Setting::flag("--connect", "back null0".into()),
         ],
+        workers: Some(Setting::flag("--workers", workers)),
         duration: Some(Setting::flag("--duration", "3s".into())),
         ..Draft::default()
     })
@@ -50,7 +54,7 @@ fn joined(name: &str, options: &str, guests: &str, form: &str) {
     assert_eq!(generator.stats.rx.packets, PACKETS);
     // Each packet is somewhere: sent into the socket, or not taken by a full ring.
     let sent = vm.stats.tx.packets;
-    assert!(sent > PACKETS / 10, "{report}");
+    assert!(sent > 0, "{report}");
     assert_eq!(back.stats.rx.packets, sent, "{report}");
     assert_eq!(null.stats.tx.packets, sent, "{report}");
     assert_eq!(vm.stats.tx.dropped(), 0, "{report}");
@@ -62,22 +66,66 @@ fn joined(name: &str, options: &str, guests: &str, form: &str) {
     );
     assert!(report.elapsed < Duration::from_secs(10));
     assert!(!path.exists(), "the socket is gone with the port");
+    report
+}
+
+fn many_arrive(report: &Report) {
+    assert!(report.ports[3].stats.tx.packets > PACKETS / 10, "{report}");
 }
 
 #[test]
 fn split_rings_join_two_ports() {
-    joined("split", ",packed=no,ring=512", "", "split");
+    let report = joined("split", ",packed=no,ring=512", "", "split", 1);
+    many_arrive(&report);
 }
 
 #[test]
 fn packed_rings_join_two_ports() {
-    joined("packed", ",packed=yes", "", "packed");
+    let report = joined("packed", ",packed=yes", "", "packed", 1);
+    many_arrive(&report);
 }
 
 #[test]
 fn several_pairs_join_two_ports() {
     let form = "packed, 2 queue pairs";
-    joined("pairs", ",queues=4", ",queues=2", form);
+    let report = joined("pairs", ",queues=4", ",queues=2", form, 1);
+    many_arrive(&report);
+}
+
+#[test]
+fn workers_share_the_pairs_of_both_ends() {
+    let form = "packed, 2 queue pairs";
+    let report = joined("workers", ",queues=2", ",queues=2", form, 2);
+    let [first, second] = &report.workers[..] else {
+        panic!("{report}")
+    };
+    for worker in [first, second] {
+        // Its half of what is generated, and by its own pair what the other end sent into it.
+        let came_back = worker.totals.received - PACKETS / 2;
+        assert!(came_back > 1_000, "{report}");
+    }
+    // Each has a queue of every port.
+    let over: u64 = report
+        .workers
+        .iter()
+        .map(|one| one.exchanged.handed_over)
+        .sum();
+    assert_eq!(over, 0, "{report}");
+}
+
+#[test]
+fn workers_share_ports_with_fewer_pairs_than_workers() {
+    let report = joined("fewer", "", "", "packed", 2);
+    let [first, second] = &report.workers[..] else {
+        panic!("{report}")
+    };
+    // The front end's pair is the first worker's, the back end's the second's, who hands over what it
+    // generates as far as the ring has room.
+    let over = second.exchanged.handed_over;
+    assert!(over > 0, "{report}");
+    assert_eq!(first.exchanged.passed_on, over, "{report}");
+    assert_eq!(first.totals.received, PACKETS / 2, "{report}");
+    assert!(second.totals.received > PACKETS / 2, "{report}");
 }
 
 #[test]
