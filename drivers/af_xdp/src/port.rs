@@ -31,7 +31,8 @@ use crate::{Rx, Tx};
 /// when port and queues are dropped, or the process ends.
 ///
 /// A queue sends by the transmit queue of its own number. Where the interface has fewer of those
-/// than it has receive queues (a veth can), what is sent by the others stays in their rings.
+/// than it has receive queues (a veth can), what is sent by the others stays in their rings, and comes
+/// back when they are closed: [`Status::queues_without_tx`].
 ///
 /// Everything is looked up in the network namespace that the calling thread is in.
 ///
@@ -98,6 +99,8 @@ pub struct Status {
     pub merged_segments: bool,
     /// Receive queues of the interface that are not open, and whose packets the kernel keeps.
     pub queues_left_out: u16,
+    /// Open queues that receive only: the interface has no transmit queue of their number.
+    pub queues_without_tx: u16,
 }
 
 impl<'p> Port<'p> {
@@ -265,10 +268,12 @@ impl<'p> Port<'p> {
             queues_left_out: self.interface.queues(),
             ..Status::default()
         };
+        let sending = self.interface.tx_queues();
         for channel in self.channels() {
             let Some(socket) = channel.socket() else {
                 continue;
             };
+            status.queues_without_tx += u16::from(channel.queue >= sending);
             status.zero_copy = Some(socket.zero_copy());
             status.tx_budget = Some(socket.tx_budget());
             status.shared_queues += usize::from(socket.shared());
@@ -380,6 +385,13 @@ impl fmt::Display for Status {
                 f,
                 ", {} receive queues stay with the kernel",
                 self.queues_left_out
+            )?;
+        }
+        if self.queues_without_tx > 0 {
+            write!(
+                f,
+                ", {} queues cannot send: the interface has too few transmit queues",
+                self.queues_without_tx
             )?;
         }
         Ok(())

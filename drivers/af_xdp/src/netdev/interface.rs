@@ -183,14 +183,29 @@ impl Interface {
     /// How many queues can be opened, counted from 0: those that receive, in use now.
     #[must_use]
     pub fn queues(&self) -> u16 {
+        self.queues_each_way().0
+    }
+
+    /// How many queues send, counted from 0, in use now.
+    #[must_use]
+    pub(crate) fn tx_queues(&self) -> u16 {
+        self.queues_each_way().1
+    }
+
+    /// Receive and transmit queues.
+    fn queues_each_way(&self) -> (u16, u16) {
         let name = self.c_name();
         let counted = name.and_then(|name| call::channels(self.route.as_fd(), &name).ok());
-        let queues = match counted {
-            Some(counts) => counts.rx.saturating_add(counts.combined),
+        let (rx, tx) = match counted {
+            Some(counts) => (
+                counts.rx.saturating_add(counts.combined),
+                counts.tx.saturating_add(counts.combined),
+            ),
             // No such request: as many as were allocated.
-            None => self.snapshot.rx_queues,
+            None => (self.snapshot.rx_queues, self.snapshot.tx_queues),
         };
-        u16::try_from(queues.max(1)).unwrap_or(u16::MAX)
+        let some = |queues: u32| u16::try_from(queues.max(1)).unwrap_or(u16::MAX);
+        (some(rx), some(tx))
     }
 
     /// Whether packets may come in with transport checksums that nobody has filled in.

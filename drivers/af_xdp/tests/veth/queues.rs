@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use linecard::device::{Device, DeviceError, RxQueue, TxQueue};
 use linecard::mempool::{Cache, Pool};
-use linecard::packet::Burst;
+use linecard::packet::{Burst, Packet};
 use linecard_af_xdp::{Error, Port, Rx, Tx, Umem};
 use linecard_testnet::{PacketSocket, TakenQueue};
 
@@ -206,6 +206,50 @@ fn flows_of_queues_that_are_not_open_go_to_the_kernel() {
         );
     }
     assert!(ours.contains(&ROUNDS) && kernels.contains(&ROUNDS));
+    drop((queues, port));
+    pool.audit().expect("every frame is back");
+}
+
+#[test]
+fn a_queue_without_a_transmit_queue_says_so_and_loses_nothing() {
+    const SENT: usize = 8;
+    let Some(net) = Net::with("numrxqueues 2 numtxqueues 1") else {
+        return;
+    };
+    let far = net.peer_socket();
+    let pool = pool(1024);
+    let umem = Umem::new(pool).expect("a umem");
+    let mut port = Port::new(&umem, "lc0", small()).expect("a port");
+    let mut queues = open(&mut port, pool, 0..1);
+    assert_eq!(port.status().queues_without_tx, 0);
+    queues.extend(open(&mut port, pool, 1..2));
+    let status = port.status();
+    assert_eq!((status.queues_without_tx, status.queues_left_out), (1, 0));
+    let text = status.to_string();
+    assert!(text.contains("1 queues cannot send"), "{text}");
+
+    for (number, queue) in queues.iter_mut().enumerate() {
+        let mut burst = Burst::<'_, SENT>::new();
+        for _ in 0..SENT {
+            let mut packet = Packet::new(queue.cache.alloc().expect("a frame"));
+            let bytes = frame(number as u64, 60);
+            packet.append(60).expect("room").copy_from_slice(&bytes);
+            burst.push(packet).expect("room in the burst");
+        }
+        assert_eq!(queue.tx.tx_burst(&mut queue.cache, &mut burst), SENT);
+    }
+    queues[0].settle();
+    for _ in 0..SENT {
+        assert_eq!(far.receive().expect("by queue 0"), frame(0, 60));
+    }
+    let mute = &mut queues[1];
+    mute.tx.reclaim(&mut mute.cache);
+    let stats = mute.tx.stats();
+    assert_eq!((stats.packets, stats.completed), (SENT as u64, 0));
+    assert!(stats.busy > 0, "{stats}");
+    assert!(!far.receive_now(&mut Vec::new()), "nothing by queue 1");
+    // The port goes on: the kernel's answer is not that of an interface that is gone.
+    assert_eq!(stats.link_down, 0);
     drop((queues, port));
     pool.audit().expect("every frame is back");
 }
