@@ -82,6 +82,9 @@ pub(crate) struct RunArgs {
     /// Workers that share the ports' queues [default: one, or one for each --cpu]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u64>,
+    /// Router: how often a port says by MLD which groups it listens to, 0 for never [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) listener_reports: Option<u64>,
     /// An argument of DPDK's environment, for dpdk: ports; repeatable
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub(crate) eal: Vec<String>,
@@ -185,6 +188,9 @@ impl RunArgs {
         let mut over = self.common.draft();
         self.forwarder.add_to(&mut over);
         over.workers = self.workers.map(|count| Setting::flag("--workers", count));
+        over.listener_reports = self
+            .listener_reports
+            .map(|count| Setting::flag("--listener-reports", count));
         over.duration = self.duration.map(|time| Setting::flag("--duration", time));
         over.ports = self
             .ports
@@ -446,6 +452,7 @@ mod tests {
             duration: None,
             ports: vec!["loopbak".into()],
             workers: None,
+            listener_reports: None,
             eal: Vec::new(),
             forwarder: ForwarderArgs::default(),
             common: CommonArgs::default(),

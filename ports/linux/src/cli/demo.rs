@@ -95,7 +95,11 @@ fn router(count: u32) -> Router {
             port: 1,
         })
         .collect();
-    Router { routes, neighbours }
+    Router {
+        routes,
+        neighbours,
+        ..Router::default()
+    }
 }
 
 const IN: &str = "192.0.2.1/24";

@@ -2,7 +2,7 @@ use core::time::Duration;
 use std::path::Path;
 
 use super::*;
-use crate::config::{CrossConnect, Forwarder, Idle, Malformed, Worker};
+use crate::config::{CrossConnect, Forwarder, Idle, Malformed, Router, Worker};
 
 fn check(text: &str) -> Result<Config, String> {
     Draft::parse(Path::new("f.toml"), text)
@@ -26,6 +26,7 @@ fn a_whole_router() {
          duration = \"10s\"
          routes = [\"0.0.0.0/0 via 198.51.100.2\", \"2001:db8:1::/48 via fe80::2 port b\"]
          neighbours = [\"192.0.2.9 02:00:00:00:00:01\"]
+         listener-reports = 0
          {TWO_PORTS}
          [pool]
          frames = 4096
@@ -49,6 +50,7 @@ fn a_whole_router() {
         [1, 1]
     );
     assert_eq!(router.neighbours[0].port, 0);
+    assert_eq!(router.listener_reports, 0);
     assert_eq!(config.ports[1].name, "b");
     assert_eq!(config.ports[1].mac, Some(MacAddr([2, 0, 0, 0, 0, 9])));
     assert_eq!(config.pool.frame_size, 4096);
@@ -63,6 +65,11 @@ fn a_whole_router() {
 fn the_example_is_what_it_says_of_itself() {
     let config = check(include_str!("../../examples/router.toml")).unwrap();
     // What it calls defaults are the defaults.
+    let Forwarder::Router(router) = &config.forwarder else {
+        panic!("{config:?}");
+    };
+    let reports = Router::default().listener_reports;
+    assert_eq!(router.listener_reports, reports);
     assert_eq!(config.pool, Pool::default());
     let worker = Worker {
         cpus: vec![1],
@@ -158,6 +165,16 @@ fn every_mistake_is_named_and_placed() {
         (
             "forwarder = \"router\"\nroutes = [\"::/0 port a\",\n \"::/0 port b\"]",
             "f.toml:3:2: routes[1]: route to `::/0` is there twice",
+        ),
+        (
+            "forwarder = \"router\"\nlistener-reports = 256",
+            "f.toml:2:20: listener-reports: number of listener reports 256 is out of range; \
+             choose 0 to 255",
+        ),
+        (
+            "forwarder = \"udp\"\nlistener-reports = 2",
+            "f.toml:2:20: listener-reports: a number of listener reports has no use here: \
+             only the router sends them; choose `--forwarder router`",
         ),
         (
             "forwarder = \"cross-connect\"\nconnect = [\"a b\", \"b b\"]",

@@ -60,6 +60,8 @@ pub struct Draft {
     pub routes: Vec<Setting>,
     /// Rules by the grammar of neighbours.
     pub neighbours: Vec<Setting>,
+    /// How often ports say which groups they listen to.
+    pub listener_reports: Option<Setting<u64>>,
     /// Pairs of port names.
     pub connect: Vec<Setting>,
     /// `pass` or `drop`: what a cross-connect does with malformed packets.
@@ -163,6 +165,7 @@ impl Draft {
         self.ports.extend(over.ports);
         self.routes.extend(over.routes);
         self.neighbours.extend(over.neighbours);
+        replace(&mut self.listener_reports, over.listener_reports);
         self.connect.extend(over.connect);
         replace(&mut self.malformed, over.malformed);
         self.udp.extend(over.udp);

@@ -21,6 +21,7 @@ struct File {
     routes: Vec<Spanned<String>>,
     #[serde(default)]
     neighbours: Vec<Spanned<String>>,
+    listener_reports: Option<Spanned<u64>>,
     #[serde(default)]
     connect: Vec<Spanned<String>>,
     malformed: Option<Spanned<String>>,
@@ -137,6 +138,7 @@ impl Draft {
                 .collect(),
             routes: source.list("routes", file.routes),
             neighbours: source.list("neighbours", file.neighbours),
+            listener_reports: source.one("listener-reports", file.listener_reports),
             connect: source.list("connect", file.connect),
             malformed: source.one("malformed", file.malformed),
             udp: source.list("udp", file.udp),

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::collections::HashSet;
 
-use super::check::{MAX_RULES, rule};
+use super::check::{MAX_RULES, in_range, rule};
 use super::draft::{Draft, Setting};
 use super::error::{ConfigError, Problem};
 use super::rules::{NeighbourText, PairText, RouteText, UdpText};
@@ -28,6 +28,12 @@ pub(super) fn forwarder(draft: &Draft, ports: &[Port]) -> Result<Forwarder, Conf
         let reason = "only the router routes; choose `--forwarder router`";
         refuse(&draft.routes, "a route", reason)?;
         refuse(&draft.neighbours, "a neighbour", reason)?;
+        if let Some(setting) = &draft.listener_reports {
+            return Err(setting.error(Problem::Misplaced {
+                what: "a number of listener reports",
+                reason: "only the router sends them; choose `--forwarder router`",
+            }));
+        }
     }
     if chosen.value != "cross-connect" {
         let reason = "only the cross-connect has pairs; choose `--forwarder cross-connect`";
@@ -97,7 +103,18 @@ fn router(draft: &Draft, ports: &[Port]) -> Result<Router, ConfigError> {
             port: exit(setting, ports, text.port.as_deref(), Some(text.address))?,
         });
     }
-    Ok(Router { routes, neighbours })
+    let listener_reports = in_range(
+        draft.listener_reports.as_ref(),
+        "number of listener reports",
+        Router::default().listener_reports.into(),
+        0,
+        u8::MAX.into(),
+    )? as u8;
+    Ok(Router {
+        routes,
+        neighbours,
+        listener_reports,
+    })
 }
 
 /// The port of that name, or else the one whose network holds the address.

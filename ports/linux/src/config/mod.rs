@@ -59,6 +59,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
+use linecard::forward::router::RouterConfig;
 use linecard::wire::MacAddr;
 
 pub use af_xdp::{AfXdp, AfXdpMode, ZeroCopy};
@@ -203,12 +204,25 @@ pub enum Malformed {
 /// let mut router = Router::default();
 /// router.routes.push(Route { prefix: "::/0".parse().unwrap(), port: 1, via: None });
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Router {
     /// Routes, in the order written.
     pub routes: Vec<Route>,
     /// Stations that need not be asked for.
     pub neighbours: Vec<Neighbour>,
+    /// How often a port says by MLD that it listens to the groups of an IPv6 address, 0 for a port
+    /// that does not speak MLD; see [`listener_reports`](RouterConfig::listener_reports).
+    pub listener_reports: u8,
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self {
+            routes: Vec::new(),
+            neighbours: Vec::new(),
+            listener_reports: RouterConfig::default().listener_reports,
+        }
+    }
 }
 
 /// Where packets for a prefix go.

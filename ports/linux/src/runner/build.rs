@@ -175,6 +175,7 @@ pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Erro
             let behaviour = RouterConfig {
                 // Nobody outside is to know it.
                 seed: RandomState::new().hash_one(std::process::id()),
+                listener_reports: router.listener_reports,
                 ..RouterConfig::default()
             };
             let pages = launch.config.pool.huge_pages;

@@ -229,7 +229,7 @@ mod tests {
         }
         let config = config::Router {
             routes,
-            neighbours: Vec::new(),
+            ..config::Router::default()
         };
         let ports = [
             facts(1, &["192.0.2.1/24", "2001:db8::1/64"]),
@@ -259,7 +259,7 @@ mod tests {
                 route("2001:db8::/41", 0, None),
                 route("2001:db8:1::/48", 0, None),
             ],
-            neighbours: Vec::new(),
+            ..config::Router::default()
         };
         let size = Size::of(&config, &[]);
         assert_eq!(size.ipv4.routes, 3 + SPARE);

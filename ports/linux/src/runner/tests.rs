@@ -328,6 +328,19 @@ fn a_router_routes_what_is_generated() {
 }
 
 #[test]
+fn a_router_tells_of_its_groups_as_often_as_it_is_to() {
+    for reports in [0, 1] {
+        let config = router(true, |draft| {
+            draft.listener_reports = Some(Setting::flag("--listener-reports", reports));
+        });
+        let report = run(&config, &Stop::new(), &mut quiet).unwrap();
+        // At once, on each port, of its link-local address.
+        assert_eq!(report.totals.made, 2 * reports, "{report}");
+        assert!(report.is_balanced(), "{report}");
+    }
+}
+
+#[test]
 fn packets_that_wait_for_a_neighbour_at_the_end_are_accounted_for() {
     let report = run(&router(false, |_| {}), &Stop::new(), &mut quiet).unwrap();
     assert_eq!(report.totals.received, 5000);
