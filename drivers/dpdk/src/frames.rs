@@ -27,6 +27,11 @@ pub(crate) struct Frames {
     least_buffer: u32,
 }
 
+// SAFETY: the base is all that is not `Send`; it is the pool's, which is.
+unsafe impl Send for Frames {}
+// SAFETY: that base is only computed with; what is at the addresses belongs to whoever owns the frame.
+unsafe impl Sync for Frames {}
+
 impl Frames {
     /// Of this pool, the mbufs over so many lines.
     pub(crate) fn new(pool: &'static Pool<'static>, colours: u32) -> Self {
@@ -89,15 +94,13 @@ impl Frames {
         address.wrapping_sub(self.base.addr())
     }
 
-    /// The mbuf of the frame that has the byte at this address: one of the pool's.
+    /// The mbuf of the frame that has the byte at this address, behind the object's header: one of the pool's.
     #[inline(always)]
     pub(crate) fn mbuf_around(self, address: usize) -> *mut Mbuf {
-        let at = self.offset_of(address);
-        let start = at & !((1 << self.shift) - 1);
-        let index = FrameIndex((at >> self.shift) as u32);
-        self.base
-            .wrapping_add(start + self.mbuf_offset(index))
-            .cast()
+        let first = self.base.wrapping_add(HEADER);
+        let start = address.wrapping_sub(first.addr()) & !((1 << self.shift) - 1);
+        let colour = self.colour(start >> self.shift);
+        first.wrapping_add(start + colour).cast()
     }
 
     /// Bytes that each frame has from its buffer's start to its end, at the least: by the rule of
@@ -125,7 +128,12 @@ impl Frames {
     /// The rule of `mbuf_offset` in `src/shim/mempool.c`.
     #[inline]
     const fn mbuf_offset(self, index: FrameIndex) -> usize {
-        HEADER + ((index.0 << 5 ^ index.0) & self.colours) as usize
+        HEADER + self.colour(index.0 as usize)
+    }
+
+    #[inline(always)]
+    const fn colour(self, number: usize) -> usize {
+        (number << 5 ^ number) & self.colours as usize
     }
 }
 

@@ -82,24 +82,27 @@ impl Meta {
     }
 
     /// [`write`](Self::write)s a [`segment`](Self::segment) with data at that address, but for the fields
-    /// that no flag says are there: as few stores as there can be. `len` is 65,535 at most.
+    /// that no flag says are there, and the port, which says nothing of a packet to be sent. `len` is 65,535
+    /// at most.
     ///
     /// # Safety
     ///
     /// As for [`write`](Self::write); its buffer begins 65,535 bytes before the data at most.
     #[inline(always)]
-    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data: usize, len: u32) {
+    pub(crate) unsafe fn write_segment(mbuf: *mut Mbuf, data: usize, len: u64) {
         let at = |offset| mbuf.wrapping_byte_add(offset);
         // SAFETY: the mbuf's first eight bytes, which nobody writes: the caller has it.
         let buffer = unsafe { mbuf.cast::<usize>().read() };
         let data_off = data.wrapping_sub(buffer) as u16;
         // SAFETY: inside the mbuf, which is aligned to a cache line; nobody else has it is the caller's
         // promise, here and below.
-        unsafe { at(META).cast::<u64>().write(REARMED | u64::from(data_off)) };
+        unsafe { at(META).cast::<u16>().write(data_off) };
+        // SAFETY: as above; it is no multiple of four.
+        unsafe { at(REFCNT).cast::<u32>().write_unaligned(ALONE) };
         // SAFETY: as above.
         unsafe { at(OL_FLAGS).cast::<u64>().write(0) };
         // SAFETY: as above.
-        unsafe { at(PACKET_TYPE).cast::<[u32; 2]>().write([0, len]) };
+        unsafe { at(PACKET_TYPE).cast::<[u32; 2]>().write([0, len as u32]) };
         // SAFETY: as above.
         unsafe { at(DATA_LEN).cast::<u16>().write(len as u16) };
     }
@@ -191,7 +194,8 @@ pub(crate) struct Glance {
     /// Where its buffer begins.
     buffer: usize,
     offset: u16,
-    pool: *mut Mempool,
+    /// The address of its mempool.
+    pool: usize,
     pub(crate) len: u16,
 }
 
@@ -215,7 +219,7 @@ impl Glance {
         // SAFETY: as above.
         let len = unsafe { at(DATA_LEN).cast::<u16>().read() };
         // SAFETY: as above.
-        let pool = unsafe { at(POOL).cast::<*mut Mempool>().read() };
+        let pool = unsafe { at(POOL).cast::<usize>().read() };
         Self {
             counts,
             flags,
@@ -249,7 +253,8 @@ impl Glance {
 /// and nothing known of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
-    mempool: *mut Mempool,
+    /// Its address.
+    mempool: usize,
     /// Flags that it does not have.
     without: u64,
     /// Bytes from any of the mempool's buffers' starts to the end of its frame, at the least.
@@ -259,9 +264,9 @@ pub(crate) struct Plain {
 impl Plain {
     /// `stamped` is the flag of a time, if that was asked for.
     #[inline]
-    pub(crate) const fn new(mempool: *mut Mempool, stamped: u64, room: usize) -> Self {
+    pub(crate) fn new(mempool: *mut Mempool, stamped: u64, room: usize) -> Self {
         Self {
-            mempool,
+            mempool: mempool.addr(),
             without: ELSEWHERE | RX_ANY | stamped,
             room,
         }
@@ -274,7 +279,7 @@ impl Plain {
         let (offset, len) = (usize::from(glance.offset), usize::from(glance.len));
         let plain = glance.flags & self.without == 0
             && glance.is_alone()
-            && core::ptr::eq(glance.pool, self.mempool)
+            && glance.pool == self.mempool
             && offset >= HEADROOM
             && offset + len < self.room;
         plain.then(|| glance.data())
@@ -348,10 +353,7 @@ pub(crate) unsafe fn set_next(mbuf: *mut Mbuf, next: *mut Mbuf) {
     unsafe { mbuf.wrapping_byte_add(NEXT).cast::<*mut Mbuf>().write(next) };
 }
 
-const _: () = assert!(
-    cfg!(target_endian = "little"),
-    "the order in `REARMED` and `ALONE`"
-);
+const _: () = assert!(cfg!(target_endian = "little"), "the order in `ALONE`");
 
 /// References to an mbuf whose frame is the program's.
 pub(crate) const OURS: u16 = 0;
@@ -361,10 +363,6 @@ pub(crate) const THEIRS: u16 = 1;
 
 /// One mbuf by itself, which DPDK has: its references and, behind them, its segments.
 const ALONE: u32 = THEIRS as u32 | 1 << 16;
-
-/// Of the eight bytes from `data_off` on, those of one mbuf by itself, behind `data_off`: `refcnt`,
-/// `nb_segs` and `port` (`RTE_MBUF_PORT_INVALID`).
-const REARMED: u64 = 1 << 16 | 1 << 32 | 0xffff << 48;
 
 const META: usize = 16;
 const REFCNT: usize = 18;
@@ -412,7 +410,7 @@ mod tests {
         // SAFETY: as above; `Meta` has no field that is larger.
         unsafe { Meta::segment(0x1234, 0x5678).write(fields.as_mut_ptr().cast()) };
         assert_eq!(stores[2..5], fields[2..5]);
-        assert_eq!(stores[2], 0xffff_0001_0001_1234);
+        assert_eq!(stores[2], 0xffff_0001_0001_1234, "with the port as it was");
         // Of the next eight bytes, the tag and the hash are as they were: no flag says that they count.
         assert_eq!(stores[5], !0xffff | 0x5678);
     }

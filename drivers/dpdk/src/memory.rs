@@ -179,11 +179,6 @@ impl fmt::Debug for Shared {
     }
 }
 
-// SAFETY: the base of `frames` is all that is not `Send`; it is the pool's, which is.
-unsafe impl Send for Shared {}
-// SAFETY: that base is only computed with; what is at the addresses belongs to whoever owns the frame.
-unsafe impl Sync for Shared {}
-
 impl Shared {
     fn new(pool: &'static Pool<'static>) -> Result<&'static Self, Error> {
         let private = pool.config().private;

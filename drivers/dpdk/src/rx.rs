@@ -40,13 +40,13 @@ pub struct Rx<'p> {
     state: Arc<PortState>,
     shared: &'static Shared,
     account: &'static SharedAccount<'static>,
+    port: u16,
     queue: u16,
     /// What is to be thought of a checksum of which the device says nothing.
     doubt: Offloads,
-    /// The flag of an mbuf that has a time, if that was asked for.
-    stamped: u64,
-    /// Bytes from a buffer's start to its frame's end, at the least.
-    room: usize,
+    /// Whether the pool tracks each frame.
+    tracks: bool,
+    intake: Intake,
     /// The number of the account that had sent what was received last without being allocated.
     from: u8,
     stats: RxStats,
@@ -61,15 +61,23 @@ impl<'p> Rx<'p> {
         account: &'static SharedAccount<'static>,
         queue: u16,
     ) -> Self {
+        let shared = state.memory.shared();
+        let stamped = state.stamps.map_or(0, |field| field.flag);
         Self {
-            shared: state.memory.shared(),
+            shared,
             before: state.counters(),
             doubt: match state.features.contains(Features::RX_UNFINISHED) {
                 true => Offloads::L4_DOUBTFUL,
                 false => Offloads::empty(),
             },
-            stamped: state.stamps.map_or(0, |field| field.flag),
-            room: state.memory.shared().frames().room(),
+            tracks: shared.pool().config().track,
+            intake: Intake {
+                receiver: account.receiver(),
+                // As long as a port is on it, the mempool stays.
+                plain: Plain::new(shared.mempool(), stamped, shared.frames().room()),
+                stamped,
+            },
+            port: state.id,
             state,
             from: account.id().number(),
             account,
@@ -88,7 +96,7 @@ impl<'p> Rx<'p> {
     fn burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>, want: usize) -> usize {
         let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
         let mut scope = Scope::new(self.shared, cache);
-        let (port, queue) = (self.state.id, self.queue);
+        let (port, queue) = (self.port, self.queue);
         let room = mbufs.as_mut_ptr().cast();
         // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
         // the only receiving half of the queue (`Port::open`), and there is room for `BURST`.
@@ -96,43 +104,25 @@ impl<'p> Rx<'p> {
             ffi::lc_dpdk_rx_burst(port, queue, room, want as u16, mempool, kept)
         });
         let got = got.min(want);
-        let starved = u64::from(scope.starved);
-        self.stats.no_frames = self.stats.no_frames.wrapping_add(starved);
+        if scope.starved {
+            self.stats.no_frames = self.stats.no_frames.wrapping_add(1);
+        }
         let mbufs = mbufs.get(..got).unwrap_or(&[]);
         // SAFETY: the driver has written as many as it says.
         let mut mbufs = unsafe { mbufs.assume_init_ref() };
-        let intake = Intake {
-            receiver: self.account.receiver(),
-            plain: Plain::new(self.shared.mempool(), self.stamped, self.room),
-            stamped: self.stamped,
-        };
-        let mut bytes = 0;
+        let before = out.len();
+        let intake = &self.intake;
+        let mut bytes = accept(&mut mbufs, out, |mbufs, out| {
+            intake.accept_plain(mbufs, out)
+        });
         // Frames of packets that are not like most, less the mbufs handed out for them.
         let mut others = 0_i32;
-        let before = out.len();
-        while !mbufs.is_empty() {
-            bytes += accept(&mut mbufs, out, |mbufs, out| {
-                intake.accept_plain(mbufs, out)
-            });
-            if mbufs.is_empty() {
-                break;
-            }
-            bytes += accept(&mut mbufs, out, |mbufs, out| intake.accept_all(mbufs, out));
-            if let Some((&mbuf, rest)) = mbufs.split_first() {
-                bytes += self.accept_otherwise(&mut scope, mbuf, out, &mut others);
-                others -= 1;
-                mbufs = rest;
-            }
+        if !mbufs.is_empty() {
+            bytes += self.accept_rest(&mut scope, mbufs, out, &mut others);
         }
-        if !self.doubt.is_empty() {
-            for packet in out.iter_mut().skip(before) {
-                packet.offloads |= self.doubt;
-            }
+        if self.tracks || !self.doubt.is_empty() {
+            self.note(out.as_mut_slice().get_mut(before..).unwrap_or_default());
         }
-        let new = out.as_slice().get(before..).unwrap_or(&[]);
-        let alone = new.iter().filter(|packet| !packet.is_chained());
-        self.account
-            .came_in(alone.map(|packet| packet.frame().index()));
         let received = (got as i32).wrapping_add(others);
         let more = freed.wrapping_add(received).wrapping_neg();
         if more != 0 {
@@ -143,6 +133,47 @@ impl<'p> Rx<'p> {
         self.stats.packets = self.stats.packets.wrapping_add(packets);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes);
         got
+    }
+
+    /// Makes packets of mbufs of which the first is not like most; gives their bytes, and adds to `others` the
+    /// frames that they have, less the mbufs handed out for them.
+    #[cold]
+    #[inline(never)]
+    fn accept_rest(
+        &mut self,
+        scope: &mut Scope,
+        mut mbufs: &[*mut Mbuf],
+        out: &mut BurstView<'p>,
+        others: &mut i32,
+    ) -> u64 {
+        let mut bytes = 0;
+        loop {
+            let intake = &self.intake;
+            bytes += accept(&mut mbufs, out, |mbufs, out| intake.accept_all(mbufs, out));
+            let Some((&mbuf, rest)) = mbufs.split_first() else {
+                return bytes;
+            };
+            bytes += self.accept_otherwise(scope, mbuf, out, others);
+            *others -= 1;
+            mbufs = rest;
+            let intake = &self.intake;
+            bytes += accept(&mut mbufs, out, |mbufs, out| {
+                intake.accept_plain(mbufs, out)
+            });
+        }
+    }
+
+    /// Writes down what came in, where the pool tracks, and what the device cannot say of it.
+    #[cold]
+    #[inline(never)]
+    fn note(&self, packets: &mut [Packet<'p>]) {
+        for packet in packets.iter_mut() {
+            packet.offloads |= self.doubt;
+        }
+        // The others were written down frame by frame.
+        let alone = packets.iter().filter(|packet| !packet.is_chained());
+        self.account
+            .came_in(alone.map(|packet| packet.frame().index()));
     }
 
     /// The packet of an mbuf that is not like most, or it is counted and freed; gives its bytes, and
@@ -221,7 +252,7 @@ impl<'p> Rx<'p> {
             match &mut head {
                 None => {
                     let mut packet = Packet::new(frame);
-                    first.tell(&mut packet, self.stamped);
+                    first.tell(&mut packet, self.intake.stamped);
                     head = Some(packet);
                 }
                 // Both are of one pool.
@@ -272,12 +303,20 @@ fn accept<'p>(
     bytes
 }
 
-/// What a burst has to know of its queue.
+/// What a queue knows of mbufs.
+#[derive(Debug)]
 struct Intake {
     receiver: Receiver<'static>,
     plain: Plain,
+    /// The flag of an mbuf that has a time, if that was asked for.
     stamped: u64,
 }
+
+// SAFETY: the receiver is all that is not `Send`: it has the address of a pool, which is `Sync`, and where its
+// region begins, which is only computed with.
+unsafe impl Send for Intake {}
+// SAFETY: as above; there is nothing in it that changes.
+unsafe impl Sync for Intake {}
 
 impl Intake {
     /// Makes packets of the mbufs up to the first that is not like most; gives how many, and their bytes.
@@ -335,7 +374,7 @@ impl Intake {
 }
 
 /// Writes the packets that `each` makes of the mbufs, of which it says the length, up to the first of which it
-/// makes none; gives how many, and their bytes.
+/// makes none; gives how many, and their bytes. By fours, as a loop's own steps are a fifth of it.
 #[inline(always)]
 fn fill<'p>(
     mbufs: &[*mut Mbuf],
@@ -343,7 +382,21 @@ fn fill<'p>(
     each: impl Fn(*mut Mbuf) -> Option<(Packet<'p>, u16)>,
 ) -> (usize, u64) {
     let (mut count, mut bytes) = (0, 0);
-    for (&mbuf, place) in mbufs.iter().zip(places) {
+    let many = mbufs.len().min(places.len());
+    let (mbufs, places) = (mbufs.get(..many), places.get_mut(..many));
+    let (mbufs, rest) = mbufs.unwrap_or_default().as_chunks::<4>();
+    let (fours, places) = places.unwrap_or_default().as_chunks_mut::<4>();
+    for (mbufs, places) in mbufs.iter().zip(fours) {
+        for (at, (&mbuf, place)) in mbufs.iter().zip(places).enumerate() {
+            let Some((packet, len)) = each(mbuf) else {
+                return (count + at, bytes);
+            };
+            bytes += u64::from(len);
+            place.write(packet);
+        }
+        count += 4;
+    }
+    for (&mbuf, place) in rest.iter().zip(places) {
         let Some((packet, len)) = each(mbuf) else {
             break;
         };

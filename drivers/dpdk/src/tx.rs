@@ -46,7 +46,11 @@ pub struct Tx<'p> {
     state: Arc<PortState>,
     shared: &'static Shared,
     account: &'static SharedAccount<'static>,
+    port: u16,
     queue: u16,
+    lender: Lender,
+    /// Whether the pool tracks each frame.
+    tracks: bool,
     features: Features,
     max_frame: usize,
     stats: TxStats,
@@ -88,8 +92,12 @@ impl<'p> Tx<'p> {
         account: &'static SharedAccount<'static>,
         queue: u16,
     ) -> Self {
+        let shared = state.memory.shared();
         Self {
-            shared: state.memory.shared(),
+            shared,
+            port: state.id,
+            lender: Lender::new(shared.pool(), shared.frames(), state.max_frame),
+            tracks: shared.pool().config().track,
             before: state.counters(),
             features: state.features,
             max_frame: state.max_frame,
@@ -101,7 +109,7 @@ impl<'p> Tx<'p> {
         }
     }
 
-    /// As [`Lender::prepare`], for packets that are not like most; gives the length of the whole packet,
+    /// As `Lender::prepare`, for packets that are not like most; gives the length of the whole packet,
     /// and adds the frames that it has beside the first.
     #[cold]
     #[inline(never)]
@@ -277,57 +285,37 @@ impl<'p> Tx<'p> {
         packets: &mut BurstView<'p>,
     ) -> (usize, Option<Fate>) {
         let mut mbufs = [const { MaybeUninit::<*mut Mbuf>::uninit() }; BURST];
-        let lender = Lender::new(self.shared.pool(), self.shared.frames(), self.max_frame);
-        let (mut count, mut bytes, mut more) = (0, 0_usize, 0);
-        let mut fate = None;
-        let (mut rest, mut places) = (packets.as_slice(), &mut mbufs[..]);
-        loop {
-            let (done, len) = lender.prepare_all(rest, places);
-            count += done;
-            bytes += len;
-            rest = rest.get(done..).unwrap_or(&[]);
-            places = places.get_mut(done..).unwrap_or_default();
-            let (Some((packet, behind)), Some((place, left))) =
-                (rest.split_first(), places.split_first_mut())
-            else {
-                break;
-            };
-            match self.prepare_otherwise(packet, &mut more) {
-                Ok((mbuf, len)) => {
-                    place.write(mbuf);
-                    bytes += len;
-                    count += 1;
-                }
-                Err(why) => {
-                    fate = Some(why);
-                    break;
-                }
+        let (mut count, mut bytes) = self.lender.prepare_all(packets.as_slice(), &mut mbufs);
+        let (mut more, mut fate) = (0, None);
+        if count < packets.len().min(BURST) {
+            let done = (count, bytes);
+            (count, bytes, fate) =
+                self.prepare_rest(packets.as_slice(), &mut mbufs, done, &mut more);
+            if count == 0 {
+                return (0, fate);
             }
-            (rest, places) = (behind, left);
         }
-        if count == 0 {
-            return (0, fate);
+        if self.tracks {
+            // SAFETY: the frames are held by the packets, which are forgotten, or unlended, below.
+            unsafe { self.lend(packets.as_slice().get(..count).unwrap_or(&[])) };
         }
-        let lent = packets.as_slice().get(..count).unwrap_or(&[]);
-        let lent = lent.iter().flat_map(|packet| self.frames_of(packet));
-        // SAFETY: the frames are held by the packets, which are forgotten, or unlended, below.
-        unsafe { self.account.lend(lent) };
         // Before anybody can have received them.
         self.account.count(0, (count as i32).wrapping_add(more));
         let mut scope = Scope::new(self.shared, cache);
-        let (port, queue) = (self.state.id, self.queue);
+        let (port, queue) = (self.port, self.queue);
         let first = mbufs.as_mut_ptr().cast();
         // SAFETY: the port is started while a half of a queue lives (`PortState::end`), this is
         // the only sending half of the queue (`Port::open`), and so many mbufs were written above.
-        let (sent, freed) = scope.burst(|mempool, kept| unsafe {
+        let (sent, mut gone) = scope.burst(|mempool, kept| unsafe {
             ffi::lc_dpdk_tx_burst(port, queue, first, count as u16, mempool, kept)
         });
         let sent = sent.min(count);
-        let mut gone = freed;
-        for packet in packets.as_slice().get(sent..count).unwrap_or(&[]) {
-            // SAFETY: it was lent above, and is behind what the driver says that it took.
-            gone += unsafe { self.unlend(packet) };
-            bytes = bytes.wrapping_sub(packet.total_len());
+        if sent < count {
+            let left = packets.as_slice().get(sent..count).unwrap_or(&[]);
+            // SAFETY: they were lent above, and are behind what the driver says that it took.
+            let (frames, len) = unsafe { self.unlend_all(left) };
+            gone += frames;
+            bytes = bytes.wrapping_sub(len);
         }
         if gone != 0 {
             self.shared
@@ -343,6 +331,67 @@ impl<'p> Tx<'p> {
         self.stats.packets = self.stats.packets.wrapping_add(sent as u64);
         self.stats.bytes = self.stats.bytes.wrapping_add(bytes as u64);
         (sent, fate.filter(|_| sent == count))
+    }
+
+    /// Writes the mbufs of packets from the first on that is not like most, behind those that are `done`, with
+    /// so many bytes; gives how many that makes, their bytes, and what is to be done with the one behind them,
+    /// and adds the frames that they have beside the first.
+    #[cold]
+    #[inline(never)]
+    fn prepare_rest(
+        &self,
+        packets: &[Packet<'p>],
+        mbufs: &mut [MaybeUninit<*mut Mbuf>],
+        done: (usize, usize),
+        more: &mut i32,
+    ) -> (usize, usize, Option<Fate>) {
+        let (mut count, mut bytes) = done;
+        loop {
+            let (Some(packet), Some(place)) = (packets.get(count), mbufs.get_mut(count)) else {
+                return (count, bytes, None);
+            };
+            match self.prepare_otherwise(packet, more) {
+                Ok((mbuf, len)) => {
+                    place.write(mbuf);
+                    bytes += len;
+                    count += 1;
+                }
+                Err(why) => return (count, bytes, Some(why)),
+            }
+            let rest = packets.get(count..).unwrap_or(&[]);
+            let places = mbufs.get_mut(count..).unwrap_or_default();
+            let (like, len) = self.lender.prepare_all(rest, places);
+            count += like;
+            bytes += len;
+        }
+    }
+
+    /// Writes down that the frames of packets go to the driver, where the pool tracks.
+    ///
+    /// # Safety
+    ///
+    /// As for [`SharedAccount::lend`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn lend(&self, packets: &[Packet<'p>]) {
+        let frames = packets.iter().flat_map(|packet| self.frames_of(packet));
+        // SAFETY: the caller's promise.
+        unsafe { self.account.lend(frames) };
+    }
+
+    /// [`unlend`](Self::unlend)s packets; gives how many frames they have, and how many bytes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`unlend`](Self::unlend), of each.
+    #[cold]
+    #[inline(never)]
+    unsafe fn unlend_all(&self, packets: &[Packet<'p>]) -> (i32, usize) {
+        packets.iter().fold((0, 0), |(frames, bytes), packet| {
+            // SAFETY: the caller's promise.
+            let count = unsafe { self.unlend(packet) };
+            (frames + count, bytes.wrapping_add(packet.total_len()))
+        })
     }
 
     /// Deals with the first packet, which cannot be sent as it is; false if it has to wait.
