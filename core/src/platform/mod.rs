@@ -21,6 +21,7 @@ mod lanes;
 mod prefetch;
 mod rank;
 mod wide;
+mod words;
 
 pub use cache::{CacheInstruction, CacheMaintenance};
 pub use clock::{Clock, Instant, ManualClock, NoClock};
@@ -36,3 +37,4 @@ pub(crate) use lanes::{Lanes, Wide};
 pub use prefetch::{prefetch_read, prefetch_write};
 pub(crate) use rank::rank;
 pub(crate) use wide::{sum_of_bytes, sum_of_words};
+pub(crate) use words::Words;

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::{NODE, Node, Root};
 use crate::lookup::{Lpm, NextHop};
-use crate::platform::prefetch_read;
+use crate::platform::{Words, prefetch_read};
 
 /// A view of an [`Lpm4`](super::Lpm4) for look-ups, one for each core that wants one.
 ///
@@ -60,31 +60,49 @@ impl Lpm4Reader<'_> {
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
     pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
-        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks::<CHUNK>();
-        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut::<CHUNK>();
+        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks();
+        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut();
         for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
             self.lookup_chunk(addresses, answers);
         }
-        self.lookup_chunk(addresses, answers);
+        if addresses.len() < FEW {
+            for (address, answer) in addresses.iter().zip(answers) {
+                *answer = self.lookup(*address);
+            }
+            return count;
+        }
+        let (mut padded, mut found) = ([0; CHUNK], [None; CHUNK]);
+        for (place, address) in padded.iter_mut().zip(addresses) {
+            *place = *address;
+        }
+        self.lookup_chunk(&padded, &mut found);
+        for (answer, found) in answers.iter_mut().zip(found) {
+            *answer = found;
+        }
         count
     }
 
-    /// Both slices are of one length; a constant one once this is inlined.
-    #[inline]
-    fn lookup_chunk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
+    #[inline(always)]
+    fn lookup_chunk(&self, addresses: &[u32; CHUNK], answers: &mut [Option<NextHop>; CHUNK]) {
         let generation = self.generation.load(Ordering::Acquire);
-        let mut seen = 0;
-        for (address, answer) in addresses.iter().zip(answers.iter_mut()) {
-            let entry = self.root[slot(*address)].load(Ordering::Relaxed);
-            seen |= entry;
-            *answer = NextHop::from_entry(entry);
+        let ([a, b, c, d], _) = addresses.as_chunks() else {
+            return; // Cannot be: they are four times eight.
+        };
+        let eight = |addresses: &[u32; 8]| Words::load(self.root, addresses.map(slot));
+        let words = [eight(a), eight(b), eight(c), eight(d)];
+        let stored = words.map(|eight| eight.store().map(NextHop::from_entry));
+        for (answer, stored) in answers.iter_mut().zip(stored.as_flattened()) {
+            *answer = *stored;
         }
-        if seen & NODE != 0 {
+        if Words::any_is_high(words) {
             self.follow(addresses, answers, generation);
         }
     }
 
     /// Replaces what are still node numbers among `answers` by the answers.
+    // Not inlined: it would take the registers of the loop around it.
+    #[cold]
+    #[inline(never)]
     fn follow(&self, addresses: &[u32], answers: &mut [Option<NextHop>], generation: usize) {
         // Pairs with the publication of a node: its filling is seen.
         fence(Ordering::Acquire);
@@ -171,3 +189,6 @@ pub(super) fn slot(address: u32) -> usize {
 /// Look-ups whose root entries are loaded before the first is looked at: a burst of 32, whose
 /// 32 independent misses are more than a core can have under way.
 const CHUNK: usize = 32;
+
+/// Addresses of which it is quicker to look up one by one.
+const FEW: usize = 8;
