@@ -35,14 +35,14 @@ mod sse2 {
     /// A load into one place of a register.
     macro_rules! insert {
         ($words:ident, $cells:ident, $at:expr, $place:literal) => {
-            // SAFETY: the load is of a cell of `cells`, which is borrowed, as `at` has found it there; that it may
-            // be written at the same time is what this asks for in assembly: a relaxed load, of what lies
+            // SAFETY: the load is of a word of those behind `cells`, as the caller has found `at` there; that it may
+            // be written at the same time is why this asks for it in assembly: a relaxed load, of what lies
             // within an aligned quadword, which the processor loads at once (Intel SDM volume 3,
             // section 9.1.1). SSE2 is there, as this is not compiled otherwise.
             unsafe {
                 asm!("pinsrw {words}, word ptr [{cells} + 2*{at}], {place}",
                     words = inout(xmm_reg) $words,
-                    cells = in(reg) $cells.as_ptr(),
+                    cells = in(reg) $cells,
                     at = in(reg) $at,
                     place = const $place,
                     options(nostack, readonly, preserves_flags))
@@ -58,7 +58,20 @@ mod sse2 {
             numbers: [usize; 8],
         ) -> Self {
             const { assert!(COUNT > 0) };
-            let [a, b, c, d, e, f, g, h] = numbers.map(|at| at % COUNT);
+            // SAFETY: the cells are borrowed, and numbers modulo how many there are.
+            unsafe { Self::load_from(cells.as_ptr().cast(), numbers.map(|at| at % COUNT)) }
+        }
+
+        /// Words of atomics by their numbers, in any order: a relaxed load each.
+        ///
+        /// # Safety
+        /// What they are part of is borrowed, and aligned to its size.
+        #[inline(always)]
+        pub(in crate::platform) unsafe fn load_from(
+            cells: *const u16,
+            numbers: [usize; 8],
+        ) -> Self {
+            let [a, b, c, d, e, f, g, h] = numbers;
             // SAFETY: as of `insert`.
             let mut words = unsafe { _mm_setzero_si128() };
             insert!(words, cells, a, 0);
@@ -109,6 +122,12 @@ mod plain {
     pub(crate) struct Words([u16; 8]);
 
     impl Words {
+        #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+        #[inline(always)]
+        pub(in crate::platform) fn new(words: [u16; 8]) -> Self {
+            Self(words)
+        }
+
         #[inline(always)]
         pub(crate) fn load<const COUNT: usize>(
             cells: &[AtomicU16; COUNT],

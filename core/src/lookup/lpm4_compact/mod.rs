@@ -68,6 +68,8 @@ pub use table::{Lpm4Compact, Lpm4CompactConfig};
 
 use core::sync::atomic::{AtomicU16, AtomicU32};
 
+use crate::platform::Places;
+
 /// Bits of an address that the root resolves.
 const ROOT_BITS: u32 = 19;
 
@@ -91,6 +93,9 @@ const ANSWERS: usize = 6;
 
 /// Cells of the largest block: with all 63 marks.
 const CELLS_MOST: usize = blocks::size(63);
+
+// What a look-up reads of a block is there, whatever its marks say.
+const _: () = assert!(4 * CELLS_MOST >= Places::WORDS && ANSWERS + 64 <= Places::WORDS);
 
 type Root = [AtomicU32; 1 << ROOT_BITS];
 type Entries = [AtomicU16; 1 << NODE_BITS];

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use super::{ANSWERS, Entries, INNER_BITS, NODE, POINTER, ROOT_BITS, Root};
 use crate::lookup::{Lpm, NextHop};
-use crate::platform::{Bits, Work, prefetch_read};
+use crate::platform::{Bits, Places, Work, load_all, prefetch_read};
 
 /// A view of an [`Lpm4Compact`](super::Lpm4Compact) for look-ups, one for each core that wants one.
 ///
@@ -66,7 +66,7 @@ impl Lpm4CompactReader<'_> {
 
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
     ///
-    /// Loads the root's entries for 32 addresses, or for 8, then all their marks, then their answers: the
+    /// Loads the root's entries for 32 addresses, then all their marks, then their answers: the
     /// loads of each kind wait for memory together.
     pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
@@ -75,49 +75,38 @@ impl Lpm4CompactReader<'_> {
         count
     }
 
-    /// Whole chunks of `N`; gives what is left.
     #[inline(always)]
-    fn lookup_chunks<'s, const N: usize>(
-        self,
-        addresses: &'s [u32],
-        answers: &'s mut [Option<NextHop>],
-    ) -> (&'s [u32], &'s mut [Option<NextHop>]) {
-        let (address_chunks, addresses) = addresses.as_chunks::<N>();
-        let (answer_chunks, answers) = answers.as_chunks_mut::<N>();
-        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
-            self.lookup_chunk(addresses, answers);
-        }
-        (addresses, answers)
-    }
-
-    #[inline(always)]
-    fn lookup_chunk<const N: usize>(
-        self,
-        addresses: &[u32; N],
-        answers: &mut [Option<NextHop>; N],
-    ) {
+    fn lookup_chunk(self, addresses: &[u32; CHUNK], answers: &mut [Option<NextHop>; CHUNK]) {
         let generation = self.generation.load(Ordering::Acquire);
-        let mut words = [0; N];
-        for (word, address) in words.iter_mut().zip(addresses) {
-            *word = self.root[slot(*address)].load(Ordering::Relaxed);
-        }
+        let words = load_all(self.root, addresses.map(slot));
         // Pairs with the publication of a block: its filling is seen.
         fence(Ordering::Acquire);
         // Without branches by address, so that the loads of all wait for memory together.
-        let mut marks = [0; N];
-        for (marks, word) in marks.iter_mut().zip(&words) {
-            // An answer loads from the first cells, which are in the cache, for nothing.
-            *marks = self.cell((word & pointer_mask(*word) & !POINTER) as usize);
-        }
+        // An answer has the first cells, which are in the cache, for a block.
+        let starts = words.map(|word| word & pointer_mask(word) & !POINTER);
+        let Some(blocks) = Places::new(self.cells, &starts) else {
+            // Cannot be: behind all that is pointed to there is room for the largest block.
+            for (address, answer) in addresses.iter().zip(answers) {
+                *answer = self.lookup(*address);
+            }
+            return;
+        };
+        let heads = blocks.heads();
         let mut seen = 0;
-        let asked = words.iter().zip(&marks).zip(addresses);
-        for (((word, marks), address), answer) in asked.zip(answers.iter_mut()) {
-            let mask = pointer_mask(*word);
-            let start = (word & mask & !POINTER) as usize;
-            let found = self.answer(start, *marks, *address);
-            let entry = (u32::from(found) & mask | word & !mask) as u16;
-            seen |= entry;
-            *answer = NextHop::from_entry(entry);
+        for eight in 0..CHUNK / 8 {
+            let mut at = [0; 8];
+            for (place, at) in at.iter_mut().enumerate() {
+                let place = 8 * eight + place;
+                *at = answer_at(heads[place], addresses[place]);
+            }
+            let found = blocks.words(eight, at).store();
+            for (place, found) in found.into_iter().enumerate() {
+                let place = 8 * eight + place;
+                let (word, mask) = (words[place], pointer_mask(words[place]));
+                let entry = (u32::from(found) & mask | word & !mask) as u16;
+                seen |= entry;
+                answers[place] = NextHop::from_entry(entry);
+            }
         }
         if seen & NODE != 0 {
             self.follow(addresses, answers);
@@ -169,14 +158,10 @@ impl Lpm4CompactReader<'_> {
         }
     }
 
-    /// The answer for the longest prefix marked in the block that starts here: those that contain
-    /// the address are six bits of the marks, of which the highest is the longest.
+    /// The answer in the block that starts here.
     #[inline(always)]
     fn answer(&self, start: usize, marks: u64, address: u32) -> u16 {
-        let covers = marks & COVERS[(address >> (32 - ROOT_BITS - INNER_BITS)) as usize % 32];
-        let longest = 63 - (covers | 1).leading_zeros();
-        // Bit 0 is counted too.
-        let at = ANSWERS - 1 + (marks & !(u64::MAX << longest)).count_ones() as usize;
+        let at = answer_at(marks, address);
         (self.cell(start.wrapping_add(at / 4)) >> (at % 4 * 16)) as u16
     }
 
@@ -228,10 +213,24 @@ impl Work for Bulk<'_, '_> {
         let Self(reader, addresses, answers) = self;
         // A copy of its own is known to stay as it is while answers are written.
         let reader = *reader;
-        let (addresses, answers) = reader.lookup_chunks::<32>(addresses, answers);
-        let (addresses, answers) = reader.lookup_chunks::<8>(addresses, answers);
-        for (address, answer) in addresses.iter().zip(answers) {
-            *answer = reader.lookup(*address);
+        let (address_chunks, addresses) = addresses.as_chunks();
+        let (answer_chunks, answers) = answers.as_chunks_mut();
+        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
+            reader.lookup_chunk(addresses, answers);
+        }
+        if addresses.len() < FEW {
+            for (address, answer) in addresses.iter().zip(answers) {
+                *answer = reader.lookup(*address);
+            }
+            return;
+        }
+        let (mut padded, mut found) = ([0; CHUNK], [None; CHUNK]);
+        for (place, address) in padded.iter_mut().zip(addresses) {
+            *place = *address;
+        }
+        reader.lookup_chunk(&padded, &mut found);
+        for (answer, found) in answers.iter_mut().zip(found) {
+            *answer = found;
         }
     }
 }
@@ -267,6 +266,16 @@ pub(super) fn slot(address: u32) -> usize {
     (address >> (32 - ROOT_BITS)) as usize
 }
 
+/// Where a block has the answer for the longest prefix marked, in words from its start: those that contain
+/// the address are six bits of the marks, of which the highest is the longest.
+#[inline(always)]
+fn answer_at(marks: u64, address: u32) -> usize {
+    let covers = marks & COVERS[(address >> (32 - ROOT_BITS - INNER_BITS)) as usize % 32];
+    let longest = 63 - (covers | 1).leading_zeros();
+    // Bit 0 is counted too.
+    ANSWERS - 1 + (marks & !(u64::MAX << longest)).count_ones() as usize
+}
+
 /// All ones for a pointer, all zeroes for an answer.
 #[inline(always)]
 fn pointer_mask(word: u32) -> u32 {
@@ -287,3 +296,9 @@ const COVERS: [u64; 32] = {
     }
     covers
 };
+
+/// A burst.
+const CHUNK: usize = 32;
+
+/// Addresses of which it is quicker to look up one by one.
+const FEW: usize = 8;
