@@ -169,9 +169,9 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     let shares = Shares::new(queues, count);
     let mut queues = seats::open(&mut ports, &shares, &rings, &mut caches)?;
     seats::lead(&mut queues, &exceptions, &mut caches)?;
-    for port in &ports {
-        let status = port.status();
-        if let Some(status) = &status {
+    let set_up: Vec<Option<String>> = ports.iter().map(AnyPort::status).collect();
+    for (port, status) in ports.iter().zip(&set_up) {
+        if let Some(status) = status {
             tell(Event::Note(format!("port {}: {status}", port.name)));
         }
     }
@@ -203,7 +203,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     if let Some((port, kind)) = failed {
         return Err(Error::Cut { port, kind });
     }
-    let port_reports = port_reports(config, &ports, &end);
+    let port_reports = port_reports(config, &ports, set_up, &end);
     // Before the ledger is drawn up: closed sockets let go of their frames, and what loopbacks
     // and workers had under way goes back to the pool.
     drop(ports);
@@ -281,9 +281,15 @@ fn on_cpu<T: Send>(cpu: Option<usize>, what: impl FnOnce() -> T + Send) -> Resul
     })
 }
 
-fn port_reports(config: &Config, ports: &[AnyPort<'_, '_>], end: &End) -> Vec<PortReport> {
-    let all = config.ports.iter().zip(ports).enumerate();
-    all.map(|(index, (config, port))| {
+/// What each port counted, and how it was `set_up`, whose queues are closed by now.
+fn port_reports(
+    config: &Config,
+    ports: &[AnyPort<'_, '_>],
+    set_up: Vec<Option<String>>,
+    end: &End,
+) -> Vec<PortReport> {
+    let all = config.ports.iter().zip(ports).zip(set_up).enumerate();
+    all.map(|(index, ((config, port), set_up))| {
         let mut stats = PortStats::default();
         for worker in &end.workers {
             if let Some(own) = worker.last.ports.get(index) {
@@ -294,7 +300,11 @@ fn port_reports(config: &Config, ports: &[AnyPort<'_, '_>], end: &End) -> Vec<Po
         PortReport {
             name: config.name.clone(),
             device: config.device.kind(),
-            status: port.status(),
+            status: match config.device {
+                config::Device::AfXdp(_) => set_up,
+                // Their other ends come and go.
+                _ => port.status(),
+            },
             stats,
             device_stats: port.device_stats(),
         }
