@@ -1,5 +1,5 @@
 //! Network namespaces, veth pairs, raw sockets and taken queues for tests on the real kernel, an
-//! allocator that counts, and for benches a flood of packets, its end, a sink for them and a meter of
+//! allocator that counts, a folder for files, rules for forwarders, and for benches a flood of packets, its end, a sink for them and a meter of
 //! what a thread asks of the kernel.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
@@ -20,6 +20,7 @@ mod bpf;
 mod child;
 mod dpdk_folder;
 mod flood;
+mod folder;
 #[allow(unsafe_code)]
 mod interrupt;
 #[allow(unsafe_code)]
@@ -32,6 +33,7 @@ mod packet_socket;
 #[allow(unsafe_code)]
 mod pair;
 mod redirect;
+mod rules;
 mod sink;
 #[allow(unsafe_code)]
 mod taken;
@@ -40,6 +42,7 @@ pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
 pub use dpdk_folder::DpdkFolder;
 pub use flood::Flood;
+pub use folder::Folder;
 pub use interrupt::Interrupt;
 pub use merging::set_merging;
 pub use meter::{Meter, Running};
@@ -47,6 +50,7 @@ pub use namespace::Namespace;
 pub use packet_socket::PacketSocket;
 pub use pair::{VethPair, stay_on_this_cpu};
 pub use redirect::Redirect;
+pub use rules::Rules;
 pub use sink::Sink;
 pub use taken::TakenQueue;
 

@@ -9,18 +9,17 @@ use etherparse::err::packet::SliceError;
 use linecard::wire::{MacAddr, parse};
 use linecard_linux::port::Flow;
 use linecard_pcap::{Capture, LinkType, Writer};
+use linecard_testnet::Folder;
 
 /// The captures, and a folder for what comes out.
 struct Captures {
     files: Vec<PathBuf>,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Captures {
     fn new(test: &str) -> Self {
-        let name = format!("linecard-captures-{test}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new(&format!("captures-{test}"));
         let files = match std::env::var_os("LINECARD_DATA") {
             Some(data) => {
                 let entries = fs::read_dir(Path::new(&data).join("pcap")).unwrap();
@@ -95,12 +94,6 @@ impl Captures {
             assert_eq!(stats["ledger"]["free"], stats["ledger"]["total"], "{name}");
             check(file, &before, &after);
         }
-    }
-}
-
-impl Drop for Captures {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -1,13 +1,17 @@
 //! `linecard run` with ports on DPDK, as somebody at a shell meets it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
+
+use linecard_testnet::Folder;
 
 /// Runs the command for a second with this configuration: exit code, JSON, standard error.
 fn run(test: &str, config: &str, arguments: &[&str]) -> (Option<i32>, serde_json::Value, String) {
-    let folder = Folder::new(test);
-    let (file, stats) = (folder.0.join("config.toml"), folder.0.join("stats.json"));
-    std::fs::write(&file, config).expect("a file");
+    let folder = Folder::new(&format!("dpdk-command-{test}"));
+    let (file, stats) = (
+        folder.write("config.toml", config),
+        folder.join("stats.json"),
+    );
     let Output { status, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_linecard"))
         .args(["run", "--duration", "1s", "--stats-interval", "never"])
         .args([
@@ -26,24 +30,6 @@ fn run(test: &str, config: &str, arguments: &[&str]) -> (Option<i32>, serde_json
         json,
         String::from_utf8_lossy(&stderr).into_owned(),
     )
-}
-
-/// A folder that goes away with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let name = format!("linecard-dpdk-command-{test}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 const WIRED: &str = r#"
@@ -98,6 +84,36 @@ fn several_queues_are_polled_and_the_environment_is_as_configured() {
     for vdev in ["net_null7", "net_null8"] {
         assert!(said.contains(vdev), "{vdev}: {said}");
     }
+}
+
+#[test]
+fn workers_share_the_queues_of_devices() {
+    let config = format!(
+        r#"{WIRED}
+        [[port]]
+        name = "a"
+        device = "dpdk:net_null0,queues=2,ring=128"
+        [[port]]
+        name = "b"
+        device = "dpdk:net_null1,queues=1,ring=128"
+        [worker]
+        count = 2
+        "#
+    );
+    let (code, json, said) = run("workers", &config, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(json["balanced"], true, "{json}");
+    let of = |worker: usize, what: &str| json["workers"][worker][what].as_u64();
+    for worker in 0..2 {
+        assert!(of(worker, "received") > Some(10_000), "{json}");
+        let name = format!("rx_q{worker}_packets");
+        let packets = json["ports"][0]["device_stats"][name].as_u64();
+        assert!(packets > Some(10_000), "{json}");
+    }
+    // What the second receives leaves by the other device's one queue, which is the first's.
+    assert!(of(1, "handed_over") > Some(1_000), "{json}");
+    assert_eq!(of(0, "passed_on"), of(1, "handed_over"), "{json}");
+    assert_eq!(of(0, "handed_over"), Some(0), "{json}");
 }
 
 #[test]

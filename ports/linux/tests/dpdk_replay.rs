@@ -19,21 +19,22 @@ use linecard_linux::replay::{self, Replay};
 use linecard_linux::runner::{self, Event};
 use linecard_linux::signals::Stop;
 use linecard_pcap::{Capture, LinkType, Writer};
+use linecard_testnet::{Folder, Rules};
 
 #[test]
 fn every_capture_through_net_pcap_gives_what_replay_gives() {
-    let folder = Folder::new("every");
+    let folder = Folder::new("dpdk-replay-every");
     let memory = Memory::new(eal(), pool()).expect("DPDK takes the pool");
     let (mut count, mut with, mut packets, mut bytes) = (0, 0, 0, 0);
-    for input in captures(&folder.0, 1) {
+    for input in captures(&folder, 1) {
         // As the driver takes it: Ethernet frames in a classic capture.
-        let whole = folder.0.join("whole.pcap");
-        let (expected, got) = (folder.0.join("expected.pcap"), folder.0.join("got.pcap"));
-        run_replay(&FORWARDERS[1].config("pass"), &input, &whole);
+        let whole = folder.join("whole.pcap");
+        let (expected, got) = (folder.join("expected.pcap"), folder.join("got.pcap"));
+        run_replay(&config(&Rules::WIRE, "pass"), &input, &whole);
         // Some have links of another kind, and nothing of them comes in anywhere.
         with += usize::from(!Capture::open(&whole).unwrap().is_empty());
-        for rules in &FORWARDERS {
-            let config = rules.config("drop");
+        for rules in &Rules::ALL {
+            let config = config(rules, "drop");
             run_replay(&config, &whole, &expected);
             let device = format!(
                 "net_pcap0,rx_pcap={},tx_pcap={}",
@@ -73,15 +74,14 @@ fn every_capture_through_net_pcap_gives_what_replay_gives() {
 #[test]
 fn a_run_on_net_pcap_gives_what_replay_gives() {
     eal();
-    let folder = Folder::new("run");
-    let folder = folder.0.as_path();
+    let folder = Folder::new("dpdk-replay-run");
     let none = folder.join("none.pcap");
     Writer::new(File::create(&none).unwrap())
         .unwrap()
         .flush()
         .unwrap();
     let mut packets = 0;
-    for input in &captures(folder, 40) {
+    for input in &captures(&folder, 40) {
         let capture = Capture::open(input).unwrap();
         if !is_plain(&capture) {
             continue;
@@ -133,74 +133,10 @@ fn pool() -> &'static Pool<'static> {
     Box::leak(Box::new(pool))
 }
 
-/// What a forwarder is told.
-struct Rules {
-    forwarder: &'static str,
-    routes: &'static [&'static str],
-    neighbours: &'static [&'static str],
-    udp: &'static [&'static str],
-}
-
-const FORWARDERS: [Rules; 3] = [
-    Rules {
-        forwarder: "router",
-        routes: &[
-            "0.0.0.0/0 via 198.51.100.2",
-            "::/0 via 2001:db8:2::2",
-            "10.0.0.0/8 via 192.0.2.9",
-            "172.16.0.0/12 port out",
-        ],
-        // 192.0.2.9 is asked for and never answers.
-        neighbours: &[
-            "198.51.100.2 02:00:00:00:00:02",
-            "2001:db8:2::2 02:00:00:00:00:02",
-        ],
-        udp: &[],
-    },
-    Rules {
-        forwarder: "cross-connect",
-        routes: &[],
-        neighbours: &[],
-        udp: &[],
-    },
-    Rules {
-        forwarder: "udp",
-        routes: &[],
-        neighbours: &[],
-        udp: &[
-            "port in dst *:53 to port out dst 198.51.100.53:5353 dst-mac 02:00:00:00:00:02",
-            "port in to port out dst-mac 02:00:00:00:00:02",
-        ],
-    },
-];
-
-impl Rules {
-    fn config(&self, malformed: &str) -> Config {
-        let all = |flag: &'static str, texts: &[&str]| -> Vec<Setting> {
-            let texts = texts.iter();
-            texts
-                .map(|&text| Setting::flag(flag, text.to_owned()))
-                .collect()
-        };
-        let ports = [
-            "null,name=in,addr=192.0.2.1/24,addr=2001:db8:1::1/64",
-            "null,name=out,addr=198.51.100.1/24,addr=2001:db8:2::1/64",
-        ];
-        let port = |text: &str| DraftPort::new(Setting::flag("--port", text.into()));
-        let draft = Draft {
-            forwarder: Some(Setting::flag("--forwarder", self.forwarder.into())),
-            ports: ports.map(port).to_vec(),
-            routes: all("--route", self.routes),
-            neighbours: all("--neighbour", self.neighbours),
-            udp: all("--udp", self.udp),
-            malformed: (self.forwarder == "cross-connect")
-                .then(|| Setting::flag("--malformed", malformed.into())),
-            frames: Some(Setting::flag("--frames", FRAMES)),
-            frame_size: Some(Setting::flag("--frame-size", 16_384)),
-            ..Draft::default()
-        };
-        Config::try_from(draft).unwrap()
-    }
+fn config(rules: &Rules, malformed: &str) -> Config {
+    let text = rules.toml(malformed, FRAMES, 16_384);
+    let draft = Draft::parse(Path::new("rules.toml"), &text).unwrap();
+    Config::try_from(draft).unwrap()
 }
 
 fn to(input: &Path, output: &Path) -> Replay {
@@ -332,24 +268,6 @@ fn generated(folder: &Path) -> PathBuf {
     }
     writer.flush().unwrap();
     path
-}
-
-/// Removed at the end, whatever that is.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let name = format!("linecard-dpdk-replay-{test}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Without a packet, before a run is held to be at its end.

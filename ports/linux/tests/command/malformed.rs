@@ -7,12 +7,14 @@ use linecard::wire::MacAddr;
 use linecard_linux::port::Flow;
 use linecard_pcap::{Capture, Writer};
 
-use super::{Folder, ends, linecard};
+use linecard_testnet::Folder;
+
+use super::{ends, linecard};
 
 #[test]
 fn each_command_has_its_default_and_both_can_be_told() {
-    let folder = Folder::new("malformed");
-    let path = |name: &str| folder.0.join(name).to_str().expect("a name").to_owned();
+    let folder = Folder::new("command-malformed");
+    let path = |name: &str| folder.join(name).to_str().expect("a name").to_owned();
     let (input, output, json) = (path("in.pcap"), path("out.pcap"), path("stats.json"));
     let to = "203.0.113.1:53".parse().expect("an address");
     let flow = Flow::new("192.0.2.9:1".parse().expect("an address"), to).expect("both are IPv4");

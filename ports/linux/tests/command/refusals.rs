@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use linecard_testnet::{Child, Namespace, TakenQueue};
+use linecard_testnet::{Child, Folder, Namespace, TakenQueue};
 
 use super::scene::Scene;
-use super::{Folder, ends, linecard, refuses};
+use super::{ends, linecard, refuses};
 
 const CROSS: [&str; 5] = ["run", "-f", "cross-connect", "--port", "null"];
 
@@ -17,8 +17,12 @@ fn has_program(namespace: &Namespace) -> bool {
 
 #[test]
 fn bad_configurations_say_where_and_what() {
-    let folder = Folder::new("config");
-    let file = folder.file(
+    let folder = Folder::new("command-config");
+    let write = |name: &str, text: &str| {
+        let file = folder.write(name, text);
+        file.to_str().expect("a name").to_owned()
+    };
+    let file = write(
         "bad.toml",
         "forwarder = \"router\"\n[[port]]\ndevice = \"af_xdp:eth0,quue=1\"\n",
     );
@@ -27,7 +31,7 @@ fn bad_configurations_say_where_and_what() {
         2,
         &format!("{file}:3:10: port[0].device: unknown option `quue`; did you mean `queue`?"),
     );
-    let file = folder.file("bad.toml", "[pool\n");
+    let file = write("bad.toml", "[pool\n");
     refuses(
         &mut linecard(&["run", "--config", &file]),
         2,
@@ -145,10 +149,10 @@ fn without_permission() {
         return;
     };
     // Somebody else must be able to read the program, and to write where it is told to.
-    let copy = scene.folder.0.join("linecard");
+    let copy = scene.folder.join("linecard");
     fs::copy(env!("CARGO_BIN_EXE_linecard"), &copy).expect("a copy");
     let all = fs::Permissions::from_mode(0o777);
-    fs::set_permissions(&scene.folder.0, all).expect("our own folder");
+    fs::set_permissions(&*scene.folder, all).expect("our own folder");
     let as_root = scene.linecard(&["af_xdp:lc0"]);
     let mut command = scene.command("setpriv");
     command
@@ -241,12 +245,13 @@ fn an_output_that_cannot_be_written() {
         "cannot write /nonexistent/j: No such file or directory (os error 2)",
     );
     // Nor does a run that cannot begin change the figures of the last.
-    let folder = Folder::new("figures");
-    let old = folder.file("old.json", "old");
-    let new = folder.0.join("new.json");
-    for figures in [&old, new.to_str().expect("a name")] {
+    let folder = Folder::new("command-figures");
+    let old = folder.write("old.json", "old");
+    let new = folder.join("new.json");
+    for figures in [&old, &new] {
+        let arguments = ["--port", "pcap:/nonexistent", "--stats-json"];
         refuses(
-            linecard(&CROSS).args(["--port", "pcap:/nonexistent", "--stats-json", figures]),
+            linecard(&CROSS).args(arguments).arg(figures),
             1,
             "cannot read /nonexistent",
         );
@@ -257,8 +262,8 @@ fn an_output_that_cannot_be_written() {
 
 #[test]
 fn an_output_that_two_ports_write() {
-    let folder = Folder::new("twice");
-    let out = folder.0.join("out.pcap");
+    let folder = Folder::new("command-twice");
+    let out = folder.join("out.pcap");
     let port = format!("pcap:-,out={}", out.display());
     refuses(
         linecard(&CROSS[..3]).args(["--port", &port, "--port", &port]),

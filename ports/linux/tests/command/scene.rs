@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Instant;
 
 use linecard_linux::memory::HugePages;
-use linecard_testnet::{Namespace, available};
+use linecard_testnet::{Folder, Namespace, available};
 
-use super::{Folder, refuses};
+use super::refuses;
 
 /// A folder of the test's own, in which the command runs, and two namespaces with a veth pair, of
 /// which it runs in the first, if anybody may have those here.
@@ -35,7 +35,7 @@ impl Scene {
     /// Without a network of its own.
     pub(super) fn new(test: &str) -> Self {
         Self {
-            folder: Folder::new(test),
+            folder: Folder::new(&format!("command-{test}")),
             namespaces: None,
         }
     }
@@ -72,7 +72,7 @@ impl Scene {
             Some((here, _)) => here.command(program),
             None => Command::new(program),
         };
-        command.current_dir(&self.folder.0);
+        command.current_dir(&*self.folder);
         command
     }
 
@@ -116,7 +116,7 @@ impl Scene {
             ]
             .concat()
         });
-        let folders = [&self.folder.0].into_iter().map(PathBuf::as_path);
+        let folders = [&*self.folder].into_iter();
         let shared = SHARED.into_iter().map(Path::new);
         let entries = folders.chain(shared).filter_map(|at| fs::read_dir(at).ok());
         Traces {

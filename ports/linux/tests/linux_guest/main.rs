@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use linecard_testnet::Child;
+use linecard_testnet::{Child, Folder};
 use serde_json::Value;
 
 use machine::Machine;
@@ -22,11 +22,11 @@ use machine::Machine;
 #[test]
 fn two_machines_and_a_router_that_dies() {
     let Some(packages) = packages() else { return };
-    let folder = Folder::new();
-    let boot = initrd::build(&packages, &folder.0).unwrap();
-    let router = Router::start(&folder.0);
-    let mut left = Machine::start("left", &boot, &folder.0.join("left.sock"), false);
-    let mut right = Machine::start("right", &boot, &folder.0.join("right.sock"), true);
+    let folder = Folder::new("guest");
+    let boot = initrd::build(&packages, &folder).unwrap();
+    let router = Router::start(&folder);
+    let mut left = Machine::start("left", &boot, &folder.join("left.sock"), false);
+    let mut right = Machine::start("right", &boot, &folder.join("right.sock"), true);
     left.booted();
     right.booted();
     features(&mut left, false);
@@ -45,7 +45,7 @@ fn two_machines_and_a_router_that_dies() {
     router.ends();
 
     // Another router, which has no other packets than those that are counted.
-    let router = Router::start(&folder.0);
+    let router = Router::start(&folder);
     back(&mut left, RIGHT);
     back(&mut right, LEFT);
     let sent = flood(&mut left, LEFT, RIGHT) + flood(&mut right, RIGHT, LEFT);
@@ -59,7 +59,7 @@ fn two_machines_and_a_router_that_dies() {
 
     // It dies in full traffic, each time another one takes its place.
     for round in 1..=2 {
-        let router = Router::start(&folder.0);
+        let router = Router::start(&folder);
         back(&mut left, RIGHT);
         back(&mut right, LEFT);
         for (machine, to) in [(&mut left, RIGHT), (&mut right, LEFT)] {
@@ -70,7 +70,7 @@ fn two_machines_and_a_router_that_dies() {
         }
         std::thread::sleep(Duration::from_millis(500));
         router.dies();
-        let router = Router::start(&folder.0);
+        let router = Router::start(&folder);
         let took = [(&mut left, RIGHT), (&mut right, LEFT)].map(|(machine, to)| back(machine, to));
         println!("round {round}: traffic is back after {took:.2?}");
         for machine in [&mut left, &mut right] {
@@ -214,23 +214,6 @@ impl Router {
     fn dies(mut self) {
         self.process.signal(libc::SIGKILL);
         self.process.wait(RETURN);
-    }
-}
-
-/// A folder of the test's own, removed with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("linecard-guest-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

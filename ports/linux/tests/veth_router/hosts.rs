@@ -5,14 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use linecard_testnet::{Child, Namespace};
+use linecard_testnet::{Child, Folder, Namespace};
 
 /// Left host, router and right host.
 pub(crate) struct Hosts {
     pub(crate) left: Namespace,
     pub(crate) router: Namespace,
     pub(crate) right: Namespace,
-    folder: PathBuf,
+    folder: Folder,
     /// The router's port on the left.
     device: &'static str,
     workers: usize,
@@ -60,14 +60,11 @@ impl Hosts {
             return None;
         }
         let new = || Namespace::new().expect("a namespace");
-        let name = format!("linecard-{test}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).expect("a folder for the test");
         let hosts = Self {
             left: new(),
             router: new(),
             right: new(),
-            folder,
+            folder: Folder::new(test),
             device,
             workers: 1,
         };
@@ -139,13 +136,6 @@ impl Hosts {
         assert!(status.success(), "{status}: {printed}");
         assert!(printed.contains("0 held"), "the ledger: {printed}");
         printed
-    }
-}
-
-impl Drop for Hosts {
-    fn drop(&mut self) {
-        // Of no use to anybody else; a failure leaves an empty folder.
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -8,102 +8,38 @@ use core::time::Duration;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use linecard_linux::config::{Config, Draft, DraftPort, Setting};
+use linecard_linux::config::{Config, Draft};
 use linecard_linux::replay::{Replay, run};
 use linecard_pcap::{Capture, Writer};
 use linecard_qemu::{Guest, Machine, Setup, build, missing};
+use linecard_testnet::{Folder, Rules};
 
-/// What both are told.
-struct Rules {
-    forwarder: &'static str,
-    routes: &'static [&'static str],
-    neighbours: &'static [&'static str],
-    udp: &'static [&'static str],
+/// What the command is told.
+fn config(rules: &Rules, malformed: &str) -> Config {
+    let text = rules.toml(malformed, FRAMES, FRAME_SIZE);
+    let draft = Draft::parse(Path::new("rules.toml"), &text).unwrap();
+    Config::try_from(draft).unwrap()
 }
 
-const PORTS: [&str; 2] = [
-    "name=in,addr=192.0.2.1/24,addr=2001:db8:1::1/64",
-    "name=out,addr=198.51.100.1/24,addr=2001:db8:2::1/64",
-];
-
-const FORWARDERS: [Rules; 3] = [
-    Rules {
-        forwarder: "router",
-        routes: &[
-            "0.0.0.0/0 via 198.51.100.2",
-            "::/0 via 2001:db8:2::2",
-            "10.0.0.0/8 via 192.0.2.9",
-            "172.16.0.0/12 port out",
-        ],
-        // 192.0.2.9 is asked for and never answers.
-        neighbours: &[
-            "198.51.100.2 02:00:00:00:00:02",
-            "2001:db8:2::2 02:00:00:00:00:02",
-        ],
-        udp: &[],
-    },
-    Rules {
-        forwarder: "cross-connect",
-        routes: &[],
-        neighbours: &[],
-        udp: &[],
-    },
-    Rules {
-        forwarder: "udp",
-        routes: &[],
-        neighbours: &[],
-        udp: &[
-            "port in dst *:53 to port out dst 198.51.100.53:5353 dst-mac 02:00:00:00:00:02",
-            "port in to port out dst-mac 02:00:00:00:00:02",
-        ],
-    },
-];
-
-impl Rules {
-    fn config(&self, malformed: &str) -> Config {
-        let all = |flag: &'static str, texts: &[&str]| -> Vec<Setting> {
-            texts
-                .iter()
-                .map(|&text| Setting::flag(flag, text.to_owned()))
-                .collect()
-        };
-        let port = |text| DraftPort::new(Setting::flag("--port", format!("null,{text}")));
-        let draft = Draft {
-            forwarder: Some(Setting::flag("--forwarder", self.forwarder.into())),
-            ports: PORTS.map(port).to_vec(),
-            routes: all("--route", self.routes),
-            neighbours: all("--neighbour", self.neighbours),
-            udp: all("--udp", self.udp),
-            malformed: (self.forwarder == "cross-connect")
-                .then(|| Setting::flag("--malformed", malformed.into())),
-            frames: Some(Setting::flag("--frames", FRAMES)),
-            frame_size: Some(Setting::flag("--frame-size", FRAME_SIZE)),
-            ..Draft::default()
-        };
-        Config::try_from(draft).unwrap()
+/// What the image is told.
+fn command_line(rules: &Rules) -> String {
+    let mut line = format!(
+        "--replay --forwarder {} --frames {FRAMES} --frame-size {FRAME_SIZE}",
+        rules.forwarder
+    );
+    for port in Rules::PORTS {
+        line += &format!(" --port virtio,{port}");
     }
-
-    fn command_line(&self) -> String {
-        let mut line = format!(
-            "--replay --forwarder {} --frames {FRAMES} --frame-size {FRAME_SIZE}",
-            self.forwarder
-        );
-        let all = [
-            ("--route", self.routes),
-            ("--neighbour", self.neighbours),
-            ("--udp", self.udp),
-        ];
-        for port in PORTS {
-            line += &format!(" --port virtio,{port}");
-        }
-        for (flag, text) in all
-            .iter()
-            .flat_map(|(flag, texts)| texts.iter().map(move |text| (flag, text)))
-        {
+    for (flag, texts) in [
+        ("--route", rules.routes),
+        ("--neighbour", rules.neighbours),
+        ("--udp", rules.udp),
+    ] {
+        for text in texts {
             line += &format!(" {flag} \"{text}\"");
         }
-        line
     }
+    line
 }
 
 const FRAMES: u64 = 512;
@@ -119,9 +55,7 @@ fn qemu_replays_give_the_same_bytes() {
         assert!(std::env::var_os("LINECARD_REQUIRE_QEMU").is_none(), "{why}");
         return;
     }
-    let folder = std::env::temp_dir().join(format!("linecard-qemu-replay-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let _removed = Removed(&folder);
+    let folder = Folder::new("qemu-replay");
     let images = Machine::ALL.map(|machine| build(machine.processor(), &[]).unwrap());
     let (captures, mut packets) = (captures(&folder), 0);
     let count = captures.len();
@@ -136,17 +70,17 @@ fn qemu_replays_give_the_same_bytes() {
             };
             run(config, &replay).unwrap_or_else(|error| panic!("{}: {error}", input.display()))
         };
-        through(&FORWARDERS[1].config("pass"), input, &whole);
-        for rules in &FORWARDERS {
+        through(&config(&Rules::WIRE, "pass"), input, &whole);
+        for rules in &Rules::ALL {
             let (here, there) = (folder.join("here.pcap"), folder.join("there.pcap"));
-            through(&rules.config("drop"), &whole, &here);
+            through(&config(rules, "drop"), &whole, &here);
             let _ = fs::remove_file(&there);
             // In turns; a replay uses no device of any.
             let turn = number % Machine::ALL.len();
             let setup = Setup {
                 machine: Machine::ALL[turn],
                 memory: 64,
-                command_line: &rules.command_line(),
+                command_line: &command_line(rules),
                 module: Some(&whole),
                 output: Some(&there),
                 ..Setup::default()
@@ -168,14 +102,6 @@ fn qemu_replays_give_the_same_bytes() {
     }
     println!("{count} captures, 3 forwarders: {packets} packets came out, the same bytes each");
     assert!(packets > 0);
-}
-
-struct Removed<'a>(&'a Path);
-
-impl Drop for Removed<'_> {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(self.0);
-    }
 }
 
 /// Every tenth capture of `LINECARD_DATA`, or all of them with `LINECARD_QEMU_CAPTURES=all`; without

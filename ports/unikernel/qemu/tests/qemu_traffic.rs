@@ -3,12 +3,11 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::UdpSocket;
-use std::path::PathBuf;
 use std::time::Instant;
 use std::{fs, thread};
 
 use linecard_qemu::{Guest, Hosts, Image, Machine, Setup, build, missing};
-use linecard_testnet::Child;
+use linecard_testnet::{Child, Folder};
 
 const ROUTER: &str = "--forwarder router \
     --port virtio,name=left,addr=192.0.2.1/24,addr=2001:db8:1::1/64 \
@@ -38,24 +37,6 @@ fn bench(machine: Machine) -> Option<(Image, Hosts)> {
             assert!(!required, "qemu tests are required: {why}");
             None
         }
-    }
-}
-
-/// A file of the test's own, removed with this.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("linecard-qemu-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -157,8 +138,8 @@ fn streams(hosts: &Hosts) {
 
 /// A file that does not repeat arrives byte for byte.
 fn file(hosts: &Hosts, name: &str) {
-    let scratch = Scratch::new(name);
-    let (there, here) = (scratch.0.join("there"), scratch.0.join("here"));
+    let scratch = Folder::new(&format!("qemu-{name}"));
+    let (there, here) = (scratch.join("there"), scratch.join("here"));
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let words = core::iter::repeat_with(|| {
         state ^= state << 13;
@@ -168,7 +149,7 @@ fn file(hosts: &Hosts, name: &str) {
     });
     let bytes: Vec<u8> = words.take(10_000_000 / 8).flatten().collect();
     fs::write(&there, &bytes).unwrap();
-    let folder = scratch.0.display();
+    let folder = scratch.display();
     let server = format!("-m http.server --bind :: 8000 --directory {folder}");
     let _server = hosts.right.serve("python3", &server, 8000);
     for host in ["198.51.100.2", "[2001:db8:2::2]"] {
