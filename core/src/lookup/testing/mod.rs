@@ -7,7 +7,9 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use super::{CacheLine, NextHop};
+use zerocopy::IntoBytes;
+
+use super::{CacheLine, MemoryError, NextHop};
 
 mod oracle;
 mod race;
@@ -20,6 +22,21 @@ pub(super) use table::{
 
 pub(super) fn memory(lines: usize) -> Vec<CacheLine> {
     vec![CacheLine::ZERO; lines]
+}
+
+/// A table that takes `lines` of memory says so where there is one less, and is empty whatever was in the
+/// memory before: `make` makes one and looks.
+pub(super) fn takes(lines: usize, make: impl Fn(&mut [CacheLine]) -> Result<(), MemoryError>) {
+    let mut memory = memory(lines);
+    assert_eq!(
+        make(&mut memory[1..]),
+        Err(MemoryError {
+            needed: lines,
+            given: lines - 1
+        })
+    );
+    memory.as_mut_bytes().fill(0xa5);
+    make(&mut memory).unwrap();
 }
 
 pub(super) fn hop(index: u16) -> NextHop {
