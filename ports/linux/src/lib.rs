@@ -6,7 +6,7 @@
 //! - [`memory`]: regions on huge pages, with an honest fall-back;
 //! - [`affinity`]: which CPU a worker runs on;
 //! - [`clock`]: monotonic nanoseconds, cheap enough for every burst;
-//! - [`signals`]: a clean end on SIGINT and SIGTERM;
+//! - [`signals`]: a clean end on SIGINT, SIGTERM and SIGHUP;
 //! - [`port`]: ports in memory, and one type for a port of any kind;
 //!
 //! and from these the `linecard` command, each part of which can be used by itself:

@@ -1,4 +1,7 @@
-//! SIGINT and SIGTERM ask for a clean end; the second one ends at once.
+//! SIGINT, SIGTERM and SIGHUP ask for a clean end; the second one ends at once.
+//!
+//! SIGHUP, which comes when a terminal is closed, does so unless it is ignored: whoever starts the
+//! program by `nohup` wants it to go on.
 //!
 //! A worker looks at the flag between bursts, so a clean end takes no longer than a burst and
 //! every frame is accounted for. Whoever cannot wait sends the signal again: the process then
@@ -6,10 +9,10 @@
 //! away, as it does after SIGKILL.
 
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::io;
 use std::sync::Arc;
+use std::{fs, io};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// The wish to end, shared by the threads of a program. Cloning shares it.
@@ -34,13 +37,14 @@ impl Stop {
         Self::default()
     }
 
-    /// A wish that SIGINT and SIGTERM express; a second signal ends the process.
+    /// A wish that SIGINT, SIGTERM and SIGHUP express; a second signal ends the process.
     ///
     /// # Errors
     /// What the kernel answered to `sigaction`.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Self::new();
-        for signal in [SIGINT, SIGTERM] {
+        let hang_up = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
             // In this order: the first handler must see the flag before the second one sets it.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop.requested))?;
             flag::register(signal, Arc::clone(&stop.requested))?;
@@ -59,6 +63,15 @@ impl Stop {
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
     }
+}
+
+/// Whether the process was started with this signal ignored, by `proc(5)`; where that cannot be asked, no.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 << (signal - 1) != 0)
 }
 
 #[cfg(test)]

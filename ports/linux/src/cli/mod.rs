@@ -10,7 +10,7 @@
 //!
 //! Exit codes: 0 for a run that balanced, 1 for what could not be had or done, 2 for what was
 //! asked wrongly, 3 for a bug: a ledger that does not balance, a worker that panicked. A second
-//! SIGINT or SIGTERM ends at once with 128 and the signal's number.
+//! SIGINT, SIGTERM or SIGHUP ends at once with 128 and the signal's number.
 
 mod args;
 pub mod check;

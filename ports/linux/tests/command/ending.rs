@@ -59,7 +59,7 @@ fn json_on_standard_output_stands_there_alone() {
 
 #[test]
 fn asked_to_end_it_ends_in_balance() {
-    for signal in [libc::SIGTERM, libc::SIGINT] {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         let mut child = Child::start(&mut linecard(&[
             "run",
             "-f",
@@ -81,6 +81,28 @@ fn asked_to_end_it_ends_in_balance() {
             "{printed}"
         );
     }
+}
+
+#[test]
+fn started_by_nohup_it_outlives_its_terminal() {
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_linecard"));
+    command.args([
+        "run",
+        "-f",
+        "cross-connect",
+        "-p",
+        "generator",
+        "-p",
+        "null",
+    ]);
+    let mut child = Child::start(command.args(["--stats-interval", "50ms"]));
+    wait_for_traffic(&mut child);
+    child.signal(libc::SIGHUP);
+    thread::sleep(Duration::from_millis(200));
+    assert!(!child.has_ended(), "{}", child.printed());
+    child.signal(libc::SIGTERM);
+    assert!(child.wait(Duration::from_secs(10)).success());
 }
 
 #[test]
