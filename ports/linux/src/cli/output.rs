@@ -6,6 +6,7 @@
 use core::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::error::Error;
@@ -40,6 +41,30 @@ pub(super) fn check(json: Option<&Path>) -> Result<(), Error> {
         path: Some(path.into()),
         source,
     })
+}
+
+/// Fails if a file that is to be written is one that is read: it would be lost.
+pub(super) fn spare<'f>(
+    read: impl IntoIterator<Item = &'f Path>,
+    written: impl IntoIterator<Item = &'f Path>,
+) -> Result<(), Error> {
+    // By whatever name; what is no file, as a pipe, may be both.
+    let file = |path: &Path| {
+        let about = path.metadata().ok().filter(fs::Metadata::is_file);
+        about.map(|about| (about.dev(), about.ino()))
+    };
+    let read: Vec<_> = read.into_iter().filter_map(file).collect();
+    let both = |path: &&Path| file(path).is_some_and(|file| read.contains(&file));
+    match written.into_iter().find(both) {
+        None => Ok(()),
+        Some(path) => Err(Error::Output {
+            path: Some(path.into()),
+            source: io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is read as well, and would be lost",
+            ),
+        }),
+    }
 }
 
 /// Prints the report, writes the JSON, and fails if the run did not balance.

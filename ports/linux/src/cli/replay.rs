@@ -18,8 +18,13 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Error> {
         mtu: args.mtu.into(),
         as_captured: args.as_captured,
     };
+    let file = args.config.clone();
     let config = Config::try_from(args.draft()?)?;
-    output::check(config.stats.json.as_deref())?;
+    let json = config.stats.json.as_deref();
+    let read = [replay.input.as_path()].into_iter().chain(file.as_deref());
+    let written = [replay.output.as_path()].into_iter().chain(json);
+    output::spare(read, written)?;
+    output::check(json)?;
     let report = replay::run(&config, &replay)?;
-    output::replay(&report, config.stats.json.as_deref())
+    output::replay(&report, json)
 }

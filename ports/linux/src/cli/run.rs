@@ -2,7 +2,7 @@
 
 use super::args::RunArgs;
 use super::output;
-use crate::config::Config;
+use crate::config::{Config, Device};
 use crate::error::Error;
 use crate::runner;
 use crate::signals::Stop;
@@ -13,8 +13,17 @@ use crate::signals::Stop;
 /// What is wrong with the configuration, what [`runner::run`] says, or that the figures cannot be
 /// written.
 pub(super) fn run(args: RunArgs, stop: &Stop) -> Result<(), Error> {
+    let file = args.config.clone();
     let config = Config::try_from(args.draft()?)?;
-    output::check(config.stats.json.as_deref())?;
+    let json = config.stats.json.as_deref();
+    let captures = config.ports.iter().filter_map(|port| match &port.device {
+        Device::Pcap(pcap) => Some(pcap),
+        _ => None,
+    });
+    let read = captures.clone().filter_map(|pcap| pcap.input.as_deref());
+    let written = captures.filter_map(|pcap| pcap.output.as_deref());
+    output::spare(read.chain(file.as_deref()), written.chain(json))?;
+    output::check(json)?;
     let report = runner::run(&config, stop, &mut |event| output::event(&event))?;
-    output::report(&report, config.stats.json.as_deref())
+    output::report(&report, json)
 }

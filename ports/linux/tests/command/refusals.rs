@@ -261,6 +261,61 @@ fn an_output_that_cannot_be_written() {
 }
 
 #[test]
+fn an_output_that_is_an_input() {
+    let folder = Folder::new("command-input");
+    let config = folder.write(
+        "config.toml",
+        "forwarder = \"cross-connect\"\n[[port]]\ndevice = \"null\"\n[[port]]\ndevice = \"null\"\n",
+    );
+    // A capture of no packets, in the byte order of this machine.
+    let capture = folder.join("in.pcap");
+    let header = [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 65_535, 1];
+    let before = header.map(u32::to_ne_bytes).concat();
+    fs::write(&capture, &before).expect("a file");
+    let link = folder.join("link.pcap");
+    std::os::unix::fs::symlink(&capture, &link).expect("a link");
+    let [capture, link, config] =
+        [&capture, &link, &config].map(|path| path.to_str().expect("a name"));
+    let (input, output) = (format!("pcap:{capture}"), format!("pcap:-,out={link}"));
+    for (arguments, lost) in [
+        (
+            vec!["replay", capture, capture, "-f", "cross-connect"],
+            capture,
+        ),
+        (vec!["replay", capture, link, "-f", "cross-connect"], link),
+        (
+            vec!["run", "-f", "cross-connect", "-p", &input, "-p", &output],
+            link,
+        ),
+        (
+            vec![
+                "run",
+                "-f",
+                "cross-connect",
+                "-p",
+                &input,
+                "-p",
+                "null",
+                "--stats-json",
+                link,
+            ],
+            link,
+        ),
+        (
+            vec!["run", "--config", config, "--stats-json", config],
+            config,
+        ),
+    ] {
+        refuses(
+            &mut linecard(&arguments),
+            1,
+            &format!("cannot write {lost}: it is read as well, and would be lost"),
+        );
+    }
+    assert_eq!(fs::read(capture).expect("it is there"), before);
+}
+
+#[test]
 fn an_output_that_two_ports_write() {
     let folder = Folder::new("command-twice");
     let out = folder.join("out.pcap");
