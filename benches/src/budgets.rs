@@ -87,6 +87,7 @@ pub const BUDGETS: &[Budget] = &[
     budget("checksum/1500", "linecard", 579.0),
     budget("ring/spsc/bulk-32", "linecard spsc", 3.9),
     budget("ring/mpmc/bulk-32", "linecard mpmc", 4.9),
+    // That of a processor without AVX-512, as valgrind's; with it, a third.
     budget("mempool/bulk-32", "linecard, packets through a cache", 29.5),
     // With the device, which takes 56 over split rings and 239 over packed ones.
     budget("virtio/split", "linecard", 358.2),

@@ -31,7 +31,7 @@ pub fn bulk() -> Result<Vec<Contender>, String> {
     let frames = Contender::timed("linecard, frames alone through a cache", move |units| {
         let mut frames: heapless::Vec<Frame<'_>, BULK> = heapless::Vec::new();
         for _ in 0..units / BULK as u64 {
-            cache.alloc_into(&mut frames, BULK, |frame| frame);
+            cache.alloc_into(&mut frames, BULK);
             black_box(frames.as_slice());
             cache.free_all(&mut frames);
         }

@@ -97,7 +97,7 @@ fn frames_go_home_whole_whoever_is_among_them() {
             let mut cache = Cache::new(pool, "cache", 4).expect("an account");
             let mut frames: heapless::Vec<Frame<'_>, 9> = heapless::Vec::new();
             for foreign in [false, true] {
-                assert_eq!(cache.alloc_into(&mut frames, 8, |frame| frame), 8);
+                assert_eq!(cache.alloc_into(&mut frames, 8), 8);
                 if foreign {
                     let frame = other.alloc().expect("a frame");
                     assert!(frames.push(frame).is_ok());
@@ -118,8 +118,8 @@ fn a_burst_that_the_cache_has_no_room_for_spills() {
             let mut from = Cache::new(pool, "from", 64).expect("an account");
             let mut to = Cache::new(pool, "to", 20).expect("an account");
             let mut frames: heapless::Vec<Frame<'_>, FRAMES> = heapless::Vec::new();
-            assert_eq!(from.alloc_into(&mut frames, 99, |frame| frame), FRAMES);
-            assert_eq!(from.alloc_into(&mut frames, 1, |frame| frame), 0);
+            assert_eq!(from.alloc_into(&mut frames, 99), FRAMES);
+            assert_eq!(from.alloc_into(&mut frames, 1), 0);
             let mut burst: Burst<'_> = Burst::new();
             while let Some(frame) = frames.pop() {
                 let _ = burst.push(Packet::new(frame));

@@ -95,8 +95,8 @@ impl<'p> Cache<'p> {
         })
     }
 
-    /// Up to `count` frames behind what is in `out`, each as what `make` makes of it; as many as there
-    /// are and fit.
+    /// Up to `count` frames behind what is in `out`, each as what holds it, a [`Frame`] or a
+    /// [`Packet`](crate::packet::Packet); as many as there are and fit.
     ///
     /// ```
     /// # use linecard::mempool::{Cache, Frame, Pool, PoolConfig, Region, Slot};
@@ -105,51 +105,37 @@ impl<'p> Cache<'p> {
     /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
     /// # let mut cache = Cache::new(&pool, "core 0", 4)?;
     /// let mut frames: heapless::Vec<Frame, 6> = heapless::Vec::new();
-    /// assert_eq!(cache.alloc_into(&mut frames, 4, |frame| frame), 4);
-    /// assert_eq!(cache.alloc_into(&mut frames, 4, |frame| frame), 2, "there is no room for more");
+    /// assert_eq!(cache.alloc_into(&mut frames, 4), 4);
+    /// assert_eq!(cache.alloc_into(&mut frames, 4), 2, "there is no room for more");
     /// # Ok::<(), linecard::mempool::PoolError>(())
     /// ```
     #[inline]
-    pub fn alloc_into<T, S>(
-        &mut self,
-        out: &mut S,
-        count: usize,
-        make: impl FnMut(Frame<'p>) -> T,
-    ) -> usize
+    pub fn alloc_into<T, S>(&mut self, out: &mut S, count: usize) -> usize
     where
+        T: Framed<'p>,
         S: Sink<T> + ?Sized,
     {
-        self.alloc_fresh(self.pool().fresh(), out, count, make)
+        self.alloc_fresh(self.pool().fresh(), out, count)
     }
 
     /// As [`alloc_into`](Self::alloc_into), frames of `len` bytes of data, which hold anything; none if
     /// not every frame of the pool has [as much room](Pool::room).
     #[inline]
-    pub fn alloc_with_len<T, S>(
-        &mut self,
-        out: &mut S,
-        count: usize,
-        len: usize,
-        make: impl FnMut(Frame<'p>) -> T,
-    ) -> usize
+    pub fn alloc_with_len<T, S>(&mut self, out: &mut S, count: usize, len: usize) -> usize
     where
+        T: Framed<'p>,
         S: Sink<T> + ?Sized,
     {
         match self.pool().fresh_with(len) {
-            Some(fresh) => self.alloc_fresh(fresh, out, count, make),
+            Some(fresh) => self.alloc_fresh(fresh, out, count),
             None => 0,
         }
     }
 
     #[inline]
-    fn alloc_fresh<T, S>(
-        &mut self,
-        fresh: Fresh<'p>,
-        out: &mut S,
-        count: usize,
-        mut make: impl FnMut(Frame<'p>) -> T,
-    ) -> usize
+    fn alloc_fresh<T, S>(&mut self, fresh: Fresh<'p>, out: &mut S, count: usize) -> usize
     where
+        T: Framed<'p>,
         S: Sink<T> + ?Sized,
     {
         let spare = out.spare() as *mut [MaybeUninit<T>];
@@ -157,10 +143,7 @@ impl<'p> Cache<'p> {
         // else is done with `out` until `filled` below.
         let spare = unsafe { &mut *spare };
         let given = self.take_runs(count.min(spare.len()), Place::Held, |given, run| {
-            let cells = spare.get_mut(given..).unwrap_or_default();
-            for (cell, &index) in cells.iter_mut().zip(run) {
-                cell.write(make(fresh.frame(index)));
-            }
+            fresh.fill(run, spare.get_mut(given..).unwrap_or_default());
         });
         // SAFETY: the runs came to `given` frames, no more than `spare` has places, and each was
         // written behind the ones before.
@@ -231,13 +214,7 @@ impl<'p> Cache<'p> {
             return false;
         };
         // What is written behind the stack counts only once its length says so.
-        let mut difference = 0;
-        for (cell, item) in cells.iter_mut().zip(from) {
-            let frame = item.frame();
-            difference |= frame.difference(home.tag());
-            *cell = home.number_at(frame);
-        }
-        let plain = difference == 0;
+        let plain = home.numbers_of(from, cells);
         if plain {
             self.len += count;
             // SAFETY: `count` is the number of items; their frames, all of this pool and alone, are

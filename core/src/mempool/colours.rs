@@ -1,6 +1,7 @@
 //! Where in its frame a packet begins, so that a burst's headers do not crowd a few cache sets.
 
 use super::FrameIndex;
+use crate::platform::Stride;
 
 /// How a pool spreads the data of new frames over neighbouring cache lines: see
 /// [`PoolConfig::colours`](super::PoolConfig::colours).
@@ -34,11 +35,15 @@ impl Colours {
     /// Bytes by which the data of this frame is moved.
     #[inline]
     pub const fn offset(self, frame: FrameIndex) -> usize {
-        // With frames of 2 KiB, a number's lowest bit chooses between halves of the first-level
-        // cache's sets, and the lowest six between those of the second-level one's: a colour is
-        // the bits above the first, and those above the sixth. Here both are where an offset has
-        // them, in units of 64.
-        ((frame.0 << 5 ^ frame.0) & self.mask as u32) as usize
+        self.stride(0).colour(frame.0) as usize
+    }
+
+    /// Where frames of these colours lie that are so many bytes apart, as a binary logarithm.
+    pub(super) const fn stride(self, shift: u32) -> Stride {
+        Stride {
+            shift,
+            colours: self.mask as u32,
+        }
     }
 
     /// Bytes by which the data of any frame is moved at most.

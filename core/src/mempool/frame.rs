@@ -2,7 +2,8 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, offset_of};
+use core::num::NonZero;
 use core::ptr::NonNull;
 
 use static_assertions::{const_assert, const_assert_eq};
@@ -33,10 +34,12 @@ use super::{FrameIndex, Place, Pool, Segments};
 /// assert_eq!(frame.data(), b">ab");
 /// # Ok::<(), linecard::mempool::RoomError>(())
 /// ```
+#[repr(C)]
 pub struct Frame<'p> {
     /// Where its data begins: what every stage asks for. The frame's number, which only who frees it
-    /// needs, is made of this one.
-    data: NonNull<u8>,
+    /// needs, is made of this one. An address and no pointer, so that those of a burst can be made of
+    /// their numbers in vectors; the pool has exposed its region for it.
+    data: NonZero<u64>,
     /// From bit 0 the data's length; from bit 16 the pool's address, of which the lowest six bits,
     /// zero there, are [`CHAINED`] and [`PAST`] here. In one word, so that one comparison says
     /// whether a frame is of a pool, alone and as usual.
@@ -44,14 +47,11 @@ pub struct Frame<'p> {
     _pool: PhantomData<&'p Pool<'p>>,
 }
 
-// SAFETY: `data` is the only field that is not `Send`. The frame at it has one owner, who may be on any
-// thread, and the pool, which is shared, is `Sync`.
-unsafe impl Send for Frame<'_> {}
-// SAFETY: a shared `Frame` gives shared slices of its bytes, and nothing that writes.
-unsafe impl Sync for Frame<'_> {}
-
 const_assert_eq!(size_of::<Frame<'static>>(), 16);
 const_assert_eq!(size_of::<Option<Frame<'static>>>(), 16);
+// As `Framed` says.
+const_assert_eq!(offset_of!(Frame<'static>, data), 0);
+const_assert_eq!(offset_of!(Frame<'static>, word), 8);
 // The six lowest bits of a pool's address are a frame's own.
 const_assert!(align_of::<Pool<'static>>() >= 64);
 
@@ -85,7 +85,7 @@ impl<'p> Frame<'p> {
     /// A frame of the pool with this [tag](Self::tag), whose `len` bytes of data begin at `data`: inside
     /// the frame, or, if `past`, behind its last byte. The caller has checked it, and owns the frame.
     #[inline]
-    pub(super) const fn of_parts(data: NonNull<u8>, tag: u64, len: u64, past: bool) -> Self {
+    pub(super) const fn of_parts(data: NonZero<u64>, tag: u64, len: u64, past: bool) -> Self {
         Self {
             data,
             word: tag | len | if past { PAST } else { 0 },
@@ -133,7 +133,7 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn region_offset(&self) -> usize {
         let base = self.pool().base().addr().get();
-        self.data.addr().get().wrapping_sub(base)
+        self.address().wrapping_sub(base)
     }
 
     /// Bytes of data in this frame (and not in those chained to it).
@@ -167,24 +167,32 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn data(&self) -> &[u8] {
         // SAFETY: the window is inside the frame: every constructor's caller checks it
-        // (`Home::frame`, `Fresh::frame`) and `prepend`, `append` and `trim_*` keep it. The bytes are
-        // initialised (`Region::from_raw`). While a `Frame` has this number nobody else touches
+        // (`Home::frame`, `Fresh::frame`, `Fresh::fill`) and `prepend`, `append` and `trim_*` keep it; the
+        // region was exposed (`Pool::new`). The bytes are initialised (`Region::from_raw`). While a `Frame` has this number nobody else touches
         // the frame (`Account::receive`'s contract), and the borrow of `self` keeps the program
         // from writing it.
-        unsafe { core::slice::from_raw_parts(self.data.as_ptr(), self.len()) }
+        unsafe { core::slice::from_raw_parts(self.as_ptr().as_ptr(), self.len()) }
     }
 
     /// The data, to be changed.
     #[inline]
     pub fn data_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `data`; the exclusive borrow of `self` makes the slice the only one.
-        unsafe { core::slice::from_raw_parts_mut(self.data.as_ptr(), self.len()) }
+        unsafe { core::slice::from_raw_parts_mut(self.as_ptr().as_ptr(), self.len()) }
     }
 
     /// Where the data begins. Only to be read or written while this frame is owned.
     #[inline]
-    pub const fn as_ptr(&self) -> NonNull<u8> {
-        self.data
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        let data = core::ptr::with_exposed_provenance_mut(self.address());
+        // SAFETY: its address is not zero.
+        unsafe { NonNull::new_unchecked(data) }
+    }
+
+    /// Where the data begins.
+    #[inline]
+    pub(super) const fn address(&self) -> usize {
+        self.data.get() as usize
     }
 
     /// The private area: its first byte, for a driver that keeps something there.
@@ -205,8 +213,10 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        // SAFETY: `count` is no more than there is before the data in this frame.
-        self.data = unsafe { self.data.sub(count) };
+        let data = self.data.get().wrapping_sub(count as u64);
+        // SAFETY: `count` is no more than there is before the data in this frame, which is in the
+        // region, and that begins at no null pointer.
+        self.data = unsafe { NonZero::new_unchecked(data) };
         self.word = self.word.wrapping_add(count as u64);
         if count != 0 {
             self.word &= !PAST;
@@ -247,8 +257,10 @@ impl<'p> Frame<'p> {
         if count > room {
             return Err(RoomError { asked: count, room });
         }
-        // SAFETY: `count` is no more than there is of data in this frame.
-        self.data = unsafe { self.data.add(count) };
+        let data = self.data.get().wrapping_add(count as u64);
+        // SAFETY: `count` is no more than there is of data in this frame, which is in one allocation: it
+        // does not go round the end of all addresses.
+        self.data = unsafe { NonZero::new_unchecked(data) };
         self.word = self.word.wrapping_sub(count as u64);
         if count == room {
             self.look_where_it_ends(count);
@@ -364,6 +376,13 @@ impl<'p> Frame<'p> {
     #[inline]
     pub(super) const fn difference(&self, tag: u64) -> u64 {
         (self.word ^ tag) & !LEN
+    }
+
+    /// Whether a frame is of that pool, alone and not past its end, of whose word those bits are not as in
+    /// the pool's tag.
+    #[inline]
+    pub(super) const fn is_plain(difference: u64) -> bool {
+        difference & !LEN == 0
     }
 
     #[inline]

@@ -9,7 +9,7 @@ use super::home::{Fresh, Home};
 use super::ledger::{Place, Violations};
 use super::{Colours, DeviceAddress, DmaMap, Region};
 use super::{Frame, FrameIndex, PoolTag};
-use crate::platform::REGION_ALIGN;
+use crate::platform::{REGION_ALIGN, Stride, Wide};
 
 /// How a region is cut.
 ///
@@ -111,6 +111,8 @@ pub struct Pool<'m> {
     data_offset: u16,
     colours: Colours,
     track: bool,
+    /// Whether vectors make frames of numbers.
+    wide: Option<Wide>,
     slots: &'m [Slot],
     config: PoolConfig,
     dma: DmaMap<'m>,
@@ -179,6 +181,8 @@ impl<'m> Pool<'m> {
                 return Err(PoolError::DmaPages);
             }
         }
+        // For the frames, which have addresses in it and no pointers.
+        let _ = region.base().expose_provenance();
         let pool = Self {
             base: region.base(),
             shift: frame_size.trailing_zeros(),
@@ -186,6 +190,7 @@ impl<'m> Pool<'m> {
             data_offset: (private + headroom) as u16,
             colours: Colours::new(colours),
             track,
+            wide: Wide::detect(),
             slots,
             config,
             dma: region.dma(),
@@ -334,6 +339,16 @@ impl<'m> Pool<'m> {
     #[inline]
     pub fn tag(&self) -> PoolTag {
         PoolTag(Frame::tag(self))
+    }
+
+    #[inline]
+    pub(super) const fn stride(&self) -> Stride {
+        self.colours.stride(self.shift)
+    }
+
+    #[inline]
+    pub(super) const fn wide(&self) -> Option<Wide> {
+        self.wide
     }
 
     /// Binary logarithm of the frame size.

@@ -194,7 +194,7 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     /// and its pool have frames; gives how many.
     #[inline]
     pub fn alloc(&mut self, cache: &mut Cache<'p>, count: usize) -> usize {
-        cache.alloc_into(&mut self.packets, count, Packet::new)
+        cache.alloc_into(&mut self.packets, count)
     }
 
     /// As [`alloc`](Self::alloc), packets of `len` bytes, which hold anything; none if not every frame
@@ -216,7 +216,7 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     /// ```
     #[inline]
     pub fn alloc_with_len(&mut self, cache: &mut Cache<'p>, count: usize, len: usize) -> usize {
-        cache.alloc_with_len(&mut self.packets, count, len, Packet::new)
+        cache.alloc_with_len(&mut self.packets, count, len)
     }
 
     /// Frees all packets into `cache`; gives how many there were.

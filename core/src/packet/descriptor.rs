@@ -1,6 +1,7 @@
 //! The packet descriptor.
 
 use core::fmt;
+use core::mem::offset_of;
 
 use bitflags::bitflags;
 use static_assertions::const_assert_eq;
@@ -89,6 +90,7 @@ impl Offloads {
 /// assert_eq!(packet.data(), b">hello");
 /// # Ok::<(), linecard::mempool::RoomError>(())
 /// ```
+#[repr(C)]
 pub struct Packet<'p> {
     frame: Frame<'p>,
     /// The receive hash, if [`Offloads::HASH`] is set.
@@ -108,6 +110,12 @@ pub struct Packet<'p> {
 
 const_assert_eq!(size_of::<Packet<'static>>(), 32);
 const_assert_eq!(size_of::<Option<Packet<'static>>>(), 32);
+// It is written as words: there is none without a byte of a field.
+const_assert_eq!(offset_of!(Packet<'static>, frame), 0);
+const_assert_eq!(offset_of!(Packet<'static>, hash), 16);
+const_assert_eq!(offset_of!(Packet<'static>, layers), 20);
+const_assert_eq!(offset_of!(Packet<'static>, port), 24);
+const_assert_eq!(offset_of!(Packet<'static>, mark), 30);
 
 impl<'p> Packet<'p> {
     /// A packet on this frame, of which nothing is known yet.

@@ -21,6 +21,7 @@ mod lanes;
 mod places;
 mod prefetch;
 mod rank;
+mod stamp;
 mod wide;
 mod words;
 
@@ -38,5 +39,6 @@ pub(crate) use lanes::{Lanes, Wide};
 pub(crate) use places::{Places, load_all};
 pub use prefetch::{prefetch_read, prefetch_write};
 pub(crate) use rank::rank;
+pub(crate) use stamp::Stride;
 pub(crate) use wide::{sum_of_bytes, sum_of_words};
 pub(crate) use words::Words;
