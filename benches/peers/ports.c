@@ -1,20 +1,28 @@
 /* The least that a forwarder does that looks at its packets: a burst received, what an mbuf says of its
- * packet read and written back, a burst sent. Of each mbuf one cache line, and nothing of the packet. */
+ * packet read and written back, a burst sent. Of each mbuf one cache line, and nothing of the packet, unless
+ * addresses are to change places. No frame is counted, and none checked. */
 
 #include "peers.h"
 #include "packets.h"
 
 #include <string.h>
 
+#include <netinet/in.h>
+
+#include <rte_byteorder.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_udp.h>
 
 /* As many mbufs, and as long a cache, as testpmd is told, or takes. */
 #define MBUFS 16383
 #define CACHE 250
 #define PLACES 1024
+#define PRIMED 2 /* bursts in each ring, as in src/dpdk_ports.rs and src/testpmd_ports.rs */
 
 /* Two ports, what comes in by one of which goes out by the other. */
 struct pair {
@@ -54,18 +62,33 @@ static int start(struct pair *pair, int number)
 	return 0;
 }
 
-/* A burst on its way, where what is sent is what is received. */
+/* 64 bytes of UDP, for whoever looks. */
+static void fill(struct rte_mbuf *mbuf)
+{
+	struct rte_ether_hdr *ethernet = rte_pktmbuf_mtod(mbuf, struct rte_ether_hdr *);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ethernet + 1);
+
+	mbuf->pkt_len = mbuf->data_len = 64;
+	memset(ethernet, 0, 64);
+	ethernet->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->next_proto_id = IPPROTO_UDP;
+}
+
+/* Bursts on their way, where what is sent is what is received. */
 static int prime(uint16_t port)
 {
 	struct rte_mbuf *mbufs[BURST];
-	int i;
+	int burst, i;
 
-	if (rte_pktmbuf_alloc_bulk(packets, mbufs, BURST) != 0)
-		return complain("rte_pktmbuf_alloc_bulk: empty");
-	for (i = 0; i < BURST; i++)
-		mbufs[i]->pkt_len = mbufs[i]->data_len = 64;
-	if (rte_eth_tx_burst(port, 0, mbufs, BURST) != BURST)
-		return complain("a ring takes no burst");
+	for (burst = 0; burst < PRIMED; burst++) {
+		if (rte_pktmbuf_alloc_bulk(packets, mbufs, BURST) != 0)
+			return complain("rte_pktmbuf_alloc_bulk: empty");
+		for (i = 0; i < BURST; i++)
+			fill(mbufs[i]);
+		if (rte_eth_tx_burst(port, 0, mbufs, BURST) != BURST)
+			return complain("a ring takes no burst");
+	}
 	return 0;
 }
 
@@ -86,7 +109,62 @@ static int prepare(struct pair *pair, bool primed)
 	return 0;
 }
 
-static int forward(const struct pair *pair, uint64_t units)
+/* What is done with a packet. */
+enum work { LOOK, SWAP_MACS, SWAP_ALL };
+
+static inline void look(struct rte_mbuf *mbuf)
+{
+	uint64_t counts = *(const uint64_t *)&mbuf->rearm_data;
+	uint64_t flags = mbuf->ol_flags;
+	uint32_t packet = mbuf->pkt_len;
+	uint16_t data = mbuf->data_len;
+
+	/* As if somebody else had had it meanwhile. */
+	__asm__ volatile("" : "+r"(counts), "+r"(flags), "+r"(packet), "+r"(data));
+	*(uint64_t *)&mbuf->rearm_data = counts;
+	mbuf->ol_flags = flags;
+	mbuf->pkt_len = packet;
+	mbuf->data_len = data;
+}
+
+/* In two words, as src/forward/mac_swap.rs of the core does. */
+static inline void swap_macs(uint8_t *ethernet)
+{
+	uint64_t low, first;
+	uint32_t high, last;
+
+	memcpy(&low, ethernet, 8);
+	memcpy(&high, ethernet + 8, 4);
+	first = low >> 48 | (uint64_t)high << 16 | low << 48;
+	last = (uint32_t)(low >> 16);
+	memcpy(ethernet, &first, 8);
+	memcpy(ethernet + 8, &last, 4);
+}
+
+/* As testpmd's 5tswap; the sums stay right. */
+static inline void swap_all(uint8_t *data)
+{
+	const struct rte_ether_hdr *ethernet = (const struct rte_ether_hdr *)data;
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(data + sizeof(*ethernet));
+	struct rte_udp_hdr *udp;
+	rte_be32_t address;
+	rte_be16_t port;
+
+	swap_macs(data);
+	if (ethernet->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
+		return;
+	address = ip->src_addr;
+	ip->src_addr = ip->dst_addr;
+	ip->dst_addr = address;
+	if (ip->next_proto_id != IPPROTO_UDP)
+		return;
+	udp = (struct rte_udp_hdr *)((uint8_t *)ip + rte_ipv4_hdr_len(ip));
+	port = udp->src_port;
+	udp->src_port = udp->dst_port;
+	udp->dst_port = port;
+}
+
+static inline __attribute__((always_inline)) int forward(const struct pair *pair, enum work work, uint64_t units)
 {
 	uint64_t done = 0, idle = 0;
 	int from;
@@ -98,18 +176,11 @@ static int forward(const struct pair *pair, uint64_t units)
 
 			idle = got == 0 ? idle + 1 : 0;
 			for (i = 0; i < got; i++) {
-				struct rte_mbuf *mbuf = mbufs[i];
-				uint64_t counts = *(const uint64_t *)&mbuf->rearm_data;
-				uint64_t flags = mbuf->ol_flags;
-				uint32_t packet = mbuf->pkt_len;
-				uint16_t data = mbuf->data_len;
-
-				/* As if somebody else had had it meanwhile. */
-				__asm__ volatile("" : "+r"(counts), "+r"(flags), "+r"(packet), "+r"(data));
-				*(uint64_t *)&mbuf->rearm_data = counts;
-				mbuf->ol_flags = flags;
-				mbuf->pkt_len = packet;
-				mbuf->data_len = data;
+				look(mbufs[i]);
+				if (work == SWAP_MACS)
+					swap_macs(rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+				if (work == SWAP_ALL)
+					swap_all(rte_pktmbuf_mtod(mbufs[i], uint8_t *));
 			}
 			sent = rte_eth_tx_burst(pair->ports[1 - from], 0, mbufs, got);
 			if (sent < got)
@@ -132,12 +203,24 @@ static int prepare_rings(const char *file)
 	return prepare(&rings, true);
 }
 
-static int run_nulls(uint64_t units) { return forward(&nulls, units); }
+static int look_nulls(uint64_t units) { return forward(&nulls, LOOK, units); }
 
-static int run_rings(uint64_t units) { return forward(&rings, units); }
+static int look_rings(uint64_t units) { return forward(&rings, LOOK, units); }
+
+static int macs_nulls(uint64_t units) { return forward(&nulls, SWAP_MACS, units); }
+
+static int macs_rings(uint64_t units) { return forward(&rings, SWAP_MACS, units); }
+
+static int all_nulls(uint64_t units) { return forward(&nulls, SWAP_ALL, units); }
+
+static int all_rings(uint64_t units) { return forward(&rings, SWAP_ALL, units); }
 
 const struct peer port_peers[] = {
-	{"floor_net_null", prepare_nulls, run_nulls, NULL},
-	{"floor_net_ring", prepare_rings, run_rings, NULL},
+	{"floor_io_net_null", prepare_nulls, look_nulls, NULL},
+	{"floor_io_net_ring", prepare_rings, look_rings, NULL},
+	{"floor_macswap_net_null", prepare_nulls, macs_nulls, NULL},
+	{"floor_macswap_net_ring", prepare_rings, macs_rings, NULL},
+	{"floor_5tswap_net_null", prepare_nulls, all_nulls, NULL},
+	{"floor_5tswap_net_ring", prepare_rings, all_rings, NULL},
 	{NULL, NULL, NULL, NULL},
 };

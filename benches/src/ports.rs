@@ -12,7 +12,7 @@ use linecard::ring::{Inline, spsc::Ring};
 use linecard_linux::memory::{PagePolicy, PoolMemory};
 
 use crate::harness::{Contender, cpu_time};
-use crate::testpmd_ports::{self, Kind, Mode};
+use crate::testpmd_ports::{self, Kind, Mode, PRIMED};
 
 /// A cross-connect over `null` devices, beside testpmd's io over `net_null`.
 ///
@@ -54,7 +54,7 @@ pub fn mac_swap() -> Result<Vec<Contender>, String> {
     ])
 }
 
-/// Ports that receive what they send, as `net_ring` does, and a burst on the way in each.
+/// Ports that receive what they send, as `net_ring` does, and as many bursts on the way in each.
 fn looped<S: Stage<'static> + 'static>(name: &'static str, stage: S) -> Result<Contender, String> {
     let mut cache = cache()?;
     let mut ports = Vec::new();
@@ -62,13 +62,13 @@ fn looped<S: Stage<'static> + 'static>(name: &'static str, stage: S) -> Result<C
         let ring = Box::leak(Box::new(Ring::<Inline<Packet<'static>, PLACES>>::new()));
         let mut port = Loopback::to_itself(ring);
         let (rx, mut tx) = port.open(0, &mut cache).map_err(text)?;
-        prime(&mut tx, &mut cache)?;
+        (0..PRIMED).try_for_each(|_| prime(&mut tx, &mut cache))?;
         ports.push((rx, tx));
     }
     forwarder(name, stage, cache, ports)
 }
 
-/// Sends the first burst, of zeros.
+/// Sends a burst of zeros.
 pub(crate) fn prime<'p>(tx: &mut impl TxQueue<'p>, cache: &mut Cache<'p>) -> Result<(), String> {
     let mut burst = Burst::<'_, 32>::new();
     burst.alloc(cache, 32);

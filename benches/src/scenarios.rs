@@ -279,24 +279,26 @@ pub const SCENARIOS: &[Scenario] = &[
         .bars(BEST),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/io/net_null", "packet", dpdk_ports::io_null)
-        .bars(BEST),
+        .bars(TESTPMD),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/io/net_ring", "packet", dpdk_ports::io_ring)
-        .bars(BEST),
+        .bars(TESTPMD),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/macswap/net_null", "packet", dpdk_ports::mac_swap_null)
-        .bars(BEST),
+        .bars(TESTPMD),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/macswap/net_ring", "packet", dpdk_ports::mac_swap_ring)
-        .bars(BEST),
+        .bars(TESTPMD),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/5tswap/net_null", "packet", dpdk_ports::udp_null)
-        .bars(BEST),
+        .bars(TESTPMD),
     #[cfg(feature = "dpdk")]
     Scenario::new("dpdk/5tswap/net_ring", "packet", dpdk_ports::udp_ring)
-        .bars(BEST),
+        .bars(TESTPMD),
 ];
 
+#[cfg(feature = "dpdk")]
+const TESTPMD: &[Bar] = &[Bar::beside("linecard", &["testpmd"], 1.0).floor(&["floor in C"])];
 const BEST: &[Bar] = &[Bar::best("linecard", 1.0)];
 /// 1.5 times as many packets.
 const VHOST_USER: &[Bar] = &[

@@ -110,10 +110,10 @@ fn forwards(name: &'static str, mode: Mode, kind: Kind) -> Result<Contender, Str
     let mut testpmd = Testpmd::on(&lcores, &arguments, &devices, &more)?;
     drop(pages);
     let start = match kind {
-        Kind::Null => "start",
-        Kind::Ring => "start tx_first 1",
+        Kind::Null => "start".to_owned(),
+        Kind::Ring => format!("start tx_first {PRIMED}"),
     };
-    testpmd.ask(start, "packet forwarding")?;
+    testpmd.ask(&start, "packet forwarding")?;
     let wait = Wait::of(testpmd.id())?;
     thread::sleep(Duration::from_millis(20));
     if testpmd.received()? == 0 {
@@ -156,7 +156,9 @@ fn forwards(name: &'static str, mode: Mode, kind: Kind) -> Result<Contender, Str
 }
 
 impl Mode {
-    fn word(self) -> &'static str {
+    /// What testpmd calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Io => "io",
             Self::MacSwap => "macswap",
@@ -218,6 +220,9 @@ impl Wait {
         Duration::from_nanos(waited.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
     }
 }
+
+/// Bursts that go round in each ring.
+pub(crate) const PRIMED: usize = 2;
 
 /// For its mbufs, and what else it keeps.
 const MEGABYTES: usize = 128;
