@@ -1,5 +1,6 @@
 //! Back to who sent it.
 
+use crate::packet::Packet;
 use crate::pipeline::{DropReason, Lot, Stage, Verdict};
 use crate::wire::{EthernetHeader, Header};
 
@@ -27,11 +28,44 @@ pub struct MacSwap;
 impl Stage<'_> for MacSwap {
     #[inline]
     fn process(&mut self, lot: &mut Lot<'_, '_>) {
-        for (packet, verdict) in lot.undecided() {
-            match EthernetHeader::split_mut(packet.data_mut()) {
-                Ok((header, _)) => header.swap_addresses(),
-                Err(_) => *verdict = Verdict::drop(DropReason::MALFORMED_L2),
+        let malformed = Verdict::drop(DropReason::MALFORMED_L2);
+        let Some((packets, ahead)) = lot.untouched() else {
+            for (packet, verdict) in lot.undecided() {
+                if !swap(packet) {
+                    *verdict = malformed;
+                }
             }
+            return;
+        };
+        let mut whole = true;
+        let (fours, rest) = packets.as_chunks_mut::<4>();
+        for four in fours {
+            ahead.ask_four();
+            four.iter_mut().for_each(|packet| whole &= swap(packet));
+        }
+        rest.iter_mut().for_each(|packet| whole &= swap(packet));
+        if !whole {
+            drop_headless(lot);
+        }
+    }
+}
+
+/// Swaps the addresses of a frame; false, and it is as it was, if it has no whole header.
+#[inline]
+fn swap(packet: &mut Packet<'_>) -> bool {
+    let header = EthernetHeader::split_mut(packet.data_mut());
+    header.is_ok_and(|(header, _)| {
+        header.swap_addresses();
+        true
+    })
+}
+
+/// Drops the frames of a lot that have no whole header.
+#[cold]
+fn drop_headless(lot: &mut Lot<'_, '_>) {
+    for (packet, verdict) in lot.undecided() {
+        if EthernetHeader::split(packet.data()).is_err() {
+            *verdict = Verdict::drop(DropReason::MALFORMED_L2);
         }
     }
 }
@@ -45,6 +79,7 @@ mod tests {
     use crate::forward::CrossConnect;
     use crate::forward::testing::with_lab;
     use crate::packet::PortId;
+    use crate::platform::Instant;
 
     #[test]
     fn addresses_change_places_and_nothing_else_does() {
@@ -53,12 +88,45 @@ mod tests {
             back.direct(PortId(0), PortId(0)).unwrap();
             let mut reflector = MacSwap.and_then(back);
             let frame: Vec<u8> = (0..20).collect();
-            let out = lab.feed(&mut reflector, &[(0, frame), (0, vec![0; 13])]);
             let expected = [6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5]
                 .into_iter()
                 .chain(12..20);
-            assert_eq!(out.sent, [(0, expected.collect())]);
-            assert_eq!(out.dropped, [DropReason::MALFORMED_L2]);
+            let expected: Vec<u8> = expected.collect();
+            // In each place of a lot, by fours and behind them.
+            for short in 0..6 {
+                let mut frames = vec![(0, frame.clone()); 6];
+                frames[short].1 = vec![0; 13];
+                let out = lab.feed(&mut reflector, &frames);
+                assert_eq!(out.sent, vec![(0, expected.clone()); 5], "{short}");
+                assert_eq!(out.dropped, [DropReason::MALFORMED_L2]);
+            }
+        });
+    }
+
+    #[test]
+    fn a_lot_on_which_nobody_has_decided_stays_so_but_for_the_short() {
+        with_lab(8, |lab| {
+            let now = Instant::from_nanos(0);
+            for short in [None, Some(0), Some(3), Some(5)] {
+                let parts: Vec<Vec<u8>> = (0..6)
+                    .map(|at| (0..if short == Some(at) { 13 } else { 20 }).collect())
+                    .collect();
+                let mut packets: Vec<_> = parts
+                    .iter()
+                    .map(|part| lab.chain(0, &[&part[..]]))
+                    .collect();
+                let mut verdicts = [Verdict::PUNT; 6];
+                let mut lot = Lot::new(&mut packets, &mut verdicts, now).fresh();
+                MacSwap.process(&mut lot);
+                assert_eq!(lot.untouched().is_some(), short.is_none(), "{short:?}");
+                for (at, verdict) in lot.parts().verdicts.iter().enumerate() {
+                    assert_eq!(verdict.is_undecided(), short != Some(at), "{at}");
+                }
+                for (at, packet) in packets.iter().enumerate() {
+                    let first = if short == Some(at) { 0..6 } else { 6..12 };
+                    assert!(packet.data().iter().copied().take(6).eq(first), "{at}");
+                }
+            }
         });
     }
 }

@@ -52,7 +52,7 @@ impl<'a, 'p> Lot<'a, 'p> {
     /// None of the packets has a verdict, whatever the verdicts are that the lot was made of.
     #[inline]
     #[must_use]
-    pub(super) const fn fresh(mut self) -> Self {
+    pub(crate) const fn fresh(mut self) -> Self {
         self.all = Some(Verdict::UNDECIDED);
         self
     }
@@ -157,6 +157,16 @@ impl<'a, 'p> Lot<'a, 'p> {
     #[inline]
     pub fn ask_all(&mut self) {
         self.ahead.ask_all();
+    }
+
+    /// All packets, and those that come next, if nobody has decided on any of them or looked at its verdict:
+    /// for a stage that seldom decides, so that no verdicts are written and read for it.
+    #[inline]
+    pub(crate) fn untouched(&mut self) -> Option<(&mut [Packet<'p>], &mut Ahead<'a, 'p>)> {
+        let fresh = self.all.is_some_and(Verdict::is_undecided);
+        let len = self.len();
+        let packets = self.packets.get_mut(..len).filter(|_| fresh)?;
+        Some((packets, &mut self.ahead))
     }
 
     /// The packets on which no stage has decided. With each packet the headers of one that comes
