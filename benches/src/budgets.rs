@@ -104,19 +104,19 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/io/net_null",
         "linecard cross-connect, net_null, huge pages",
-        221.8,
+        212.0,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/io/net_ring",
         "linecard cross-connect, net_ring, huge pages",
-        116.1,
+        97.0,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        275.4,
+        254.0,
     ),
 ];
 
