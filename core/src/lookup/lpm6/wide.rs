@@ -1,7 +1,7 @@
 //! The bulk look-up by lanes, sixteen in a register, where the processor has them.
 //!
 //! It goes down level by level as the other does, with a gather for each: for two times sixteen addresses,
-//! whose loads wait for memory together. Addresses of nobody's end at the root, and then that is all.
+//! whose loads wait for memory together. Addresses of nobody's end at the root, and if nearly all do, that is all.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -70,8 +70,12 @@ impl Look<'_> {
         let first = pair.map(|of| Lanes::words::<3>(wide, of));
         let mut cells =
             first.map(|of| Lanes::gather(reader.cells, of.shifted_right::<12>(), !0, splat(0)));
-        if self.lanes_with(&cells, NODE | LEAF) == 0 {
+        let below = self.lanes_with(&cells, NODE | LEAF);
+        if below.count_ones() < FEW as u32 {
             *answers = Lanes::low_halves(cells).map(NextHop::from_entry);
+            for at in ones(below) {
+                answers[at] = reader.lookup(addresses[at]);
+            }
             return;
         }
         let second = pair.map(|of| Lanes::words::<2>(wide, of));
