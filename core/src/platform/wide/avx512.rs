@@ -10,9 +10,11 @@
 //! one. So the first is of the line in which the bytes begin, with those before masked out, and all behind it
 //! are whole lines.
 
+use core::arch::asm;
 use core::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_dpwssd_epi32, _mm512_loadu_si512, _mm512_maskz_loadu_epi8,
-    _mm512_reduce_add_epi32, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_xor_si512,
+    __m512i, _bzhi_u64, _mm512_add_epi32, _mm512_loadu_si512, _mm512_madd_epi16,
+    _mm512_maskz_loadu_epi8, _mm512_reduce_add_epi32, _mm512_set1_epi16, _mm512_setzero_si512,
+    _mm512_xor_si512,
 };
 
 /// As [`sum_of_bytes`](super::sum_of_bytes) says.
@@ -21,74 +23,110 @@ pub(super) fn sum(bytes: &[u8]) -> u32 {
     if bytes.len() > RUN {
         return sum_of_runs(bytes);
     }
-    in_place(sum_of_run(bytes), bytes)
+    if bytes.as_ptr().addr().is_multiple_of(LINE) {
+        return sum_of_lines(bytes, _mm512_setzero_si512(), 0);
+    }
+    sum_from_within_a_line(bytes)
 }
 
-/// As [`sum`]. All runs begin where the first does, but for whole lines.
-#[inline(never)]
+/// As [`sum`], of any length.
+#[cold]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,bmi2")]
 fn sum_of_runs(bytes: &[u8]) -> u32 {
     let mut sum = 0_u32;
+    // Each begins as far within a line as the first does.
     for run in bytes.chunks(RUN) {
-        let (more, carry) = sum.overflowing_add(sum_of_run(run));
+        let (more, carry) = sum.overflowing_add(sum_from_within_a_line(run));
         // A carry is worth 1, as 2^16 - 1 divides 2^32 - 1; after one there is no second.
         sum = more.wrapping_add(u32::from(carry));
     }
-    in_place(sum, bytes)
+    sum
 }
 
-/// Where the first byte lies at an odd address, each was summed in the other half of a word: turned by 8 it
-/// is back (RFC 1071 section 2B).
-#[inline(always)]
-fn in_place(sum: u32, bytes: &[u8]) -> u32 {
-    sum.rotate_left((bytes.as_ptr().addr() % 2 * 8) as u32)
-}
-
-/// The exact sum of the words of the lines in which the bytes lie, all else in them taken as zero.
-///
-/// The instruction that adds pairs of words takes them as signed: with its highest bit turned over, a
-/// word less 2^15. What is missing is counted.
-#[inline]
+/// As [`sum`], of at most [`RUN`] bytes: in the line in which they begin, those before are taken as zero.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,bmi2")]
-fn sum_of_run(run: &[u8]) -> u32 {
+fn sum_from_within_a_line(run: &[u8]) -> u32 {
     let before = run.as_ptr().addr() % LINE;
     let line = run.as_ptr().wrapping_sub(before);
-    let Some((_, rest)) = run.split_at_checked(LINE - before) else {
-        // SAFETY: of the line that begins there only the bytes of `run` are read, which lie `before`
-        // further; those that are masked out are not touched (Intel SDM volume 1, section 15.6.4).
-        let only = unsafe { _mm512_maskz_loadu_epi8(ones(run.len()) << before, line.cast()) };
-        return sum_of_lanes(plus(_mm512_setzero_si512(), only), 1);
+    let sum = if let Some((_, rest)) = run.split_at_checked(LINE - before) {
+        // SAFETY: of the line that begins there only the bytes are read that were split off, which lie
+        // `before` further; those masked out are not touched (Intel SDM volume 1, section 15.6.4).
+        let first = unsafe { _mm512_maskz_loadu_epi8(!0 << before, line.cast()) };
+        sum_of_lines(rest, pairs(first), 1)
+    } else {
+        let here = ones(run.len()) << before;
+        // SAFETY: likewise only those of `run`.
+        let only = unsafe { _mm512_maskz_loadu_epi8(here, line.cast()) };
+        sum_of_lanes(pairs(only), 1)
     };
-    // SAFETY: likewise only those that were split off `rest`.
-    let first = unsafe { _mm512_maskz_loadu_epi8(!0 << before, line.cast()) };
-    let (lines, last) = rest.as_chunks::<LINE>();
-    // SAFETY: of the line that begins there only the bytes of `last` are read.
-    let last = unsafe { _mm512_maskz_loadu_epi8(ones(last.len()), last.as_ptr().cast()) };
-    let zero = _mm512_setzero_si512();
-    // Four sums run beside each other: an addition to one takes four cycles.
-    let mut sums = [plus(zero, first), plus(zero, last), zero, zero];
-    let (fours, few) = lines.as_chunks::<4>();
-    for [a, b, c, d] in fours {
-        let [e, f, g, h] = sums;
-        let [a, b, c, d] = [whole(a), whole(b), whole(c), whole(d)];
-        sums = [plus(e, a), plus(f, b), plus(g, c), plus(h, d)];
-    }
-    let [mut e, mut f, mut g, h] = sums;
-    if let [a, ..] = few {
-        e = plus(e, whole(a));
-    }
-    if let [_, b, ..] = few {
-        f = plus(f, whole(b));
-    }
-    if let [_, _, c, ..] = few {
-        g = plus(g, whole(c));
-    }
-    let sums = _mm512_add_epi32(_mm512_add_epi32(e, f), _mm512_add_epi32(g, h));
-    let loads = lines.len().wrapping_add(2);
-    sum_of_lanes(sums, loads)
+    // Where the first byte lies at an odd address, each was summed in the other half of a word: turned by
+    // 8 it is back (RFC 1071 section 2B).
+    sum.rotate_left((before % 2 * 8) as u32)
 }
 
-/// The sum of all lanes, and what so many times [`plus`] took from it. That is the sum of the words, which
+/// The exact sum of the words of `bytes`, and of `first`, which is of so many loads.
+///
+/// By the bits of the length instead of slices, each of which would have a length to keep.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,bmi2")]
+fn sum_of_lines(bytes: &[u8], first: __m512i, loads: usize) -> u32 {
+    let (mut at, len) = (bytes.as_ptr(), bytes.len());
+    let lines = len & !(LINE - 1);
+    let (here, behind) = (ones(len % LINE), at.wrapping_add(lines));
+    // SAFETY: of the 64 bytes behind all whole lines only those of `bytes` are read.
+    let last = unsafe { _mm512_maskz_loadu_epi8(here, behind.cast()) };
+    let zero = _mm512_setzero_si512();
+    // Four sums run beside each other: an addition to one takes four cycles.
+    let mut sums = [pairs(last), first, zero, zero];
+    let end = at.wrapping_add(len & !(8 * LINE - 1));
+    while at != end {
+        // SAFETY: up to `end` there are eights of lines, of which these are the first four.
+        sums = unsafe { plus_four(sums, at) };
+        // SAFETY: and these the others.
+        sums = unsafe { plus_four(sums, at.wrapping_add(4 * LINE)) };
+        at = at.wrapping_add(8 * LINE);
+    }
+    if len & (4 * LINE) != 0 {
+        // SAFETY: behind the eights there are four lines, as this bit says.
+        sums = unsafe { plus_four(sums, at) };
+        at = at.wrapping_add(4 * LINE);
+    }
+    let [mut e, mut f, mut g, h] = sums;
+    if len & (2 * LINE) != 0 {
+        // SAFETY: behind those two lines, as this bit says.
+        let one = unsafe { whole(at) };
+        // SAFETY: this is the second.
+        let other = unsafe { whole(at.wrapping_add(LINE)) };
+        (e, f) = (plus(e, one), plus(f, other));
+        at = at.wrapping_add(2 * LINE);
+    }
+    if len & LINE != 0 {
+        // SAFETY: behind those one, as this bit says.
+        g = plus(g, unsafe { whole(at) });
+    }
+    let sums = _mm512_add_epi32(_mm512_add_epi32(e, f), _mm512_add_epi32(g, h));
+    sum_of_lanes(sums, (lines / LINE).wrapping_add(1).wrapping_add(loads))
+}
+
+/// Adds the four lines that begin there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn plus_four([e, f, g, h]: [__m512i; 4], lines: *const u8) -> [__m512i; 4] {
+    // SAFETY: the caller says that four are there.
+    let [a, b, c, d] = [0, 1, 2, 3].map(|i| unsafe { whole(lines.wrapping_add(i * LINE)) });
+    [plus(e, a), plus(f, b), plus(g, c), plus(h, d)]
+}
+
+/// The line that begins there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn whole(line: *const u8) -> __m512i {
+    // SAFETY: the caller says that its 64 bytes are there, and the load wants no alignment.
+    unsafe { _mm512_loadu_si512(line.cast()) }
+}
+
+/// The sum of all lanes, and what so many times [`signed`] took from it. That is the sum of the words, which
 /// 32 bits hold, and so it does not matter what is carried out of them on the way.
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -99,26 +137,45 @@ fn sum_of_lanes(sums: __m512i, loads: usize) -> u32 {
         .wrapping_add(missing)
 }
 
-/// A whole line.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn whole(line: &[u8; LINE]) -> __m512i {
-    // SAFETY: 64 bytes are there, and the load wants no alignment, though here it has it.
-    unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
-}
-
 /// Adds the words, less 2^15 each, to the lanes by twos.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn plus(sums: __m512i, words: __m512i) -> __m512i {
-    let signed = _mm512_xor_si512(words, _mm512_set1_epi16(i16::MIN));
-    _mm512_dpwssd_epi32(sums, signed, _mm512_set1_epi16(1))
+fn plus(mut sums: __m512i, words: __m512i) -> __m512i {
+    let (words, ones) = (signed(words), _mm512_set1_epi16(1));
+    // By name: of the intrinsic the compiler makes a product and a sum in most places.
+    // SAFETY: the instruction is there (AVX512_VNNI), and changes nothing but this register.
+    unsafe {
+        asm!(
+            "vpdpwssd {sums}, {words}, {ones}",
+            sums = inout(zmm_reg) sums,
+            words = in(zmm_reg) words,
+            ones = in(zmm_reg) ones,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
+/// The words, less 2^15 each, by twos.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn pairs(words: __m512i) -> __m512i {
+    _mm512_madd_epi16(signed(words), _mm512_set1_epi16(1))
+}
+
+/// The instructions that add pairs of words take them as signed: with its highest bit turned over, a word
+/// less 2^15. What is missing is counted ([`sum_of_lanes`]).
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn signed(words: __m512i) -> __m512i {
+    _mm512_xor_si512(words, _mm512_set1_epi16(i16::MIN))
 }
 
 /// A mask of the first `count` bytes, fewer than 64.
-#[inline(always)]
-const fn ones(count: usize) -> u64 {
-    !(!0 << count)
+#[inline]
+#[target_feature(enable = "bmi2")]
+fn ones(count: usize) -> u64 {
+    _bzhi_u64(!0, count as u32)
 }
 
 /// Bytes of a cache line, and of a register.
