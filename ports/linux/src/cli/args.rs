@@ -72,7 +72,7 @@ pub(crate) struct RunArgs {
     /// A TOML file; flags are laid over it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// End after this time, as 10s; without it, on SIGINT or SIGTERM
+    /// End after this time, as 10s; without it, on SIGINT, SIGTERM or SIGHUP
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
     /// A port: af_xdp:IF, pcap:FILE, vhost-user:SOCKET, vhost-user-server:SOCKET, dpdk:DEVICE,
