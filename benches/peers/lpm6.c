@@ -129,14 +129,25 @@ static int answer_fib(FILE *out)
 	return write_hops(out, &lookups, ADDRESS, look_up_fib, hop_of_fib);
 }
 
+/* libdpdk reckons with up to three groups more each time that a route goes and comes, and in the end
+ * with more than there are: rte_fib6_delete() takes none off while the route itself still covers them (22.11). */
+static int make_fib6_anew(void)
+{
+	rte_fib6_free(fib);
+	fib = NULL;
+	return make_fib6(routes, input->routes);
+}
+
 static int run_fib_update(uint64_t units)
 {
 	for (; units > 0; units--) {
 		const struct route6 *route = &routes[flapping];
 
-		if (rte_fib6_delete(fib, route->first, (uint8_t)route->length) != 0 ||
-		    rte_fib6_add(fib, route->first, (uint8_t)route->length, route->hop) != 0)
-			return complain("a route that was there does not go and come");
+		if (rte_fib6_delete(fib, route->first, (uint8_t)route->length) != 0)
+			return complain("a route that was there does not go");
+		if (rte_fib6_add(fib, route->first, (uint8_t)route->length, route->hop) != 0 &&
+		    make_fib6_anew() != 0)
+			return -1;
 		flapping = next_flap(flapping, input->routes);
 	}
 	return 0;
