@@ -45,7 +45,8 @@ impl<'a, 'p> Ahead<'a, 'p> {
     #[inline]
     pub fn ask_four(&mut self) {
         let Some((four, rest)) = self.0.as_slice().split_first_chunk::<4>() else {
-            return self.ask_all();
+            // Taken out: who calls this has it in registers.
+            return core::mem::take(self).ask_all();
         };
         self.0 = rest.iter();
         for packet in four {

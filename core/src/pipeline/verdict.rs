@@ -63,6 +63,13 @@ impl Verdict {
         a.0 | b.0 | c.0 | d.0 == 0
     }
 
+    /// Four as numbers, of which that of one that is undecided is zero.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline]
+    pub(crate) fn words(all: &[Self; 4]) -> [u32; 4] {
+        all.map(|Self(word)| word)
+    }
+
     /// This one, or `other` if it is undecided.
     #[inline]
     pub const fn or(self, other: Self) -> Self {

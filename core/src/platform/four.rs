@@ -6,13 +6,14 @@
 //! and the turning, that cost.
 
 use core::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi8, _mm_cmpeq_epi32,
-    _mm_cmpgt_epi32, _mm_madd_epi16, _mm_max_epu8, _mm_min_epu8, _mm_movemask_ps, _mm_or_si128,
-    _mm_set_epi32, _mm_set_epi64x, _mm_set1_epi16, _mm_set1_epi32, _mm_shufflehi_epi16,
-    _mm_shufflelo_epi16, _mm_slli_epi16, _mm_slli_epi32, _mm_srli_epi16, _mm_srli_epi32,
+    __m128i, _mm_add_epi32, _mm_and_si128, _mm_andnot_si128, _mm_castsi128_ps, _mm_cmpeq_epi8,
+    _mm_cmpeq_epi32, _mm_cmpgt_epi32, _mm_cvtsi32_si128, _mm_madd_epi16, _mm_max_epu8,
+    _mm_min_epu8, _mm_movemask_epi8, _mm_movemask_ps, _mm_mullo_epi16, _mm_or_si128, _mm_set_epi32,
+    _mm_set_epi64x, _mm_set1_epi16, _mm_set1_epi32, _mm_shufflehi_epi16, _mm_shufflelo_epi16,
+    _mm_slli_epi16, _mm_slli_epi32, _mm_srl_epi32, _mm_srli_epi16, _mm_srli_epi32, _mm_sub_epi32,
     _mm_unpackhi_epi32, _mm_unpackhi_epi64, _mm_unpacklo_epi32, _mm_unpacklo_epi64, _mm_xor_si128,
 };
-use core::ops::{Add, BitAnd, BitOr, BitXor};
+use core::ops::{Add, BitAnd, BitOr, BitXor, Sub};
 
 /// Calls what wants SSE2.
 macro_rules! sse2 {
@@ -40,10 +41,14 @@ impl Numbers {
         let ([low, high], []) = bytes.as_chunks() else {
             return Self::splat(0);
         };
-        Self(sse2!(_mm_set_epi64x(
-            i64::from_le_bytes(*high),
-            i64::from_le_bytes(*low),
-        )))
+        [u64::from_le_bytes(*low), u64::from_le_bytes(*high)].into()
+    }
+
+    /// As little-endian numbers.
+    #[inline(always)]
+    pub(crate) fn to_le_bytes(self) -> [u8; 16] {
+        // SAFETY: both are sixteen bytes, of which every pattern is a value.
+        unsafe { core::mem::transmute(self.0) }
     }
 
     /// Turns four rows of two little-endian numbers into two columns.
@@ -83,6 +88,15 @@ impl Numbers {
         Self(sse2!(_mm_srli_epi32::<BITS>(self.0)))
     }
 
+    /// Likewise by a number of bits that no generic parameter can say.
+    #[inline(always)]
+    pub(crate) fn right_by(self, bits: u32) -> Self {
+        Self(sse2!(_mm_srl_epi32(
+            self.0,
+            _mm_cvtsi32_si128(bits.cast_signed())
+        )))
+    }
+
     /// Shifted towards the highest bit.
     #[inline(always)]
     pub(crate) fn left<const BITS: i32>(self) -> Self {
@@ -100,15 +114,27 @@ impl Numbers {
         Self(sse2!(_mm_madd_epi16(signed, _mm_set1_epi16(1))))
     }
 
-    /// With the bytes of each in the other order.
+    /// Each half multiplied by the other's, as far as a half holds it.
     #[inline(always)]
-    pub(crate) fn swap_bytes(self) -> Self {
-        // The bytes of each half, then the halves.
+    pub(crate) fn times_halves(self, other: Self) -> Self {
+        Self(sse2!(_mm_mullo_epi16(self.0, other.0)))
+    }
+
+    /// With the two bytes of each half in the other order.
+    #[inline(always)]
+    pub(crate) fn swap_bytes_of_halves(self) -> Self {
         let (up, down) = (
             sse2!(_mm_slli_epi16::<8>(self.0)),
             sse2!(_mm_srli_epi16::<8>(self.0)),
         );
-        let halves = sse2!(_mm_or_si128(up, down));
+        Self(sse2!(_mm_or_si128(up, down)))
+    }
+
+    /// With the bytes of each in the other order.
+    #[inline(always)]
+    pub(crate) fn swap_bytes(self) -> Self {
+        // The bytes of each half, then the halves.
+        let Self(halves) = self.swap_bytes_of_halves();
         let halves = sse2!(_mm_shufflelo_epi16::<0b10_11_00_01>(halves));
         Self(sse2!(_mm_shufflehi_epi16::<0b10_11_00_01>(halves)))
     }
@@ -137,6 +163,19 @@ impl Numbers {
         Self(sse2!(_mm_max_epu8(_mm_min_epu8(self.0, most.0), least.0)))
     }
 
+    /// Without the bits of the other.
+    #[inline(always)]
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(sse2!(_mm_andnot_si128(other.0, self.0)))
+    }
+
+    /// Whether all four are zero.
+    #[inline(always)]
+    pub(crate) fn are_zero(self) -> bool {
+        let zero = self.equals_by_bytes(Self::splat(0));
+        sse2!(_mm_movemask_epi8(zero.0)) == 0xffff
+    }
+
     /// The highest bit of each, the first lane's lowest.
     #[inline(always)]
     pub(crate) fn signs(self) -> u32 {
@@ -149,6 +188,14 @@ impl From<[u32; 4]> for Numbers {
     fn from(numbers: [u32; 4]) -> Self {
         let [a, b, c, d] = numbers.map(u32::cast_signed);
         Self(sse2!(_mm_set_epi32(d, c, b, a)))
+    }
+}
+
+impl From<[u64; 2]> for Numbers {
+    /// Two numbers a word, the lower half first.
+    #[inline(always)]
+    fn from([low, high]: [u64; 2]) -> Self {
+        Self(sse2!(_mm_set_epi64x(high.cast_signed(), low.cast_signed())))
     }
 }
 
@@ -167,6 +214,15 @@ impl Add for Numbers {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(sse2!(_mm_add_epi32(self.0, other.0)))
+    }
+}
+
+impl Sub for Numbers {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(sse2!(_mm_sub_epi32(self.0, other.0)))
     }
 }
 
@@ -235,7 +291,22 @@ mod tests {
             is(x ^ y, each(a, b, |a, b| a ^ b));
             is(x.right::<7>(), a.map(|a| a >> 7));
             is(x.left::<7>(), a.map(|a| a << 7));
+            is(x - y, each(a, b, u32::wrapping_sub));
+            is(x.without(y), each(a, b, |a, b| a & !b));
+            is(x.right_by(7), a.map(|a| a >> 7));
             is(x.swap_bytes(), a.map(u32::swap_bytes));
+            is(x.swap_bytes_of_halves(), a.map(|a| a.swap_bytes().rotate_left(16)));
+            is(
+                x.times_halves(y),
+                each(a, b, |a, b| (a as u16).wrapping_mul(b as u16) as u32
+                    | ((a >> 16) * (b >> 16)) << 16),
+            );
+            assert_eq!(x.to_le_bytes().as_chunks().0, a.map(u32::to_le_bytes));
+            let pairs = [0, 2].map(|at| u64::from(a[at]) | u64::from(a[at + 1]) << 32);
+            is(pairs.into(), a);
+            assert_eq!(x.are_zero(), a == [0; 4]);
+            assert!(Numbers::splat(0).are_zero());
+            assert!(!Numbers::from([0, 0, 1 << (a[0] & 31), 0]).are_zero());
             is(x.halves() + Numbers::splat(2 * Numbers::HALF), a.map(|a| (a >> 16) + (a & 0xffff)));
             is(x.equals(y), each(a, b, |a, b| truth(a == b)));
             is(

@@ -122,6 +122,47 @@ fn both_ways<'p, const RULES: usize>(
     true
 }
 
+/// What becomes of four packets together, which is what becomes of each alone; whether they were taken
+/// together, which they are if the short way would have taken each and a rule takes it.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+fn four_at_a_time<'p, const RULES: usize>(
+    lab: &mut Lab<'p>,
+    stage: &UdpForwarder<RULES>,
+    port: u16,
+    frames: [&[u8]; 4],
+) -> bool {
+    let [mut four, mut each] = [(); 2].map(|()| frames.map(|frame| lab.chain(port, &[frame])));
+    let mut verdicts = [Verdict::UNDECIDED; 4];
+    let expected = each.each_mut().map(|packet| stage.decide_plain(packet));
+    let together = four::decide(&stage.rules, PortId(port), &mut four, &mut verdicts).is_some();
+    let alone = expected.map(|verdict| verdict.filter(|verdict| verdict.port().is_some()));
+    let taken = alone.iter().all(Option::is_some);
+    assert_eq!(together, taken, "{frames:02x?}");
+    for at in 0..4 {
+        if together {
+            assert_eq!(Some(verdicts[at]), expected[at], "{at}");
+            assert_eq!(four[at].data(), each[at].data(), "{:02x?}", frames[at]);
+            assert_eq!(four[at].layers, each[at].layers);
+        } else {
+            assert_eq!(verdicts[at], Verdict::UNDECIDED);
+            assert_eq!(four[at].data(), frames[at], "what is left is as it was");
+        }
+    }
+    together
+}
+
+/// Elsewhere all go one by one.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+fn four_at_a_time<'p, const RULES: usize>(
+    lab: &mut Lab<'p>,
+    stage: &UdpForwarder<RULES>,
+    port: u16,
+    frames: [&[u8]; 4],
+) -> bool {
+    let taken = frames.map(|frame| both_ways(lab, stage, port, frame));
+    taken == [true; 4]
+}
+
 proptest! {
     #[test]
     fn the_short_way_gives_what_the_general_one_gives(
@@ -136,6 +177,86 @@ proptest! {
         with_lab(4, |lab| {
             for (port, frame) in &frames {
                 both_ways(lab, &stage, *port, frame);
+            }
+        });
+    }
+
+    /// Often four of which one is damaged; and by rules of which each packet takes another.
+    #[test]
+    fn four_together_become_what_each_becomes_alone(
+        rules in prop::collection::vec(likely_rule(), 0..5),
+        all in likely_rule(),
+        port in 0u16..2,
+        odd in prop::collection::vec((0usize..4, shapes()), 0..3),
+        plain in prop::array::uniform4((0u16..4, 0u16..4, any::<u16>(), any::<[bool; 2]>())),
+    ) {
+        let mut stage: UdpForwarder<6> = UdpForwarder::new();
+        for rule in rules {
+            // Some name both families.
+            let _ = stage.add(rule);
+        }
+        // What the others do not take, mostly.
+        let all = UdpRule { source: Endpoint::default(), destination: Endpoint::default(), ..all };
+        let _ = stage.add(all);
+        let flip = |address: Ipv4Addr, other| Ipv4Addr::from_bits(address.to_bits() ^ u32::from(other));
+        let mut frames = plain.map(|(source_port, destination_port, udp, [source, destination])| {
+            let hosts = [flip(SOURCE, source), flip(DESTINATION, destination)].map(|host| host.octets());
+            let mut frame = packet4(hosts[0], hosts[1], (source_port, destination_port), &[7; 10]);
+            frame[40..42].copy_from_slice(&udp.to_be_bytes());
+            frame
+        });
+        for (at, frame) in odd {
+            frames[at] = frame;
+        }
+        with_lab(8, |lab| {
+            four_at_a_time(lab, &stage, port, frames.each_ref().map(|frame| &frame[..]));
+        });
+    }
+
+    /// Whole bursts, of any length, of one port or of several: what becomes of each packet alone.
+    #[test]
+    fn bursts_become_what_their_packets_become(
+        rules in prop::collection::vec(likely_rule(), 1..5),
+        frames in prop::collection::vec(shapes(), 1..40),
+        chained in prop::collection::vec(0usize..40, 0..2),
+        decided in prop::collection::vec(0usize..40, 0..2),
+        known: bool,
+    ) {
+        let mut stage: UdpForwarder<5> = UdpForwarder::new();
+        for rule in rules {
+            let _ = stage.add(rule);
+        }
+        with_lab(160, |lab| {
+            let [mut packets, mut alone] = [(); 2].map(|()| {
+                let each = frames.iter().enumerate();
+                let packets = each.map(|(at, frame)| {
+                    let port = if known { 1 } else { at as u16 & 1 };
+                    match chained.contains(&at) {
+                        true => lab.chain(port, &[frame, b"more"]),
+                        false => lab.chain(port, &[frame]),
+                    }
+                });
+                packets.collect::<Vec<_>>()
+            });
+            let mut verdicts = std::vec![Verdict::UNDECIDED; packets.len()];
+            for at in decided.iter().filter(|at| **at < frames.len()) {
+                verdicts[*at] = Verdict::PUNT;
+            }
+            let before = verdicts.clone();
+            let lot = Lot::new(&mut packets, &mut verdicts, lab.now);
+            let mut lot = if known { lot.from_port(PortId(1)) } else { lot };
+            stage.process(&mut lot);
+            for (at, packet) in alone.iter_mut().enumerate() {
+                let expected = if !before[at].is_undecided() {
+                    before[at]
+                } else if packet.is_chained() {
+                    Verdict::drop(DropReason::CHAINED)
+                } else {
+                    stage.decide(packet)
+                };
+                assert_eq!(verdicts[at], expected, "{at}: {:02x?}", frames[at]);
+                assert_eq!(packets[at].data(), packet.data());
+                assert_eq!(packets[at].layers, packet.layers);
             }
         });
     }
@@ -161,7 +282,10 @@ proptest! {
             }
             let mut stage: UdpForwarder<1> = UdpForwarder::new();
             if stage.add(rule).is_ok() {
-                with_lab(4, |lab| assert!(both_ways(lab, &stage, 0, &frame)));
+                with_lab(8, |lab| {
+                    assert!(both_ways(lab, &stage, 0, &frame));
+                    four_at_a_time(lab, &stage, 0, [&frame; 4]);
+                });
             }
         }
     }
@@ -275,7 +399,7 @@ fn plain_datagrams_go_the_short_way_and_no_others() {
         with(39, 7),
         plain[..41].to_vec(),
     ];
-    with_lab(4, |lab| {
+    with_lab(8, |lab| {
         for rules in 0..2 {
             let mut stage: UdpForwarder<4> = UdpForwarder::new();
             if rules > 0 {
@@ -286,6 +410,20 @@ fn plain_datagrams_go_the_short_way_and_no_others() {
             }
             for frame in &general {
                 assert!(!both_ways(lab, &stage, 0, frame), "{frame:02x?}");
+            }
+            for lane in 0..4 {
+                let four = |odd| {
+                    let mut four = [&plain[..]; 4];
+                    four[lane] = odd;
+                    four
+                };
+                for frame in &short {
+                    let together = four_at_a_time(lab, &stage, 0, four(frame));
+                    assert_eq!(together, rules > 0, "{frame:02x?}");
+                }
+                for frame in &general {
+                    assert!(!four_at_a_time(lab, &stage, 0, four(frame)), "{frame:02x?}");
+                }
             }
         }
     });

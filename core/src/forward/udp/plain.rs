@@ -19,24 +19,24 @@ use crate::wire::{Header, Kinds, Layers, MacAddr, vxlan};
 
 /// A rule in the words of a [`Head`]: which bits must be what, and which become what.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Words {
     /// The bits of the flow that count, and what they are.
-    mask: [u64; 2],
-    value: [u64; 2],
+    pub(super) mask: [u64; 2],
+    pub(super) value: [u64; 2],
     /// The bits of the flow that stay, and those that are set.
-    keep: [u64; 2],
-    set: [u64; 2],
+    pub(super) keep: [u64; 2],
+    pub(super) set: [u64; 2],
     /// The same of the frame's first 16 bytes.
-    keep_front: [u64; 2],
-    set_front: [u64; 2],
+    pub(super) keep_front: [u64; 2],
+    pub(super) set_front: [u64; 2],
     /// Bits of the flow that no checksum has to be corrected for: they stay, or are the same in
     /// every packet that is taken.
-    known: [u64; 2],
-    /// What the rest of the change does to the header checksum, and to UDP's.
-    change: u16,
-    udp_change: u16,
-    from: Option<PortId>,
+    pub(super) known: [u64; 2],
+    /// What the rest of the change does to checksums, by the flow's words of 32 bits: by the addresses,
+    /// which both checksums count; nothing; by the ports, which only UDP's counts; by all.
+    pub(super) change: [u32; 4],
+    pub(super) from: Option<PortId>,
     /// Where the packet came in matters, or it may go to [VXLAN's port](vxlan::PORT) and have more
     /// headers: one question in place of two.
     pub(super) is_special: bool,
@@ -93,8 +93,8 @@ impl Words {
             keep_front: changed_front.map(|bits| !bits),
             set_front,
             known: [0, 1].map(|i| settled[i] | !changed[i]),
-            change: lane(addresses),
-            udp_change: lane(addresses.plus(ports)),
+            change: [addresses, Sum::ZERO, ports, addresses.plus(ports)]
+                .map(|sum| lane(sum).into()),
             from: rule.from,
             is_special: rule.from.is_some()
                 || rule.destination.port.is_none_or(|port| port == vxlan::PORT),
@@ -145,7 +145,13 @@ impl Head {
         if !ip.first_chunk().is_some_and(Sum::is_valid_20) {
             return unlikely();
         }
-        Some(Flow(self.window::<FLOW>()))
+        Some(self.flow())
+    }
+
+    /// What a rule is compared with.
+    #[inline(always)]
+    pub(super) fn flow(&self) -> Flow {
+        Flow(self.window::<FLOW>())
     }
 
     /// What the rule makes of it. Both checksums are updated as RFC 1624, equation 3 says: what does
@@ -156,10 +162,11 @@ impl Head {
         self.set_window::<FRONT>(changed(front, rule.keep_front, rule.set_front));
         self.set_window::<FLOW>(changed(flow, rule.keep, rule.set));
         let ([low, high], [addresses, ports]) = (flow, rule.known);
-        let mut checksum = less(self.half::<24>().swap_bytes(), rule.change);
+        let [change, _, _, udp_change] = rule.change.map(|sum| sum as u16);
+        let mut checksum = less(self.half::<24>().swap_bytes(), change);
         // One less, and at the end one more: what would come out as 0 is 0xffff then (RFC 768).
         let (udp_checksum, has_none) = ((high >> 48) as u16).overflowing_sub(1);
-        let mut udp_checksum = less(udp_checksum, rule.udp_change);
+        let mut udp_checksum = less(udp_checksum, udp_change);
         if addresses != !0 {
             let change = lane(sum(!(low | addresses)));
             checksum = less(checksum, change);

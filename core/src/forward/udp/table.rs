@@ -14,6 +14,8 @@ use heapless::Vec;
 
 use super::key::Compiled;
 use super::rule::UdpRuleError;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::Numbers;
 
 /// Up to `RULES` rules, and at most 65,535.
 pub(super) struct Table<const RULES: usize> {
@@ -109,6 +111,15 @@ impl<const RULES: usize> Table<RULES> {
         self.find_behind(*bucket, takes)
     }
 
+    /// The rule to be looked at first for what goes to a port of this [bucket](Self::buckets_of).
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn first_of(&self, bucket: u32) -> Option<&Compiled> {
+        let bucket = self.buckets.as_flattened().get(bucket as usize)?;
+        let entry = self.rules.get(usize::from(bucket.first))?;
+        Some(&entry.rule)
+    }
+
     /// As [`find`](Self::find), in both chains from their heads.
     #[inline(never)]
     fn find_behind(
@@ -150,6 +161,15 @@ impl<const RULES: usize> Table<RULES> {
         // As it lies in memory: who has it as such need not swap it.
         let port = (port.swap_bytes() as u32) << 16;
         (port.wrapping_mul(GOLDEN) >> (u32::BITS - Self::BITS)) as usize
+    }
+
+    /// Likewise of four ports, which are in the upper halves as they lie in memory.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn buckets_of(ports: Numbers) -> Numbers {
+        ports
+            .times_halves(Numbers::splat(GOLDEN << 16))
+            .right_by(u32::BITS - Self::BITS)
     }
 
     /// Bits of a bucket's number: as many as there are buckets for, and not more than a port has.
