@@ -93,6 +93,7 @@ pub const BUDGETS: &[Budget] = &[
     budget("virtio/split", "linecard", 358.2),
     budget("virtio/packed", "linecard", 554.8),
     budget("toeplitz/12", "linecard, byte tables", 32.0),
+    budget("lpm4/zipf", "linecard, bulk 32, 46 MiB", 5.5),
     // With DPDK's driver, on ordinary pages under valgrind.
     #[cfg(feature = "dpdk")]
     budget(
