@@ -110,12 +110,18 @@ pub fn udp_ring() -> Result<Vec<Contender>, String> {
 /// Ours, testpmd in a mode on the same devices, and a loop in C that does the same, but reads and writes one
 /// line of each mbuf besides: less is not to be had by who looks at packets.
 fn beside(ours: Contender, mode: Mode, kind: Kind) -> Vec<Contender> {
-    let mut contenders = vec![ours, testpmd_ports::contender(mode, kind)];
+    let processor = testpmd_ports::processor();
+    let testpmd = testpmd_ports::contender(mode, kind);
     let (mode, device) = (mode.word(), kind.word());
     let name: &'static str = format!("floor in C, {mode}, {device}").leak();
     let peer: &'static str = format!("floor_{mode}_{device}").leak();
-    peers::add(&mut contenders, name, &[(name, peer)]);
-    contenders
+    let mut floors = Vec::new();
+    peers::add(&mut floors, name, &[(name, peer)]);
+    let floors = floors.into_iter().map(|floor| floor.on(processor));
+    [ours.on(processor), testpmd]
+        .into_iter()
+        .chain(floors)
+        .collect()
 }
 
 /// Sends a flow back, by the other port.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::bar::Bar;
 use crate::outcome::{Missing, Outcome, Row};
+use crate::place;
 
 /// Does a number of units of work, and says how long that took.
 pub type Run = Box<dyn FnMut(u64) -> Duration>;
@@ -229,6 +230,18 @@ impl Contender {
         build: impl FnOnce() -> Result<Contender, String> + 'static,
     ) -> Self {
         let build = Box::new(|| build().and_then(|contender| (contender.build)()));
+        Self { name, build }
+    }
+
+    /// With its turns on that processor, where another contender's are: each has slow states of its own.
+    #[must_use]
+    pub fn on(self, cpu: usize) -> Self {
+        let Self { name, build } = self;
+        let build = Box::new(move || {
+            let (mut run, besides) = build()?;
+            let run = move |units| place::on(cpu, || run(units));
+            Ok((Box::new(run) as Run, besides))
+        });
         Self { name, build }
     }
 

@@ -14,6 +14,7 @@
 //!   given;
 //! - [`traffic`], [`copying`], [`growth`], [`stages`], [`alignment`], [`cores`]: the questions beside
 //!   the peers, the last two by [`hands`], threads that work together;
+//! - [`place`]: on which processor a turn is;
 //! - [`floor`]: what the machine allows, by hand;
 //! - [`carousel`]: a port that hands out the same packets again and again;
 //! - [`peers`]: peers in C over libdpdk, where there is one; [`peer_router`], those of the router,
@@ -56,6 +57,7 @@ pub mod peer_lookups;
 pub mod peer_packets;
 pub mod peer_router;
 pub mod peers;
+pub mod place;
 pub mod pools;
 pub mod ports;
 pub mod quiet;

@@ -26,7 +26,7 @@ pub fn null() -> Result<Vec<Contender>, String> {
         ports.push(Null::source(LEN).open(0, &mut cache).map_err(text)?);
     }
     let ours = forwarder(name, wires()?, cache, ports)?;
-    Ok(vec![ours, testpmd_ports::contender(Mode::Io, Kind::Null)])
+    Ok(beside(ours, Mode::Io, Kind::Null))
 }
 
 /// A cross-connect over a pair of `loopback` devices, beside testpmd's io over a pair of `net_ring`.
@@ -35,7 +35,7 @@ pub fn null() -> Result<Vec<Contender>, String> {
 /// What is missing.
 pub fn cross_connect() -> Result<Vec<Contender>, String> {
     let ours = looped("linecard cross-connect, loopback", wires()?)?;
-    Ok(vec![ours, testpmd_ports::contender(Mode::Io, Kind::Ring)])
+    Ok(beside(ours, Mode::Io, Kind::Ring))
 }
 
 /// A swap of addresses over a pair of `loopback` devices, beside testpmd's over a pair of
@@ -48,10 +48,15 @@ pub fn mac_swap() -> Result<Vec<Contender>, String> {
         "linecard address swap, loopback",
         MacSwap.and_then(wires()?),
     )?;
-    Ok(vec![
-        ours,
-        testpmd_ports::contender(Mode::MacSwap, Kind::Ring),
-    ])
+    Ok(beside(ours, Mode::MacSwap, Kind::Ring))
+}
+
+/// Ours, and testpmd in a mode, on the same processor.
+fn beside(ours: Contender, mode: Mode, kind: Kind) -> Vec<Contender> {
+    vec![
+        ours.on(testpmd_ports::processor()),
+        testpmd_ports::contender(mode, kind),
+    ]
 }
 
 /// Ports that receive what they send, as `net_ring` does, and as many bursts on the way in each.

@@ -95,6 +95,12 @@ pub fn contender(mode: Mode, kind: Kind) -> Contender {
     Contender::lazy(name, move || forwards(name, mode, kind))
 }
 
+/// That on which testpmd forwards, and on which who stands beside it belongs.
+#[must_use]
+pub fn processor() -> usize {
+    thread::available_parallelism().map_or(1, usize::from) - 1
+}
+
 fn forwards(name: &'static str, mode: Mode, kind: Kind) -> Result<Contender, String> {
     let pages = Pages::ask(MEGABYTES << 20);
     let megabytes = MEGABYTES.to_string();
@@ -102,11 +108,10 @@ fn forwards(name: &'static str, mode: Mode, kind: Kind) -> Result<Contender, Str
         true => ["--in-memory", "-m", &megabytes],
         false => ["--no-huge", "-m", &megabytes],
     };
-    let last = thread::available_parallelism().map_or(1, usize::from) - 1;
     let devices = [0, 1].map(|number| format!("{}{number}", kind.word()));
     let mode = format!("--forward-mode={}", mode.word());
     let more = ["--port-topology=paired", "--burst=32", &mode];
-    let lcores = format!("0@0,1@{last}");
+    let lcores = format!("0@0,1@{}", processor());
     let mut testpmd = Testpmd::on(&lcores, &arguments, &devices, &more)?;
     drop(pages);
     let start = match kind {

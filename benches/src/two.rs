@@ -7,9 +7,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use linecard_linux::affinity;
-use rustix::thread::{sched_getaffinity, sched_setaffinity};
 
 use crate::harness::{Contender, cpu_time};
+use crate::place;
 
 /// A contender of two threads: `there` gives units and `here` takes them, at the same time.
 ///
@@ -44,26 +44,22 @@ pub fn contender(
         });
         let mut turns = 0;
         Ok(Contender::new(name, move |units| {
-            let before = sched_getaffinity(None);
-            let _ = affinity::pin(first);
             turns += 1;
-            if go.send(units).is_err() {
-                panic!("{name}: its other thread is gone");
-            }
-            while begun.load(Ordering::Acquire) < turns {
-                spin_loop();
-            }
-            let start = cpu_time();
-            here(units);
-            let took = cpu_time().saturating_sub(start);
-            if finished.recv().is_err() {
-                panic!("{name}: its other thread is gone");
-            }
-            // Contenders of one thread go where they like.
-            if let Ok(before) = before {
-                let _ = sched_setaffinity(None, &before);
-            }
-            took
+            place::on(first, || {
+                if go.send(units).is_err() {
+                    panic!("{name}: its other thread is gone");
+                }
+                while begun.load(Ordering::Acquire) < turns {
+                    spin_loop();
+                }
+                let start = cpu_time();
+                here(units);
+                let took = cpu_time().saturating_sub(start);
+                if finished.recv().is_err() {
+                    panic!("{name}: its other thread is gone");
+                }
+                took
+            })
         }))
     })
 }
