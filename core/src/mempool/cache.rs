@@ -182,7 +182,7 @@ impl<'p> Cache<'p> {
     /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
     /// # let mut cache = Cache::new(&pool, "core 0", 4)?;
     /// let mut frames: heapless::Vec<Frame, 6> = heapless::Vec::new();
-    /// cache.alloc_into(&mut frames, 6, |frame| frame);
+    /// cache.alloc_into(&mut frames, 6);
     /// cache.free_all(&mut frames);
     /// assert!(frames.is_empty() && pool.ledger().held == 0);
     /// # Ok::<(), linecard::mempool::PoolError>(())
