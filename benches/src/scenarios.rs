@@ -316,8 +316,8 @@ const VHOST_USER: &[Bar] = &[
     .floor(&["bare rings", "32"]),
 ];
 const VHOST_SERVER: &[Bar] = &[Bar::beside("linecard", &["dpdk"], 0.667).floor(&["its front end"])];
-const VHOST_USER_NOTE: &str = "Time on the clock; the ratio's other side is the same number of packets. No front end asks for offloads. 32 packets go round after \
-     testpmd's `start tx_first`, 128 are the most that help. With 128 DPDK's vhost, which all have in common, is at work nearly \
+const VHOST_USER_NOTE: &str = "Time on the clock; the ratio's other side is the same number of packets. No front end asks for \
+     offloads. 32 packets go round after testpmd's `start tx_first`, 128 are the most that help. With 128 DPDK's vhost, which all have in common, is at work nearly \
      all the time wherever the two cores are near each other: there nobody can be \
      quicker than the row below says. Over packed rings that vhost shows packets by fours, so that both cores work at once; over \
      split ones by whole bursts: 32 packets then go round as one, and the cores take turns. What a packet costs that vhost differs \

@@ -175,10 +175,10 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn data(&self) -> &[u8] {
         // SAFETY: the window is inside the frame: every constructor's caller checks it
-        // (`Home::frame`, `Fresh::frame`, `Fresh::fill`) and `prepend`, `append` and `trim_*` keep it; the
-        // region was exposed (`Pool::new`). The bytes are initialised (`Region::from_raw`). While a `Frame` has this number nobody else touches
-        // the frame (`Account::receive`'s contract), and the borrow of `self` keeps the program
-        // from writing it.
+        // (`Home::frame`, `Fresh::frame`, `Fresh::fill`) and `prepend`, `append` and `trim_*` keep it;
+        // the region was exposed (`Pool::new`). The bytes are initialised (`Region::from_raw`). While
+        // a `Frame` has this number nobody else touches the frame (`Account::receive`'s contract), and
+        // the borrow of `self` keeps the program from writing it.
         unsafe { core::slice::from_raw_parts(self.as_ptr().as_ptr(), self.len()) }
     }
 
