@@ -22,7 +22,7 @@ use linecard_linux::port::Flow;
 
 use crate::harness::Contender;
 use crate::peers;
-use crate::ports::{FRAMES, LEN, forwarder, text, wires};
+use crate::ports::{self, FRAMES, LEN, forwarder, text, wires};
 use crate::testpmd_ports::{self, Kind, Mode, PRIMED, Pages};
 
 /// Mbufs in our frames, by our mempool handler, beside DPDK's own pool and mbufs with external buffers.
@@ -110,18 +110,15 @@ pub fn udp_ring() -> Result<Vec<Contender>, String> {
 /// Ours, testpmd in a mode on the same devices, and a loop in C that does the same, but reads and writes one
 /// line of each mbuf besides: less is not to be had by who looks at packets.
 fn beside(ours: Contender, mode: Mode, kind: Kind) -> Vec<Contender> {
-    let processor = testpmd_ports::processor();
-    let testpmd = testpmd_ports::contender(mode, kind);
+    let mut contenders = ports::beside(ours, mode, kind);
     let (mode, device) = (mode.word(), kind.word());
     let name: &'static str = format!("floor in C, {mode}, {device}").leak();
     let peer: &'static str = format!("floor_{mode}_{device}").leak();
     let mut floors = Vec::new();
     peers::add(&mut floors, name, &[(name, peer)]);
-    let floors = floors.into_iter().map(|floor| floor.on(processor));
-    [ours.on(processor), testpmd]
-        .into_iter()
-        .chain(floors)
-        .collect()
+    let processor = testpmd_ports::processor();
+    contenders.extend(floors.into_iter().map(|floor| floor.on(processor)));
+    contenders
 }
 
 /// Sends a flow back, by the other port.

@@ -52,7 +52,7 @@ pub fn mac_swap() -> Result<Vec<Contender>, String> {
 }
 
 /// Ours, and testpmd in a mode, on the same processor.
-fn beside(ours: Contender, mode: Mode, kind: Kind) -> Vec<Contender> {
+pub(crate) fn beside(ours: Contender, mode: Mode, kind: Kind) -> Vec<Contender> {
     vec![
         ours.on(testpmd_ports::processor()),
         testpmd_ports::contender(mode, kind),

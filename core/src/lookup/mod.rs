@@ -10,6 +10,7 @@
 //! - [`Routes4`], [`Routes6`]: tables of any size for benches and demonstrations.
 //! - [`RouteError`], [`MemoryError`]: why a table refuses.
 
+mod chunks;
 mod error;
 mod generate;
 mod lpm;

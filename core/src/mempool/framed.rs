@@ -3,7 +3,8 @@
 use super::Frame;
 use crate::packet::Packet;
 
-/// What owns one frame, and nothing else that would have to be dropped: a [`Frame`] or a [`Packet`].
+/// What owns one frame, and nothing else that would have to be dropped: a [`Frame`] or a [`Packet`]. Others cannot be
+/// made: the trait has no name outside.
 ///
 /// # Safety
 /// [`frame`](Self::frame) gives the frame that is dropped with `self`, each item its own, and the

@@ -8,6 +8,10 @@
 //!   nothing to hand over;
 //! - [`NonCoherent`] around it does real [`CacheMaintenance`] for every frame;
 //! - [`barrier`] orders what a device must see in order.
+//!
+//! It is also the one place where the core is written for a processor: vectors for checksums, hashes, look-ups, four
+//! headers or eight descriptors at a time. Each has a plain way beside it that gives the same, for other
+//! processors.
 
 pub mod barrier;
 mod cache;

@@ -15,7 +15,7 @@ pub(crate) fn load_all<const COUNT: usize>(
     numbers: [usize; 32],
 ) -> [u32; 32] {
     const { assert!(COUNT > 0) };
-    imp::load_all(cells, numbers.map(|at| at % COUNT))
+    imp::load_all(cells, numbers)
 }
 
 /// Places among cells, behind each of which there are [`Self::WORDS`] words of 16 bits.
@@ -68,7 +68,6 @@ mod imp {
 
     use super::{Places, Words};
 
-    /// The numbers are below `COUNT`: see there.
     #[inline(always)]
     pub(super) fn load_all<const COUNT: usize>(
         cells: &[AtomicU32; COUNT],

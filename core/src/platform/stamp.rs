@@ -66,7 +66,7 @@ impl Wide {
         cells: &mut [MaybeUninit<T>],
     ) {
         #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
-        // SAFETY: `self` is the proof that AVX-512F is there; the rest is the caller's word.
+        // SAFETY: `self` is the proof that AVX-512F and BMI2 are there; the rest is the caller's word.
         unsafe {
             avx512::stamp(stride, address, word, numbers, cells);
         }
@@ -93,7 +93,7 @@ impl Wide {
         numbers: &mut [u32],
     ) -> u64 {
         #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
-        // SAFETY: `self` is the proof that AVX-512F is there; the rest is the caller's word.
+        // SAFETY: `self` is the proof that AVX-512F and BMI2 are there; the rest is the caller's word.
         unsafe {
             avx512::numbers(stride, base, word, items, numbers)
         }

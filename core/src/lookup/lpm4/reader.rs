@@ -6,6 +6,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::{NODE, Node, Root};
+use crate::lookup::chunks::{CHUNK, Look, by_chunks};
 use crate::lookup::{Lpm, NextHop};
 use crate::platform::{Words, prefetch_read};
 
@@ -60,25 +61,7 @@ impl Lpm4Reader<'_> {
     /// Answers for a slice of addresses, as many as both slices hold; how many that was.
     pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
-        let (address_chunks, addresses) = addresses.split_at(count).0.as_chunks();
-        let (answer_chunks, answers) = answers.split_at_mut(count).0.as_chunks_mut();
-        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
-            self.lookup_chunk(addresses, answers);
-        }
-        if addresses.len() < FEW {
-            for (address, answer) in addresses.iter().zip(answers) {
-                *answer = self.lookup(*address);
-            }
-            return count;
-        }
-        let (mut padded, mut found) = ([0; CHUNK], [None; CHUNK]);
-        for (place, address) in padded.iter_mut().zip(addresses) {
-            *place = *address;
-        }
-        self.lookup_chunk(&padded, &mut found);
-        for (answer, found) in answers.iter_mut().zip(found) {
-            *answer = found;
-        }
+        by_chunks(self, addresses, answers);
         count
     }
 
@@ -149,6 +132,20 @@ impl Lpm4Reader<'_> {
     }
 }
 
+impl Look<u32> for &Lpm4Reader<'_> {
+    const FEW: usize = 8;
+
+    #[inline(always)]
+    fn many(self, addresses: &[u32; CHUNK], answers: &mut [Option<NextHop>; CHUNK]) {
+        self.lookup_chunk(addresses, answers);
+    }
+
+    #[inline(always)]
+    fn one(self, address: u32) -> Option<NextHop> {
+        self.lookup(address)
+    }
+}
+
 impl Lpm<u32> for Lpm4Reader<'_> {
     const ONE_LOAD: bool = true;
 
@@ -185,10 +182,3 @@ impl fmt::Debug for Lpm4Reader<'_> {
 pub(super) fn slot(address: u32) -> usize {
     (address >> 8) as usize
 }
-
-/// Look-ups whose root entries are loaded before the first is looked at: a burst of 32, whose
-/// 32 independent misses are more than a core can have under way.
-const CHUNK: usize = 32;
-
-/// Addresses of which it is quicker to look up one by one.
-const FEW: usize = 8;

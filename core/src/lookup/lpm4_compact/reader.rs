@@ -6,6 +6,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use super::{ANSWERS, Entries, INNER_BITS, NODE, POINTER, ROOT_BITS, Root};
+use crate::lookup::chunks::{CHUNK, Look, by_chunks};
 use crate::lookup::{Lpm, NextHop};
 use crate::platform::{Bits, Places, Work, load_all, prefetch_read};
 
@@ -213,25 +214,21 @@ impl Work for Bulk<'_, '_> {
         let Self(reader, addresses, answers) = self;
         // A copy of its own is known to stay as it is while answers are written.
         let reader = *reader;
-        let (address_chunks, addresses) = addresses.as_chunks();
-        let (answer_chunks, answers) = answers.as_chunks_mut();
-        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
-            reader.lookup_chunk(addresses, answers);
-        }
-        if addresses.len() < FEW {
-            for (address, answer) in addresses.iter().zip(answers) {
-                *answer = reader.lookup(*address);
-            }
-            return;
-        }
-        let (mut padded, mut found) = ([0; CHUNK], [None; CHUNK]);
-        for (place, address) in padded.iter_mut().zip(addresses) {
-            *place = *address;
-        }
-        reader.lookup_chunk(&padded, &mut found);
-        for (answer, found) in answers.iter_mut().zip(found) {
-            *answer = found;
-        }
+        by_chunks(reader, addresses, answers);
+    }
+}
+
+impl Look<u32> for Lpm4CompactReader<'_> {
+    const FEW: usize = 8;
+
+    #[inline(always)]
+    fn many(self, addresses: &[u32; CHUNK], answers: &mut [Option<NextHop>; CHUNK]) {
+        self.lookup_chunk(addresses, answers);
+    }
+
+    #[inline(always)]
+    fn one(self, address: u32) -> Option<NextHop> {
+        self.lookup(address)
     }
 }
 
@@ -296,9 +293,3 @@ const COVERS: [u64; 32] = {
     }
     covers
 };
-
-/// A burst.
-const CHUNK: usize = 32;
-
-/// Addresses of which it is quicker to look up one by one.
-const FEW: usize = 8;

@@ -9,6 +9,7 @@ use super::leaf;
 use super::reader::Lpm6Reader;
 use super::{DEEP, LEAF, NODE};
 use crate::lookup::NextHop;
+use crate::lookup::chunks::{self, CHUNK, by_chunks};
 use crate::platform::{Lanes, Wide, Work};
 
 /// Look-ups of as many addresses as there is room for answers.
@@ -29,25 +30,7 @@ impl Work for WideBulk<'_, '_> {
             reader: *self.reader,
             wide: self.wide,
         };
-        let (address_chunks, addresses) = self.addresses.as_chunks();
-        let (answer_chunks, answers) = self.answers.as_chunks_mut();
-        for (addresses, answers) in address_chunks.iter().zip(answer_chunks) {
-            look.up(addresses, answers);
-        }
-        if addresses.len() < FEW {
-            for (address, answer) in addresses.iter().zip(answers) {
-                *answer = look.reader.lookup(*address);
-            }
-            return;
-        }
-        let (mut padded, mut found) = ([0; CHUNK], [None; CHUNK]);
-        for (place, address) in padded.iter_mut().zip(addresses) {
-            *place = *address;
-        }
-        look.up(&padded, &mut found);
-        for (answer, found) in answers.iter_mut().zip(found) {
-            *answer = found;
-        }
+        by_chunks(look, self.addresses, self.answers);
     }
 }
 
@@ -55,6 +38,20 @@ impl Work for WideBulk<'_, '_> {
 struct Look<'m> {
     reader: Lpm6Reader<'m>,
     wide: Wide,
+}
+
+impl chunks::Look<u128> for Look<'_> {
+    const FEW: usize = FEW;
+
+    #[inline(always)]
+    fn many(self, addresses: &[u128; CHUNK], answers: &mut [Option<NextHop>; CHUNK]) {
+        self.up(addresses, answers);
+    }
+
+    #[inline(always)]
+    fn one(self, address: u128) -> Option<NextHop> {
+        self.reader.lookup(address)
+    }
 }
 
 impl Look<'_> {
@@ -139,9 +136,6 @@ fn ones(mut mask: u32) -> impl Iterator<Item = usize> {
         Some(lane)
     })
 }
-
-/// A burst.
-const CHUNK: usize = 32;
 
 /// Addresses of which it is quicker to look up one by one.
 const FEW: usize = 4;
