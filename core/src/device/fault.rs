@@ -257,6 +257,10 @@ impl<'p, Q: TxQueue<'p>> TxQueue<'p> for FaultyTx<'p, Q> {
         self.inner.reclaim(cache)
     }
 
+    fn link_up(&self) -> bool {
+        self.inner.link_up()
+    }
+
     /// The inner queue's, with what was injected and what was sent and never completed.
     fn stats(&self) -> TxStats {
         let mut stats = self.inner.stats();

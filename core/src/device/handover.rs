@@ -9,7 +9,8 @@ use crate::ring::mpmc;
 ///
 /// To its own worker it is a queue like any other: packets that the ring took count as sent, and what
 /// does not fit stays. They go over as they are, marks and all, and are the program's in the ledger
-/// until a device has them.
+/// until a device has them. Of the device's link it knows nothing: it says that it is
+/// [up](TxQueue::link_up).
 ///
 /// ```
 /// use linecard::device::{Device, HandoverTx, Null, OwnerTx, TxQueue};
@@ -197,6 +198,10 @@ impl<'p, T: TxQueue<'p>> TxQueue<'p> for OwnerTx<'_, 'p, T> {
             return 0;
         }
         self.queue.reclaim(cache)
+    }
+
+    fn link_up(&self) -> bool {
+        self.queue.link_up()
     }
 
     fn stats(&self) -> TxStats {

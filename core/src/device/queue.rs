@@ -86,6 +86,13 @@ pub trait TxQueue<'p>: Send {
     /// to send; gives how many frames came back. For a worker with nothing to send.
     fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize;
 
+    /// Whether the link is up, as far as the queue knows without waiting: what a device learned when it
+    /// was last asked for its [link](Device::link), or what the queue itself sees. A worker's stages
+    /// ask about every 10 ms.
+    fn link_up(&self) -> bool {
+        true
+    }
+
     /// What was counted since the queue was opened.
     fn stats(&self) -> TxStats;
 }
@@ -105,7 +112,7 @@ pub trait Device<'p> {
     /// What it can do. Does not change while a queue is open.
     fn capabilities(&self) -> Capabilities;
 
-    /// The link's state now.
+    /// The link's state now. Transmit queues [say the same](TxQueue::link_up) from then on.
     fn link(&mut self) -> Link;
 
     /// The port's own Ethernet address.
@@ -161,6 +168,10 @@ impl<'p, Q: TxQueue<'p> + ?Sized> TxQueue<'p> for &mut Q {
     #[inline]
     fn reclaim(&mut self, cache: &mut Cache<'p>) -> usize {
         (**self).reclaim(cache)
+    }
+
+    fn link_up(&self) -> bool {
+        (**self).link_up()
     }
 
     fn stats(&self) -> TxStats {

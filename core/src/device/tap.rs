@@ -177,6 +177,10 @@ impl<'p, Q: TxQueue<'p>, T: Tap> TxQueue<'p> for TapTx<Q, T> {
         self.inner.reclaim(cache)
     }
 
+    fn link_up(&self) -> bool {
+        self.inner.link_up()
+    }
+
     fn stats(&self) -> TxStats {
         self.inner.stats()
     }

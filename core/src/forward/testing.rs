@@ -16,6 +16,8 @@ pub(crate) struct Lab<'p> {
     pub(crate) now: Instant,
     /// What each packet that is fed has.
     pub(crate) offloads: Offloads,
+    /// Ports without a link.
+    pub(crate) down: Vec<u16>,
 }
 
 /// What came of a burst.
@@ -27,6 +29,7 @@ pub(crate) struct Out {
     pub(crate) punted: Vec<Vec<u8>>,
     pub(crate) exceptions: usize,
     pub(crate) made: usize,
+    down: Vec<u16>,
 }
 
 /// Runs a test on a tracking pool of so many frames, which must all be back afterwards.
@@ -42,6 +45,7 @@ pub(crate) fn with_lab(frames: usize, test: impl for<'p> FnOnce(&mut Lab<'p>)) {
         cache: Cache::new(&pool, "lab", 64).expect("an account"),
         now: Instant::from_nanos(1_000_000_000),
         offloads: Offloads::empty(),
+        down: Vec::new(),
     };
     test(&mut lab);
     drop(lab);
@@ -116,7 +120,10 @@ impl<'p> Lab<'p> {
     /// Lets time pass, in steps of a worker's tick.
     #[allow(dead_code)]
     pub(crate) fn pass(&mut self, stage: &mut impl Stage<'p>, time: Duration) -> Out {
-        let mut out = Out::default();
+        let mut out = Out {
+            down: self.down.clone(),
+            ..Out::default()
+        };
         let end = self.now + time;
         while self.now < end {
             self.now = end.min(self.now + Duration::from_millis(10));
@@ -139,6 +146,10 @@ impl<'p> Egress<'p> for Out {
 
     fn made(&mut self) {
         self.made += 1;
+    }
+
+    fn link_up(&self, port: PortId) -> bool {
+        !self.down.contains(&port.0)
     }
 
     fn drop(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>, why: DropReason) {

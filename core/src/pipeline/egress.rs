@@ -43,6 +43,12 @@ pub trait Egress<'p> {
     /// Counts a packet that a stage made.
     fn made(&mut self) {}
 
+    /// Whether a port's link is up, as far as is known.
+    fn link_up(&self, port: PortId) -> bool {
+        let _ = port;
+        true
+    }
+
     /// Frees the packet and counts it.
     fn drop(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>, why: DropReason);
 }
@@ -105,6 +111,11 @@ impl<'a, 'p> Context<'a, 'p> {
     /// Hands the packet to the program: `Worker::punted`.
     pub fn punt(&mut self, packet: Packet<'p>) {
         self.egress.punt(self.cache, packet);
+    }
+
+    /// Whether a port's link is up, as far as its queue [knows](crate::device::TxQueue::link_up).
+    pub fn link_up(&self, port: PortId) -> bool {
+        self.egress.link_up(port)
     }
 
     /// Frees the packet and counts it under a reason.

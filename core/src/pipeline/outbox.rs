@@ -202,6 +202,11 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Egress<'p>
         self.stats.made.add(1);
     }
 
+    fn link_up(&self, port: PortId) -> bool {
+        let out = self.ports.get(usize::from(port.0));
+        out.is_none_or(|out| out.tx.link_up())
+    }
+
     #[inline]
     fn drop(&mut self, cache: &mut Cache<'p>, packet: Packet<'p>, why: DropReason) {
         self.stats.drop(why, 1);

@@ -18,6 +18,8 @@ pub(crate) struct PortState {
     pub(crate) max_frame: AtomicU32,
     /// The interface is gone and will not come back.
     pub(crate) gone: AtomicBool,
+    /// It had no carrier, or was switched off, when last asked.
+    pub(crate) down: AtomicBool,
 }
 
 impl PortState {

@@ -328,7 +328,9 @@ impl<'p> Device<'p> for Port<'p> {
         {
             self.state.set_gone();
         }
-        if self.interface.has_carrier() && !self.state.is_gone() {
+        let up = self.interface.has_carrier() && !self.state.is_gone();
+        self.state.down.store(!up, Ordering::Relaxed);
+        if up {
             Link::Up { mbits: None }
         } else {
             Link::Down

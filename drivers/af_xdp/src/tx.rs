@@ -418,6 +418,10 @@ impl<'p> TxQueue<'p> for Tx<'p> {
         self.stats.completed.wrapping_sub(before) as usize
     }
 
+    fn link_up(&self) -> bool {
+        !self.channel.state.down.load(Ordering::Relaxed)
+    }
+
     /// The kernel's own statistics are among these, which costs a system call.
     ///
     /// A packet that the kernel took and then did not send is in `errors` and no longer in

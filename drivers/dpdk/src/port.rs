@@ -1,6 +1,7 @@
 //! A port: a device by its arguments, as the program sees it.
 
 use core::marker::PhantomData;
+use core::sync::atomic::Ordering;
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
@@ -164,9 +165,11 @@ impl<'p> Device<'p> for Port<'p> {
 
     fn link(&mut self) -> Link {
         let mut mbits = 0;
-        match ffi::lc_dpdk_link(self.state.id, &mut mbits) {
-            0 => Link::Down,
-            _ => Link::Up {
+        let up = ffi::lc_dpdk_link(self.state.id, &mut mbits) != 0;
+        self.state.down.store(!up, Ordering::Relaxed);
+        match up {
+            false => Link::Down,
+            true => Link::Up {
                 mbits: (mbits != 0).then_some(mbits),
             },
         }

@@ -2,6 +2,7 @@
 //! the last.
 
 use core::ffi::CStr;
+use core::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
@@ -39,6 +40,8 @@ pub(crate) struct PortState {
     pub(crate) stamps: Option<Field>,
     /// Its queues keep frames until they are released.
     keeps: bool,
+    /// Its link was down when it was last asked.
+    pub(crate) down: AtomicBool,
     /// Sends into memory from which it receives: what is there is taken out before it is closed.
     ring: bool,
     /// Where what it sends waits, if this process has the other end.
@@ -113,6 +116,7 @@ impl PortState {
             plan,
             parts: Parts::of(id),
             keeps: driver == c"net_tap",
+            down: AtomicBool::new(false),
             ring: driver == c"net_ring",
             #[cfg(feature = "test-utils")]
             far: std::sync::OnceLock::new(),

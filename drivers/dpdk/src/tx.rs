@@ -3,6 +3,7 @@
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr;
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
@@ -522,6 +523,10 @@ impl<'p> TxQueue<'p> for Tx<'p> {
                 .settle_completing(self.account, freed.wrapping_neg());
         }
         usize::try_from(freed).unwrap_or(0)
+    }
+
+    fn link_up(&self) -> bool {
+        !self.state.down.load(Ordering::Relaxed)
     }
 
     /// The device's own counters are among these, under queue 0: what it took and did not send is

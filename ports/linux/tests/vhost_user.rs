@@ -147,3 +147,43 @@ fn a_back_end_that_is_not_there_is_waited_for() {
     let status = report.ports[1].status.as_deref().unwrap_or_default();
     assert_eq!(status, "no back end, 0 before: the device is gone");
 }
+
+/// A router says to which groups it listens when it begins, and nobody is there to hear it.
+#[test]
+fn a_back_end_that_comes_late_is_told_the_groups() {
+    let path = socket("late");
+    let capture = path.with_extension("pcap");
+    let run = |forwarder: &str, ports: &[String], duration: &str| {
+        let ports = ports.iter();
+        let port = |text: &String| DraftPort::new(Setting::flag("--port", text.clone()));
+        let config = Config::try_from(Draft {
+            forwarder: Some(Setting::flag("--forwarder", forwarder.into())),
+            ports: ports.map(port).collect(),
+            duration: Some(Setting::flag("--duration", duration.into())),
+            ..Draft::default()
+        });
+        runner::run(&config.unwrap(), &Stop::new(), &mut |_| {}).unwrap()
+    };
+    let path = path.display();
+    let [before, after] = std::thread::scope(|scope| {
+        let router = [format!("vhost-user-server:{path},addr=2001:db8::1/64")];
+        let router = scope.spawn(move || run("router", &router, "5s"));
+        // Both of the first reports are out within a second.
+        std::thread::sleep(Duration::from_millis(1500));
+        let host = [
+            format!("vhost-user:{path}"),
+            format!("pcap:-,out={}", capture.display()),
+        ];
+        let after = run("cross-connect", &host, "2s");
+        [router.join().unwrap(), after]
+    });
+    assert_eq!(before.ports[0].stats.tx.link_down, 2, "{before}");
+    assert!(before.is_balanced() && after.is_balanced());
+    let heard = std::fs::read(&capture).unwrap();
+    std::fs::remove_file(&capture).unwrap();
+    // RFC 3810 section 5.2.14: to all routers that know of version 2, ff02::16.
+    let reports = heard
+        .windows(6)
+        .filter(|six| *six == [0x33, 0x33, 0, 0, 0, 0x16]);
+    assert!((1..=2).contains(&reports.count()), "{after}");
+}

@@ -36,8 +36,8 @@ pub struct RouterConfig {
     /// How long a neighbour's answer is good before it is asked again, directly, while packets go
     /// on to it (REACHABLE_TIME).
     pub reachable: Duration,
-    /// How often a port says that it listens to the groups of a new IPv6 address (RFC 3810 section
-    /// 9.1: Robustness Variable). With 0 it does not speak MLD: it answers no queries either.
+    /// How often a port says that it listens to the groups of a new IPv6 address, or of all when its
+    /// link comes up (RFC 3810 section 9.1: Robustness Variable). With 0 it does not speak MLD: it answers no queries either.
     pub listener_reports: u8,
     /// Any number that nobody outside knows, so that nobody can choose addresses that collide in
     /// the neighbour table.

@@ -4,6 +4,7 @@
 //! A port's groups are few and reported all at once, in one message, whichever of them was asked
 //! for or is new.
 
+use core::mem::replace;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
@@ -35,6 +36,8 @@ pub(super) struct Listener {
     left: u8,
     /// Until when there is a querier of version 1.
     old_until: Instant,
+    /// Whether the link was up when it was last looked at.
+    up: bool,
 }
 
 impl Listener {
@@ -42,10 +45,25 @@ impl Listener {
         at: NEVER,
         left: 0,
         old_until: Instant::from_nanos(0),
+        up: true,
     };
 }
 
 impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
+    /// What was said while a link was down was heard by nobody, and behind one that comes up there may
+    /// be somebody else: the groups are told anew.
+    pub(super) fn watch_links(&mut self, cx: &Context<'_, 'p>) {
+        for index in 0..self.interfaces.len() {
+            let port = PortId(index as u16);
+            let up = cx.link_up(port);
+            let interface = self.interfaces.get_mut(index);
+            let before = interface.map(|interface| replace(&mut interface.listener.up, up));
+            if up && before == Some(false) {
+                self.listen(port);
+            }
+        }
+    }
+
     /// A port has a new address: its groups are told (RFC 4861 section 7.2.1).
     pub(super) fn listen(&mut self, port: PortId) {
         let left = self.config.listener_reports;

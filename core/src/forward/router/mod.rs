@@ -43,8 +43,8 @@
 //!
 //! It listens to the groups that its own addresses are solicited in, and to that of all routers, and
 //! says so by MLD (RFC 3810; RFC 2710 to queriers of that), without which a switch that snoops would
-//! keep neighbour solicitations from it: [`RouterConfig::listener_reports`]. It says nothing when an
-//! address is gone, and is no querier.
+//! keep neighbour solicitations from it: [`RouterConfig::listener_reports`]. It says so again when a
+//! link comes up. It says nothing when an address is gone, and is no querier.
 //!
 //! # What it does not do
 //!

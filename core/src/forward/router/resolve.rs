@@ -97,6 +97,7 @@ impl<'p, A: Lpm<u32>, B: Lpm<u128>> Router<'_, 'p, A, B> {
 
     /// Asks again, gives up, or begins to ask, for each neighbour whose time has come.
     pub(super) fn timers(&mut self, cx: &mut Context<'_, 'p>) {
+        self.watch_links(cx);
         let now = cx.now();
         if now < self.due {
             return;

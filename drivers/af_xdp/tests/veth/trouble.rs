@@ -20,6 +20,7 @@ fn packets_wait_while_the_link_is_down() {
     let far = net.peer_socket();
     net.ip("link set lc0 down");
     assert_eq!(rig.port.link(), Link::Down);
+    assert!(!rig.tx.link_up());
     let frames: Vec<_> = (0..80).map(|number| frame(number, 60)).collect();
     // The ring holds 64; the rest stays with the caller (and is dropped by the rig).
     assert_eq!(rig.send(frames.iter().map(Vec::as_slice)), 64);
@@ -29,6 +30,7 @@ fn packets_wait_while_the_link_is_down() {
     net.ip("link set lc0 up");
     let start = Instant::now();
     while rig.port.link() == Link::Down && start.elapsed() < Duration::from_secs(1) {}
+    assert!(rig.tx.link_up());
     rig.settle();
     for number in 0..64 {
         assert_eq!(far.receive().as_deref().map(number_of), Some(number));

@@ -248,11 +248,22 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
         }
     }
 
-    /// Looks after a port whose other end may come and go: to be called now and then, from a thread
-    /// that may wait, while its queue is polled by another one.
-    pub fn tend(&self) {
-        if let AnyDevice::VhostUser(port) = &self.device {
-            port.tend();
+    /// Looks after a port whose other end may come and go, and whose queues know of its link only what
+    /// is asked here: to be called now and then, from a thread that may wait, while its queues are
+    /// polled by others.
+    pub fn tend(&mut self) {
+        match &mut self.device {
+            AnyDevice::VhostUser(port) => {
+                port.tend();
+            }
+            AnyDevice::AfXdp(port, _) => {
+                port.link();
+            }
+            #[cfg(feature = "dpdk")]
+            AnyDevice::Dpdk(port) => {
+                port.link();
+            }
+            _ => {}
         }
     }
 
@@ -418,6 +429,19 @@ impl<'p> TxQueue<'p> for AnyTx<'_, 'p> {
             Self::Several(tx) => tx.reclaim(cache),
             Self::Handover(tx) => tx.reclaim(cache),
             Self::Owner(tx) => tx.reclaim(cache),
+        }
+    }
+
+    fn link_up(&self) -> bool {
+        match self {
+            Self::AfXdp(tx) => tx.link_up(),
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk(tx) => tx.link_up(),
+            Self::VhostUser(tx) => tx.link_up(),
+            Self::VhostUserServer(tx) => tx.link_up(),
+            Self::Several(tx) => tx.link_up(),
+            Self::Owner(tx) => tx.link_up(),
+            Self::Pcap(_) | Self::Loopback(_) | Self::Null(_) | Self::Handover(_) => true,
         }
     }
 

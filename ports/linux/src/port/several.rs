@@ -114,6 +114,10 @@ impl<'p> TxQueue<'p> for SeveralTx<'_, 'p> {
         queues.map(|queue| queue.reclaim(cache)).sum()
     }
 
+    fn link_up(&self) -> bool {
+        self.queues.first().is_none_or(TxQueue::link_up)
+    }
+
     fn stats(&self) -> TxStats {
         let mut stats = TxStats::default();
         for queue in &self.queues {

@@ -153,7 +153,7 @@ pub(super) fn ports<'r, 'p>(
 
 /// Makes the stages and runs the workers with them.
 pub(super) fn launch<'r, 'p: 'r>(launch: Launch<'_, 'r, 'p>) -> Result<End, Error> {
-    let (ports, workers) = (launch.ports, launch.seats.len());
+    let (ports, workers) = (&*launch.ports, launch.seats.len());
     match &launch.config.forwarder {
         Forwarder::CrossConnect(wires) => match wires.malformed {
             Malformed::Pass => launch.go(vec![cross_connect(&wires.pairs)?; workers]),

@@ -24,7 +24,7 @@ use crate::stats::{Live, Totals};
 
 /// All that workers need but their stages.
 pub(crate) struct Launch<'a, 'r, 'p> {
-    pub(super) ports: &'a [AnyPort<'r, 'p>],
+    pub(super) ports: &'a mut [AnyPort<'r, 'p>],
     pub(super) config: &'a Config,
     pub(super) stop: &'a Stop,
     pub(super) clock: MonotonicClock,
@@ -160,7 +160,7 @@ fn worker<'r, 'p: 'r, S: Stage<'p>, const BURST: usize>(
 /// Looks after the ports, and tells a line an interval, until the workers have ended.
 fn watch(
     control: &Control<'_>,
-    ports: &[AnyPort<'_, '_>],
+    ports: &mut [AnyPort<'_, '_>],
     config: &Config,
     clock: MonotonicClock,
     workers: &[(&WorkerStats, &Timings)],
@@ -173,8 +173,8 @@ fn watch(
         let elapsed = clock.now() - began;
         let due = next.map_or(LOOK, |next| next.saturating_sub(elapsed));
         thread::sleep(due.min(LOOK));
-        // Back ends that come and go: connecting may wait, which the workers must not.
-        ports.iter().for_each(AnyPort::tend);
+        // Back ends and links that come and go: to connect or to ask may wait, which the workers must not.
+        ports.iter_mut().for_each(AnyPort::tend);
         let (Some(at), Some(interval)) = (next, config.stats.interval) else {
             continue;
         };

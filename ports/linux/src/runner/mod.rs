@@ -188,7 +188,7 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
         },
     );
     let launch = Launch {
-        ports: &ports,
+        ports: &mut ports,
         config,
         stop,
         clock,

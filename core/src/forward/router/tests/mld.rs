@@ -136,6 +136,35 @@ fn new_addresses_are_told_twice() {
 }
 
 #[test]
+fn a_link_that_comes_up_is_told_again() {
+    with_net_as(RouterConfig::default(), |lab, router| {
+        // What is said from the beginning is lost on port 0.
+        lab.down = vec![0];
+        lab.pass(router, Duration::from_secs(5));
+        let mut told = |down: &[u16]| {
+            lab.down = down.to_vec();
+            let all = lab.pass(router, Duration::from_secs(2)).sent;
+            let all = all.iter().map(said).map(|said| (said.port, said.kind));
+            all.collect::<Vec<_>>()
+        };
+        let again = |port| [(port, Some(MldRecordKind::TO_EXCLUDE)); 2];
+        assert_eq!(told(&[0]), [], "whose link did not change");
+        assert_eq!(told(&[]), again(0));
+        assert_eq!(told(&[]), []);
+        assert_eq!(told(&[0, 1]), []);
+        assert_eq!(told(&[0]), again(1));
+        assert_eq!(told(&[]), again(0));
+    });
+    // One that is silent stays so.
+    with_net(|lab, router| {
+        lab.down = vec![0];
+        lab.pass(router, Duration::from_secs(1));
+        lab.down.clear();
+        assert!(lab.pass(router, Duration::from_secs(3)).sent.is_empty());
+    });
+}
+
+#[test]
 fn queries_are_answered_within_their_time() {
     with_quiet_net(|lab, router| {
         for group in [Ipv6Addr::UNSPECIFIED, ip("ff02::1:ff00:1"), ip("ff02::2")] {

@@ -194,6 +194,13 @@ impl<'p, D: Dma, const N: usize, const Q: usize> TxQueue<'p> for ClientTx<'_, 'p
         queue.map_or(0, |queue| queue.reclaim(cache))
     }
 
+    /// Whether there is a back end. While that is being changed packets wait, as they do for a link
+    /// that is up.
+    fn link_up(&self) -> bool {
+        let half = self.queues.tx.poll();
+        half.is_none_or(|half| half.queue.is_some())
+    }
+
     fn stats(&self) -> TxStats {
         if let Some(half) = self.queues.tx.poll() {
             let mut stats = half.before;

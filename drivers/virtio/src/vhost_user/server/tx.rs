@@ -123,6 +123,13 @@ impl<'p> TxQueue<'p> for ServerTx {
         0
     }
 
+    /// Whether the guest receives by this queue. While that is being changed packets wait, as they do
+    /// for a link that is up.
+    fn link_up(&self) -> bool {
+        let slot = self.opened.guest_receives();
+        slot.is_some_and(|slot| slot.poll().is_none_or(|ring| ring.queue.is_some()))
+    }
+
     /// A packet is done when it was copied.
     fn stats(&self) -> TxStats {
         let mut stats = self.stats;
