@@ -21,7 +21,7 @@ use linecard_linux::memory::{PagePolicy, PoolMemory, Table};
 use linecard_linux::port::{Flow, Generator, flows};
 
 use crate::carousel::{Alighting, Belt, Boarding, SEATS, TTL};
-use crate::floor;
+use crate::floor::route as floor;
 use crate::harness::{Contender, Random, cpu_time};
 use crate::peer_router::{self, same_mac};
 

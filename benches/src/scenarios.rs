@@ -18,12 +18,14 @@ pub const SCENARIOS: &[Scenario] = &[
             "linecard router, packets in hand",
             &["DPDK strict", "in hand"],
             0.5,
-        ),
+        )
+        .floor(&["floor", "in hand"]),
         Bar::beside(
             "linecard router, packets in hand",
             &["DPDK lighter", "in hand"],
             0.9,
-        ),
+        )
+        .floor(&["floor", "in hand"]),
         Bar::beside(
             "linecard router, packets in hand",
             &["floor", "in hand"],
@@ -33,12 +35,14 @@ pub const SCENARIOS: &[Scenario] = &[
             "linecard router, in hand, shuffled",
             &["DPDK strict", "shuffled"],
             0.5,
-        ),
+        )
+        .floor(&["floor", "shuffled"]),
         Bar::beside(
             "linecard router, in hand, shuffled",
             &["DPDK lighter", "shuffled"],
             0.9,
-        ),
+        )
+        .floor(&["floor", "shuffled"]),
         Bar::beside(
             "linecard router, in hand, shuffled",
             &["floor", "shuffled"],
@@ -46,12 +50,14 @@ pub const SCENARIOS: &[Scenario] = &[
         ),
     ]),
     Scenario::new("udp/in-memory", "packet", udp::udp).bars(&[
-        Bar::beside("linecard UDP, packets in hand", &["DPDK", "in hand"], 0.5),
+        Bar::beside("linecard UDP, packets in hand", &["DPDK", "in hand"], 0.5)
+            .floor(&["floor", "in hand"]),
         Bar::beside(
             "linecard UDP, in hand, shuffled",
             &["DPDK", "shuffled"],
             0.5,
-        ),
+        )
+        .floor(&["floor", "shuffled"]),
     ]),
     Scenario::new("router/traffic", "packet", traffic::routed),
     Scenario::new("udp/ports", "packet", traffic::udp_by_port).note(

@@ -5,16 +5,21 @@ use core::net::Ipv4Addr;
 use linecard::forward::udp::{Endpoint, UdpForwarder, UdpRule};
 use linecard::packet::PortId;
 
+use crate::floor::udp as floor;
 use crate::harness::Contender;
 use crate::peer_router::{compare, frame_slots};
 use crate::peers::{PeerError, Peers, add_with};
 use crate::routing::{self, DISCARD, MAC, OTHER_MAC};
 
-/// Packets in hand, in the order of the pool and shuffled; a loop in C that rewrites the same.
+/// Packets in hand, in the order of the pool and shuffled; by hand; loops in C that rewrite the same.
 pub fn udp() -> Result<Vec<Contender>, String> {
+    let floor = "floor: a loop by hand, in hand";
+    let shuffled_floor = "floor: a loop by hand, shuffled";
     let mut contenders = vec![
         routing::in_hand("linecard UDP, packets in hand", false, stage()?)?,
         routing::in_hand("linecard UDP, in hand, shuffled", true, stage()?)?,
+        Contender::lazy(floor, || floor::contender(floor, false)),
+        Contender::lazy(shuffled_floor, || floor::contender(shuffled_floor, true)),
     ];
     add_with(&mut contenders, "DPDK's UDP loops", |peers| {
         check(peers)?;
@@ -70,15 +75,15 @@ pub(crate) fn stage() -> Result<UdpForwarder<2>, String> {
 }
 
 /// What is matched, and what it becomes.
-struct Rule {
-    port: u16,
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    new_port: u16,
+pub(crate) struct Rule {
+    pub(crate) port: u16,
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) new_port: u16,
 }
 
 /// Every packet takes the one rule in one round and the other in the next, so that all of them change.
-const RULES: [Rule; 2] = [
+pub(crate) const RULES: [Rule; 2] = [
     Rule {
         port: DISCARD,
         source: Ipv4Addr::new(192, 0, 2, 1),

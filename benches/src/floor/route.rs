@@ -1,10 +1,8 @@
-//! What the machine allows: the same routing step by hand, without a pipeline.
+//! The routing step by hand: parse, the RFC 1812 checks with the header checksum verified, DIR-24-8, TTL and
+//! checksum, a new Ethernet header.
 //!
-//! An array of references instead of packets, one port, no counters, no MTU, no slow path, nothing
-//! that a forwarder needs besides: parse, the RFC 1812 checks with the header checksum verified,
-//! DIR-24-8, TTL and checksum, a new Ethernet header. In one loop, in which the next burst's headers
-//! and the entries of the table a few packets on are asked for one by one: the fastest of a dozen
-//! orders that were tried. A figure to compare with, not a forwarder.
+//! The next burst's headers and the entries of the table a few packets on are asked for one by one: the fastest
+//! of a dozen orders that were tried.
 
 use core::ptr::NonNull;
 
@@ -15,9 +13,9 @@ use linecard_linux::memory::{PagePolicy, Table};
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::carousel::RIDES;
+use super::{BURST, Burst, FROM, Line, TO};
 use crate::harness::Contender;
-use crate::routing::{self, FLOWS, FRAME, GATEWAYS, MAC, ROUTES};
+use crate::routing::{FRAME, GATEWAYS, ROUTES};
 
 /// The first line of a frame, in the words in which it is read and written.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -35,54 +33,15 @@ struct Header {
     _rest: [u8; 30],
 }
 
-/// A frame, a line longer than a power of two: so the headers do not all fall into the same few
-/// sets of the caches.
-#[repr(C, align(64))]
-struct Place([[u8; 64]; 33]);
-
 type Root = [u16; 1 << 24];
 type Hops = [(u64, u32); 32];
 
 /// The loop over the headers of all flows, in the order of memory or shuffled.
 pub(crate) fn contender(name: &'static str, shuffled: bool) -> Result<Contender, String> {
     let root = root()?;
-    let places = Table::new("floor", FLOWS as usize, PagePolicy::Prefer, |_| {
-        Place([[0; 64]; 33])
-    });
-    let places = places.map_err(|error| error.to_string())?.leak();
-    let mut order: Vec<(&'static mut Header, Vec<u8>)> = places
-        .iter_mut()
-        .map(|Place([header, ..])| zerocopy::transmute_mut!(header))
-        .zip(routing::frames()?)
-        .collect();
-    if shuffled {
-        routing::shuffle(&mut order);
-    }
-    let (mut headers, fresh): (Vec<_>, Vec<_>) = order.into_iter().unzip();
     // One hop a gateway: the Ethernet addresses that it writes, the first port's own before all.
-    let hops: Hops = core::array::from_fn(|hop| (TO, hop as u32));
-    // Each turn begins at the first burst and ends with a whole one.
-    let mut left = 0;
-    Ok(Contender::timed(name, move |units| {
-        let (mut done, mut bad) = (0, 0);
-        while done < units {
-            if left == 0 {
-                left = RIDES;
-                for (header, fresh) in headers.iter_mut().zip(&fresh) {
-                    header.as_mut_bytes()[..FRAME].copy_from_slice(fresh);
-                }
-            }
-            left -= 1;
-            let (bursts, _) = headers.as_chunks_mut::<BURST>();
-            let mut bursts = bursts.iter_mut().peekable();
-            while let Some(burst) = bursts.next() {
-                let next = bursts.peek().map_or(&[][..], |next| next.as_slice());
-                bad += forward(burst, next, root, &hops);
-                done += BURST as u64;
-            }
-        }
-        assert_eq!((bad, done % u64::from(FLOWS)), (0, 0), "{name}");
-    }))
+    let hops = [(TO, FROM); 32];
+    super::contender(name, shuffled, move |burst| forward(burst, root, &hops))
 }
 
 /// DIR-24-8 without its second level: of the routes longer than 24 bits it knows the /24 alone.
@@ -100,24 +59,21 @@ fn root() -> Result<&'static Root, String> {
 
 /// One burst; gives how many are not to be forwarded.
 #[inline(never)]
-fn forward(
-    headers: &mut [&mut Header; BURST],
-    next: &[&mut Header],
-    root: &Root,
-    hops: &Hops,
-) -> u32 {
+fn forward((lines, next): Burst<'_>, root: &Root, hops: &Hops) -> u32 {
     let entry = |header: &Header| &root[(header.destination.get().swap_bytes() >> 8) as usize];
-    let ask = |header: &Header| prefetch_read(NonNull::from(entry(header)).cast());
-    headers.iter().take(AHEAD).for_each(|header| ask(header));
+    let ask = |line: &Line| {
+        prefetch_read(NonNull::from(entry(zerocopy::transmute_ref!(line))).cast());
+    };
+    lines.iter().take(AHEAD).for_each(|line| ask(line));
     let mut bad = 0;
     for at in 0..BURST {
-        if let Some(header) = next.get(at) {
-            prefetch_read(NonNull::from(&**header).cast());
+        if let Some(line) = next.get(at) {
+            prefetch_read(NonNull::from(&**line).cast());
         }
-        if let Some(header) = headers.get(at + AHEAD) {
-            ask(header);
+        if let Some(line) = lines.get(at + AHEAD) {
+            ask(line);
         }
-        let header = &mut *headers[at];
+        let header: &mut Header = zerocopy::transmute_mut!(&mut *lines[at]);
         bad += u32::from(!is_good(header));
         let (to_from, from) = hops[usize::from(*entry(header)) % 32];
         header.to_from.set(to_from);
@@ -146,12 +102,22 @@ fn is_good(header: &Header) -> bool {
         & unicast(header.destination)
 }
 
-/// The first port's address, as the first word of a header has it.
-const TO: u64 = u64::from_le_bytes([
-    MAC.0[0], MAC.0[1], MAC.0[2], MAC.0[3], MAC.0[4], MAC.0[5], 2, 0,
-]);
-
-const BURST: usize = 32;
-
 /// Packets between asking for an entry of the table and reading it.
 const AHEAD: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::agrees;
+    use super::*;
+    use crate::peer_router::same_mac;
+    use crate::routing::router_stage;
+
+    #[test]
+    fn it_sends_what_the_router_sends() {
+        let (root, hops) = (root().unwrap(), [(TO, FROM); 32]);
+        // A destination, an ethertype, the version, the total length, the checksum, the TTL.
+        let looked_at = [0, 5, 12, 13, 14, 16, 22, 24, 25];
+        let stage = router_stage(same_mac).unwrap();
+        agrees(stage, |burst| forward(burst, root, &hops), &looked_at);
+    }
+}
