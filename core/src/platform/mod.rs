@@ -39,7 +39,7 @@ pub use dma::{
 pub(crate) use four::Numbers;
 pub(crate) use gfni::{Gfni, Matrices, matrices};
 pub(crate) use isa::{Bits, Work};
-pub(crate) use lanes::{Lanes, Wide};
+pub(crate) use lanes::{Halves, Lanes, Longs, Wide};
 pub(crate) use places::{Places, load_all};
 pub use prefetch::{prefetch_read, prefetch_write};
 pub(crate) use rank::rank;

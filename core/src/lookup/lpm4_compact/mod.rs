@@ -57,6 +57,7 @@
 mod blocks;
 mod reader;
 mod table;
+mod wide;
 
 #[cfg(test)]
 mod races;

@@ -5,10 +5,11 @@ use core::hint;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
+use super::wide::WideBulk;
 use super::{ANSWERS, Entries, INNER_BITS, NODE, POINTER, ROOT_BITS, Root};
 use crate::lookup::chunks::{CHUNK, Look, by_chunks};
 use crate::lookup::{Lpm, NextHop};
-use crate::platform::{Bits, Places, Work, load_all, prefetch_read};
+use crate::platform::{Bits, Places, Wide, Work, load_all, prefetch_read};
 
 /// A view of an [`Lpm4Compact`](super::Lpm4Compact) for look-ups, one for each core that wants one.
 ///
@@ -35,6 +36,7 @@ pub struct Lpm4CompactReader<'m> {
     pub(super) nodes: &'m [Entries],
     pub(super) generation: &'m AtomicUsize,
     pub(super) bits: Bits,
+    pub(super) wide: Option<Wide>,
 }
 
 #[cfg(test)]
@@ -43,6 +45,7 @@ impl Lpm4CompactReader<'_> {
     pub(super) fn plain(self) -> Self {
         Self {
             bits: Bits::NONE,
+            wide: None,
             ..self
         }
     }
@@ -72,7 +75,15 @@ impl Lpm4CompactReader<'_> {
     pub fn lookup_bulk(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) -> usize {
         let count = addresses.len().min(answers.len());
         let (addresses, answers) = (addresses.split_at(count).0, answers.split_at_mut(count).0);
-        self.bits.run(Bulk(self, addresses, answers));
+        match self.wide {
+            Some(wide) => wide.run(WideBulk {
+                reader: self,
+                wide,
+                addresses,
+                answers,
+            }),
+            None => self.bits.run(Bulk(self, addresses, answers)),
+        }
         count
     }
 
@@ -123,7 +134,7 @@ impl Lpm4CompactReader<'_> {
 
     /// Replaces what are still node numbers among `answers` by the answers.
     #[cold]
-    fn follow(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
+    pub(super) fn follow(&self, addresses: &[u32], answers: &mut [Option<NextHop>]) {
         // Pairs with the publication of a node: its filling is seen.
         fence(Ordering::Acquire);
         for (address, answer) in addresses.iter().zip(answers.iter_mut()) {
@@ -280,7 +291,7 @@ fn pointer_mask(word: u32) -> u32 {
 }
 
 /// For each /24 of a /19, the marks of the prefixes that contain it.
-const COVERS: [u64; 32] = {
+pub(super) const COVERS: [u64; 32] = {
     let mut covers = [0; 32];
     let mut index = 0;
     while index < 32 {

@@ -11,7 +11,7 @@ use crate::lookup::memory::{CacheLine, Carver, lines_of};
 use crate::lookup::nodes::Nodes;
 use crate::lookup::routes::{self, Routes};
 use crate::lookup::{Full, MemoryError, NextHop, Prefix4, RouteError};
-use crate::platform::Bits;
+use crate::platform::{Bits, Wide};
 
 /// How much an [`Lpm4Compact`] can hold.
 ///
@@ -139,6 +139,7 @@ impl<'m> Lpm4Compact<'m> {
             nodes: carver.take(nodes)?,
             generation,
             bits: Bits::detect(),
+            wide: Wide::detect(),
         };
         Ok(Self {
             reader,

@@ -14,19 +14,21 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{
-    __m256i, __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_andnot_si512,
+    __cpuid_count, __m256i, __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_andnot_si512,
     _mm512_castsi256_si512, _mm512_cmple_epu16_mask, _mm512_loadu_si512,
-    _mm512_mask_cmplt_epu32_mask, _mm512_permutex2var_epi16, _mm512_permutex2var_epi32,
-    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setzero_si512,
-    _mm512_srli_epi32, _mm512_srlv_epi32, _mm512_storeu_si512, _mm512_test_epi32_mask,
+    _mm512_mask_cmplt_epu32_mask, _mm512_maskz_mov_epi32, _mm512_permutex2var_epi16,
+    _mm512_permutex2var_epi32, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setr_epi32,
+    _mm512_setzero_si512, _mm512_srli_epi32, _mm512_srlv_epi32, _mm512_storeu_si512,
+    _mm512_test_epi32_mask,
 };
 use core::sync::atomic::{AtomicU16, AtomicU32};
 
+use super::pick;
 use crate::platform::Work;
 use crate::platform::isa::Bits;
 use crate::platform::wide::has_avx512;
 
-/// The processor has AVX-512F and BW, at full width without clocking down, and what [`Bits`] has.
+/// The processor has AVX-512F, BW, CD and VPOPCNTDQ, at full width without clocking down, and what [`Bits`] has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wide {
     /// Nobody but [`Wide::detect`] makes one.
@@ -36,7 +38,7 @@ pub(crate) struct Wide {
 impl Wide {
     /// Asks the processor.
     pub(crate) fn detect() -> Option<Self> {
-        let there = Bits::detect().are_here() && has_avx512();
+        let there = Bits::detect().are_here() && has_avx512() && counts();
         there.then_some(Self { _nobody_else: () })
     }
 
@@ -56,7 +58,13 @@ impl Wide {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,popcnt,lzcnt,bmi1,bmi2")]
+/// Whether there are CD and VPOPCNTDQ, where AVX-512F and BW are (Intel SDM volume 2A, CPUID).
+fn counts() -> bool {
+    let leaf = __cpuid_count(7, 0);
+    leaf.ebx & CD != 0 && leaf.ecx & VPOPCNTDQ != 0
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512vpopcntdq,popcnt,lzcnt,bmi1,bmi2")]
 fn run_wide<W: Work>(work: W) -> W::Output {
     work.work()
 }
@@ -65,7 +73,7 @@ fn run_wide<W: Work>(work: W) -> W::Output {
 ///
 /// All methods are compiled into what [`Wide::run`] runs; elsewhere they are calls.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lanes(__m512i);
+pub(crate) struct Lanes(pub(super) __m512i);
 
 // SAFETY of each block below: AVX-512F is there, of which a value of `Wide` or `Lanes` is the proof.
 impl Lanes {
@@ -74,6 +82,12 @@ impl Lanes {
     pub(crate) fn splat(_: Wide, number: u32) -> Self {
         // SAFETY: a `Wide` was given.
         Self(unsafe { _mm512_set1_epi32(number.cast_signed()) })
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(_: Wide, numbers: &[u32; 16]) -> Self {
+        // SAFETY: a `Wide` was given; 64 bytes are there, and the load wants no alignment.
+        Self(unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) })
     }
 
     /// One word of each number, counted from the lowest.
@@ -94,8 +108,7 @@ impl Lanes {
     /// The lower 16 bits of each of two.
     #[inline(always)]
     pub(crate) fn low_halves(pair: [Self; 2]) -> [u16; 32] {
-        // SAFETY: the pair is the proof.
-        unsafe { low_halves(pair[0].0, pair[1].0) }
+        super::Halves::lower(pair).store()
     }
 
     #[inline(always)]
@@ -136,6 +149,24 @@ impl Lanes {
     pub(crate) fn have_any_of(self, bits: Self) -> u16 {
         // SAFETY: `self` is the proof.
         unsafe { _mm512_test_epi32_mask(self.0, bits.0) }
+    }
+
+    /// Those of which a bit of the mask is set, and zeroes.
+    #[inline(always)]
+    pub(crate) fn only(self, mask: u16) -> Self {
+        // SAFETY: `self` is the proof.
+        Self(unsafe { _mm512_maskz_mov_epi32(mask, self.0) })
+    }
+
+    /// The cells of these numbers, modulo how many there are: a relaxed load each.
+    #[inline(always)]
+    pub(crate) fn pick<const COUNT: usize>(
+        _: Wide,
+        cells: &[AtomicU32; COUNT],
+        numbers: [usize; 16],
+    ) -> Self {
+        // SAFETY: a `Wide` was given.
+        Self(unsafe { pick::sixteen(cells, numbers) })
     }
 
     /// The cells that lanes of `indices` number, of those that are wanted and there; for the others,
@@ -186,14 +217,10 @@ fn words<const AT: i32>(numbers: &[u128; 16]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn low_halves(first: __m512i, second: __m512i) -> [u16; 32] {
+pub(super) fn low_halves(first: __m512i, second: __m512i) -> __m512i {
     // SAFETY: 64 bytes are there, and the load wants no alignment.
     let lower = unsafe { _mm512_loadu_si512(LOWER.as_ptr().cast()) };
-    let both = _mm512_permutex2var_epi16(first, lower, second);
-    let mut halves = [0_u16; 32];
-    // SAFETY: 64 bytes are there, and the store wants no alignment.
-    unsafe { _mm512_storeu_si512(halves.as_mut_ptr().cast(), both) };
-    halves
+    _mm512_permutex2var_epi16(first, lower, second)
 }
 
 #[inline]
@@ -245,5 +272,9 @@ static LOWER: [u16; 32] = {
     }
     lower
 };
+
+/// CPUID.(07H,0):EBX and ECX.
+const CD: u32 = 1 << 28;
+const VPOPCNTDQ: u32 = 1 << 14;
 
 const MOST: usize = 1 << 31;

@@ -14,6 +14,10 @@
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod avx512;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+mod longs;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+mod pick;
 #[cfg(any(
     test,
     not(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))
@@ -22,12 +26,14 @@ mod plain;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 pub(crate) use avx512::{Lanes, Wide};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+pub(crate) use longs::{Halves, Longs};
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
-pub(crate) use plain::{Lanes, Wide};
+pub(crate) use plain::{Halves, Lanes, Longs, Wide};
 
 #[cfg(test)]
 mod tests {
-    use core::sync::atomic::AtomicU32;
+    use core::sync::atomic::{AtomicU32, AtomicU64};
     use std::vec::Vec;
 
     use proptest::prelude::*;
@@ -40,19 +46,23 @@ mod tests {
     struct Results {
         words: Vec<[u32; 16]>,
         halves: Vec<[u16; 32]>,
-        masks: Vec<u16>,
+        longs: Vec<[u64; 8]>,
+        masks: Vec<u32>,
     }
 
     struct All<'a> {
         /// In the first two words of each, what most methods take.
         long: &'a [u128; 16],
         cells: &'a [AtomicU32],
+        array: [AtomicU32; 23],
+        long_cells: &'a [AtomicU64],
+        table: &'a [u64; 32],
         wanted: u16,
     }
 
     /// The same text for both kinds.
     macro_rules! all {
-        ($lanes:ident, $all:ident, $wide:expr) => {{
+        (($lanes:ident, $longs:ident, $halves:ident), $all:ident, $wide:expr) => {{
             let (wide, mut results) = ($wide, Results::default());
             let one = $lanes::words::<0>(wide, $all.long);
             let other = $lanes::words::<1>(wide, $all.long);
@@ -65,13 +75,42 @@ mod tests {
                 one.shifted_right_by(other),
                 $lanes::words::<3>(wide, $all.long),
                 $lanes::words::<2>(wide, $all.long),
+                $lanes::load(wide, &one.store()),
+                one.only($all.wanted),
+                $lanes::pick(wide, &$all.array, one.store().map(|number| number as usize)),
                 $lanes::gather($all.cells, index, $all.wanted, other),
                 $lanes::gather($all.cells, one, $all.wanted, other),
             ] {
                 results.words.push(lanes.store());
             }
             results.halves.push($lanes::low_halves([one, other]));
-            results.masks.push(one.have_any_of(other));
+            results.masks.push(one.have_any_of(other).into());
+            let ([a, b], [c, d]) = ($longs::both(one), $longs::both(index));
+            for longs in [
+                a,
+                b,
+                $longs::splat(wide, $all.table[0]),
+                a.and(c),
+                a.plus(b).plus($longs::splat(wide, u64::MAX)),
+                a.shifted_left::<3>(),
+                $longs::splat(wide, $all.table[0]).shifted_left_by(c.plus(d)),
+                a.shifted_left_by(c).leading_zeros(),
+                $longs::splat(wide, 0).leading_zeros(),
+                a.shifted_left_by(c).count_ones(),
+                a.of_table($all.table),
+                $longs::pick($all.long_cells, c),
+                $longs::pick($all.long_cells, a),
+                $longs::pick($all.long_cells, $longs::splat(wide, u64::MAX)),
+            ] {
+                results.longs.push(longs.store());
+            }
+            let lower = $halves::lower([one, other]);
+            let picked = $halves::pick($all.long_cells, [c, d, a, b]);
+            let mixed = lower.but(u32::from($all.wanted) << 7, picked);
+            for halves in [lower, picked, mixed] {
+                results.halves.push(halves.store());
+                results.masks.push(halves.have_any_of(0x8001));
+            }
             results
         }};
     }
@@ -84,7 +123,7 @@ mod tests {
         #[inline(always)]
         fn work(self) -> Results {
             let all = self.1;
-            all!(Lanes, all, self.0)
+            all!((Lanes, Longs, Halves), all, self.0)
         }
     }
 
@@ -94,15 +133,26 @@ mod tests {
         fn vectors_do_what_arrays_do(
             long: [u128; 16],
             cells in proptest::collection::vec(any::<u32>(), 0..80),
+            long_cells in proptest::collection::vec(any::<u64>(), 0..40),
+            array: [u32; 23],
+            table: [u64; 32],
             wanted: u16,
         ) {
             let cells: Vec<AtomicU32> = cells.into_iter().map(AtomicU32::new).collect();
-            let all = || All { long: &long, cells: &cells, wanted };
+            let long_cells: Vec<AtomicU64> = long_cells.into_iter().map(AtomicU64::new).collect();
+            let all = || All {
+                long: &long,
+                cells: &cells,
+                array: array.map(AtomicU32::new),
+                long_cells: &long_cells,
+                table: &table,
+                wanted,
+            };
             let Some(wide) = Wide::detect() else { return Ok(()) };
             let expected = {
-                use super::plain::{Lanes, Wide};
+                use super::plain::{Halves, Lanes, Longs, Wide};
                 let all = all();
-                all!(Lanes, all, Wide::FOR_TESTS)
+                all!((Lanes, Longs, Halves), all, Wide::FOR_TESTS)
             };
             prop_assert_eq!(wide.run(There(wide, all())), expected);
         }
@@ -113,6 +163,8 @@ mod tests {
     fn the_processor_is_asked_rightly() {
         let there = std::is_x86_feature_detected!("avx512f")
             && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512cd")
+            && std::is_x86_feature_detected!("avx512vpopcntdq")
             && std::is_x86_feature_detected!("avx512vnni")
             && std::is_x86_feature_detected!("avx512vbmi2")
             && std::is_x86_feature_detected!("popcnt")

@@ -1,7 +1,8 @@
 //! An array for sixteen numbers: what the vectors are tested against, and what stands for them where there are
 //! none, so that what is written for them compiles there. Only Miri and tests run it.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::array;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 use crate::platform::Work;
@@ -52,18 +53,18 @@ impl Lanes {
     }
 
     #[inline(always)]
+    pub(crate) fn load(_: Wide, numbers: &[u32; 16]) -> Self {
+        Self(*numbers)
+    }
+
+    #[inline(always)]
     pub(crate) fn store(self) -> [u32; 16] {
         self.0
     }
 
     #[inline(always)]
     pub(crate) fn low_halves(pair: [Self; 2]) -> [u16; 32] {
-        let mut halves = [0; 32];
-        let numbers = pair.into_iter().flat_map(Self::store);
-        for (half, number) in halves.iter_mut().zip(numbers) {
-            *half = number as u16;
-        }
-        halves
+        Halves::lower(pair).store()
     }
 
     #[inline(always)]
@@ -97,6 +98,24 @@ impl Lanes {
     }
 
     #[inline(always)]
+    pub(crate) fn only(self, mask: u16) -> Self {
+        let mut lanes = self.0;
+        for (at, lane) in lanes.iter_mut().enumerate() {
+            *lane *= u32::from(mask >> at & 1);
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    pub(crate) fn pick<const COUNT: usize>(
+        _: Wide,
+        cells: &[AtomicU32; COUNT],
+        numbers: [usize; 16],
+    ) -> Self {
+        Self(numbers.map(|number| cells[number % COUNT].load(Ordering::Relaxed)))
+    }
+
+    #[inline(always)]
     pub(crate) fn gather(cells: &[AtomicU32], indices: Self, wanted: u16, otherwise: Self) -> Self {
         let mut lanes = otherwise.0;
         for (at, (lane, index)) in lanes.iter_mut().zip(indices.0).enumerate() {
@@ -121,4 +140,120 @@ impl Lanes {
 fn mask(lanes: Lanes) -> u16 {
     let bit = |mask: u16, lane: u32| mask << 1 | lane as u16;
     lanes.0.into_iter().rev().fold(0, bit)
+}
+
+/// As of `longs`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Longs([u64; 8]);
+
+impl Longs {
+    #[inline(always)]
+    pub(crate) fn splat(_: Wide, number: u64) -> Self {
+        Self([number; 8])
+    }
+
+    #[inline(always)]
+    pub(crate) fn both(lanes: Lanes) -> [Self; 2] {
+        let eight = |from: usize| Self(array::from_fn(|at| lanes.0[from + at].into()));
+        [eight(0), eight(8)]
+    }
+
+    #[inline(always)]
+    pub(crate) fn and(self, other: Self) -> Self {
+        self.with(other, |one, other| one & other)
+    }
+
+    #[inline(always)]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        self.with(other, u64::wrapping_add)
+    }
+
+    #[inline(always)]
+    pub(crate) fn shifted_left<const BY: u32>(self) -> Self {
+        Self(self.0.map(|number| number << BY))
+    }
+
+    #[inline(always)]
+    pub(crate) fn shifted_left_by(self, by: Self) -> Self {
+        self.with(by, |number, by| match by {
+            ..64 => number << by,
+            _ => 0,
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn leading_zeros(self) -> Self {
+        Self(self.0.map(|number| number.leading_zeros().into()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn count_ones(self) -> Self {
+        Self(self.0.map(|number| number.count_ones().into()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of_table(self, table: &[u64; 32]) -> Self {
+        Self(self.0.map(|at| table[at as usize % 32]))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn store(self) -> [u64; 8] {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn pick(cells: &[AtomicU64], numbers: Self) -> Self {
+        Self(numbers.0.map(|number| cell(cells, number)))
+    }
+
+    #[inline(always)]
+    fn with(self, other: Self, each: impl Fn(u64, u64) -> u64) -> Self {
+        Self(array::from_fn(|at| each(self.0[at], other.0[at])))
+    }
+}
+
+/// As of `longs`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Halves([u16; 32]);
+
+impl Halves {
+    #[inline(always)]
+    pub(crate) fn lower(pair: [Lanes; 2]) -> Self {
+        Self(array::from_fn(|at| pair[at / 16].0[at % 16] as u16))
+    }
+
+    #[inline(always)]
+    pub(crate) fn pick(cells: &[AtomicU64], numbers: [Longs; 4]) -> Self {
+        let last = (cells.len() as u64).saturating_mul(4).saturating_sub(1);
+        Self(array::from_fn(|at| {
+            let number = numbers[at / 8].0[at % 8].min(last);
+            (cell(cells, number / 4) >> (number % 4 * 16)) as u16
+        }))
+    }
+
+    #[inline(always)]
+    pub(crate) fn but(self, mask: u32, others: Self) -> Self {
+        Self(array::from_fn(|at| match mask >> at & 1 {
+            0 => self.0[at],
+            _ => others.0[at],
+        }))
+    }
+
+    #[inline(always)]
+    pub(crate) fn have_any_of(self, bits: u16) -> u32 {
+        let bit = |mask: u32, half: u16| mask << 1 | u32::from(half & bits != 0);
+        self.0.into_iter().rev().fold(0, bit)
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(self) -> [u16; 32] {
+        self.0
+    }
+}
+
+#[inline(always)]
+fn cell(cells: &[AtomicU64], number: u64) -> u64 {
+    let cell = usize::try_from(number).ok().and_then(|at| cells.get(at));
+    cell.or(cells.last())
+        .map_or(0, |cell| cell.load(Ordering::Relaxed))
 }
