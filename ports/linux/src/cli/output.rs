@@ -4,6 +4,7 @@
 //! standard output, the report gives way to standard error.
 
 use core::fmt;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -48,22 +49,53 @@ pub(super) fn spare<'f>(
     read: impl IntoIterator<Item = &'f Path>,
     written: impl IntoIterator<Item = &'f Path>,
 ) -> Result<(), Error> {
-    // By whatever name; what is no file, as a pipe, may be both.
-    let file = |path: &Path| {
-        let about = path.metadata().ok().filter(fs::Metadata::is_file);
-        about.map(|about| (about.dev(), about.ino()))
-    };
-    let read: Vec<_> = read.into_iter().filter_map(file).collect();
-    let both = |path: &&Path| file(path).is_some_and(|file| read.contains(&file));
-    match written.into_iter().find(both) {
+    apart(read, written, "it is read as well, and would be lost")
+}
+
+/// Fails if the JSON is to be written to a file that a capture is: of two writers one would be lost.
+pub(super) fn single<'f>(
+    json: Option<&'f Path>,
+    captures: impl IntoIterator<Item = &'f Path>,
+) -> Result<(), Error> {
+    let json = json.filter(|path| *path != Path::new("-"));
+    apart(
+        captures,
+        json,
+        "a capture is written to it as well, and one of the two would be lost",
+    )
+}
+
+/// Fails with `why` if one of `written` is one of `others`, by whatever name.
+fn apart<'f>(
+    others: impl IntoIterator<Item = &'f Path>,
+    written: impl IntoIterator<Item = &'f Path>,
+    why: &'static str,
+) -> Result<(), Error> {
+    let others: Vec<_> = others.into_iter().filter_map(place).collect();
+    let same = |path: &&Path| place(path).is_some_and(|place| others.contains(&place));
+    match written.into_iter().find(same) {
         None => Ok(()),
         Some(path) => Err(Error::Output {
             path: Some(path.into()),
-            source: io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is read as well, and would be lost",
-            ),
+            source: io::Error::new(io::ErrorKind::InvalidInput, why),
         }),
+    }
+}
+
+/// Which file a path names: one that is there, or, by its name, one that is to be in a folder. What is no
+/// file, as a pipe, may be read and written at once.
+fn place(path: &Path) -> Option<(u64, u64, Option<&OsStr>)> {
+    let known = |about: fs::Metadata, name| (about.dev(), about.ino(), name);
+    match path.metadata() {
+        Ok(about) => about.is_file().then(|| known(about, None)),
+        Err(_) => {
+            let folder = path.parent()?;
+            let folder = match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            };
+            Some(known(folder.metadata().ok()?, Some(path.file_name()?)))
+        }
     }
 }
 

@@ -22,8 +22,9 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Error> {
     let config = Config::try_from(args.draft()?)?;
     let json = config.stats.json.as_deref();
     let read = [replay.input.as_path()].into_iter().chain(file.as_deref());
-    let written = [replay.output.as_path()].into_iter().chain(json);
-    output::spare(read, written)?;
+    let written = [replay.output.as_path()];
+    output::single(json, written)?;
+    output::spare(read, written.into_iter().chain(json))?;
     output::check(json)?;
     let report = replay::run(&config, &replay)?;
     output::replay(&report, json)

@@ -22,6 +22,7 @@ pub(super) fn run(args: RunArgs, stop: &Stop) -> Result<(), Error> {
     });
     let read = captures.clone().filter_map(|pcap| pcap.input.as_deref());
     let written = captures.filter_map(|pcap| pcap.output.as_deref());
+    output::single(json, written.clone())?;
     output::spare(read.chain(file.as_deref()), written.chain(json))?;
     output::check(json)?;
     let report = runner::run(&config, stop, &mut |event| output::event(&event))?;

@@ -316,6 +316,34 @@ fn an_output_that_is_an_input() {
 }
 
 #[test]
+fn figures_on_a_capture() {
+    let folder = Folder::new("command-figures-capture");
+    let capture = folder.write("in.pcap", "");
+    let new = folder.join("new.pcap");
+    // The same, by another way.
+    let around = folder.join("../").join(folder.file_name().expect("a name"));
+    let around = around.join("new.pcap");
+    let why = "a capture is written to it as well, and one of the two would be lost";
+    for figures in [&new, &around] {
+        let port = format!("pcap:-,out={}", new.display());
+        let refused = format!("cannot write {}: {why}", figures.display());
+        let mut run = linecard(&CROSS);
+        run.args(["--port", &port, "--stats-json"]).arg(figures);
+        refuses(&mut run, 1, &refused);
+        let mut replay = linecard(&["replay"]);
+        replay.args([&capture, &new]).args(["-f", "cross-connect"]);
+        refuses(replay.arg("--stats-json").arg(figures), 1, &refused);
+    }
+    // One that is there already.
+    fs::write(&new, "old").expect("a file");
+    let port = format!("pcap:-,out={}", new.display());
+    let mut run = linecard(&CROSS);
+    run.args(["--port", &port, "--stats-json"]).arg(&new);
+    refuses(&mut run, 1, why);
+    assert_eq!(fs::read_to_string(&new).expect("it is there"), "old");
+}
+
+#[test]
 fn an_output_that_two_ports_write() {
     let folder = Folder::new("command-twice");
     let out = folder.join("out.pcap");
