@@ -8,7 +8,7 @@
 //!
 //! Every atomic that a ring or a mempool shares between cores is imported from here.
 
-pub(crate) use imp::{Track, Tracker, atomic, spin};
+pub(crate) use imp::{Track, Tracker, atomic, pause, spin};
 
 /// Makes a constructor `const`, except under loom, whose atomics cannot be built at compile time.
 macro_rules! const_unless_loom {
@@ -34,6 +34,14 @@ mod imp {
     #[inline(always)]
     pub(crate) fn spin() {
         core::hint::spin_loop();
+    }
+
+    /// Leaves another core's lines alone for so many steps of a wait.
+    #[inline(always)]
+    pub(crate) fn pause(steps: usize) {
+        for _ in 0..steps {
+            core::hint::spin_loop();
+        }
     }
 
     /// What loom must know of the slots; nothing in a normal build.
@@ -78,6 +86,9 @@ mod imp {
     pub(crate) fn spin() {
         loom::thread::yield_now();
     }
+
+    /// Nothing: loom knows no time, and tries every order without it.
+    pub(crate) fn pause(_steps: usize) {}
 
     /// One empty loom cell per slot: touching it makes loom check that nobody else does meanwhile.
     #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::side::{Claim, Seen, Side, Wish};
+use super::side::{Claim, Room, Seen, Side, Wish};
 use crate::ring::{BulkError, Sink, slots::Slots};
 
 /// Takes items out of a ring that others take items out of as well. Clone it for each thread.
@@ -34,7 +34,7 @@ impl<'r, T> Consumer<'r, T> {
     pub(super) fn new(own: &'r Side, other: &'r Side, slots: Slots<'r, T>) -> Self {
         own.join();
         Self {
-            seen: other.seen(0, slots.capacity()),
+            seen: other.seen(Self::room_in(slots)),
             own,
             other,
             slots,
@@ -42,9 +42,10 @@ impl<'r, T> Consumer<'r, T> {
     }
 
     /// Takes one item out; `None` when the ring is empty.
-    #[inline]
+    // Always, so that a loop has the handle in registers: a compare-and-swap waits for every store before it.
+    #[inline(always)]
     pub fn dequeue(&mut self) -> Option<T> {
-        let claim = self.claim(1, false).ok()?;
+        let claim = self.claim(Wish::ONE).ok()?;
         // SAFETY: the slot is filled and claimed: it is ours, and nobody claims it again.
         let item = unsafe { self.slots.read(claim.first) };
         self.own.publish(claim);
@@ -68,10 +69,12 @@ impl<'r, T> Consumer<'r, T> {
                 spare,
             });
         }
-        let claim = self.claim(count, false).map_err(|held| BulkError::TooFew {
-            wanted: count,
-            held,
-        })?;
+        let claim = self
+            .claim(Wish::bulk(count))
+            .map_err(|held| BulkError::TooFew {
+                wanted: count,
+                held,
+            })?;
         self.give_to(out, claim);
         Ok(())
     }
@@ -83,7 +86,7 @@ impl<'r, T> Consumer<'r, T> {
     where
         S: Sink<T> + ?Sized,
     {
-        match self.claim(out.spare().len().min(max), true) {
+        match self.claim(Wish::burst(out.spare().len().min(max))) {
             Ok(claim) => {
                 self.give_to(out, claim);
                 claim.count
@@ -95,7 +98,8 @@ impl<'r, T> Consumer<'r, T> {
     /// How many items are there to take at this moment. Another consumer may be faster.
     #[inline]
     pub fn len(&mut self) -> usize {
-        self.seen.usable_now(self.own, self.other)
+        let room = Self::room_in(self.slots);
+        self.seen.usable_now(self.own, self.other, room)
     }
 
     /// Whether there is nothing to take at this moment.
@@ -117,10 +121,19 @@ impl<'r, T> Consumer<'r, T> {
         self.other.is_empty()
     }
 
+    /// What the ring's slots are to this side.
     #[inline]
-    fn claim(&mut self, count: usize, burst: bool) -> Result<Claim, usize> {
-        let wish = Wish { count, burst };
-        self.own.claim(self.other, &mut self.seen, wish)
+    fn room_in(slots: Slots<'_, T>) -> Room {
+        Room {
+            lead: 0,
+            capacity: slots.capacity(),
+        }
+    }
+
+    #[inline]
+    fn claim(&mut self, wish: Wish) -> Result<Claim, usize> {
+        let room = Self::room_in(self.slots);
+        self.own.claim(self.other, &mut self.seen, room, wish)
     }
 
     /// Moves the items of the claimed slots to `out`, which has room.

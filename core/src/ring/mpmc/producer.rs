@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::side::{Claim, Seen, Side, Wish};
+use super::side::{Claim, Room, Seen, Side, Wish};
 use crate::ring::{BulkError, Source, slots::Slots};
 
 /// Puts items into a ring that others put items into as well. Clone it for each thread.
@@ -32,9 +32,8 @@ pub struct Producer<'r, T> {
 impl<'r, T> Producer<'r, T> {
     pub(super) fn new(own: &'r Side, other: &'r Side, slots: Slots<'r, T>) -> Self {
         own.join();
-        let capacity = slots.capacity();
         Self {
-            seen: other.seen(capacity, capacity),
+            seen: other.seen(Self::room_in(slots)),
             own,
             other,
             slots,
@@ -45,9 +44,10 @@ impl<'r, T> Producer<'r, T> {
     ///
     /// # Errors
     /// The ring is full.
-    #[inline]
+    // Always, so that a loop has the handle in registers: a compare-and-swap waits for every store before it.
+    #[inline(always)]
     pub fn enqueue(&mut self, item: T) -> Result<(), T> {
-        match self.claim(1, false) {
+        match self.claim(Wish::ONE) {
             Ok(claim) => {
                 // SAFETY: the slot is free and claimed: it is ours.
                 unsafe { self.slots.write(claim.first, item) };
@@ -69,7 +69,7 @@ impl<'r, T> Producer<'r, T> {
     {
         let wanted = items.items().len();
         let claim = self
-            .claim(wanted, false)
+            .claim(Wish::bulk(wanted))
             .map_err(|room| BulkError::NoRoom { wanted, room })?;
         self.take_from(items, claim);
         Ok(())
@@ -82,7 +82,7 @@ impl<'r, T> Producer<'r, T> {
     where
         S: Source<T> + ?Sized,
     {
-        match self.claim(items.items().len(), true) {
+        match self.claim(Wish::burst(items.items().len())) {
             Ok(claim) => {
                 self.take_from(items, claim);
                 claim.count
@@ -94,7 +94,8 @@ impl<'r, T> Producer<'r, T> {
     /// How many items fit at this moment. Another producer may be faster.
     #[inline]
     pub fn room(&mut self) -> usize {
-        self.seen.usable_now(self.own, self.other)
+        let room = Self::room_in(self.slots);
+        self.seen.usable_now(self.own, self.other, room)
     }
 
     /// Whether nothing fits at this moment.
@@ -115,10 +116,19 @@ impl<'r, T> Producer<'r, T> {
         self.other.is_empty()
     }
 
+    /// What the ring's slots are to this side.
     #[inline]
-    fn claim(&mut self, count: usize, burst: bool) -> Result<Claim, usize> {
-        let wish = Wish { count, burst };
-        self.own.claim(self.other, &mut self.seen, wish)
+    fn room_in(slots: Slots<'_, T>) -> Room {
+        Room {
+            lead: slots.capacity(),
+            capacity: slots.capacity(),
+        }
+    }
+
+    #[inline]
+    fn claim(&mut self, wish: Wish) -> Result<Claim, usize> {
+        let room = Self::room_in(self.slots);
+        self.own.claim(self.other, &mut self.seen, room, wish)
     }
 
     /// Moves the first of `items` into the claimed slots.

@@ -1,10 +1,13 @@
 //! The two counters of one side, and how a thread takes its share of them.
 
+use core::hint::cold_path;
+
+use super::patience::Patience;
 use crate::{
     ring::Padded,
     sync::{
         atomic::{AtomicUsize, Ordering},
-        const_unless_loom, spin,
+        const_unless_loom, pause, spin,
     },
 };
 
@@ -39,17 +42,56 @@ pub(super) struct Wish {
     pub(super) count: usize,
     /// Fewer will do.
     pub(super) burst: bool,
+    /// It may be worth a moment's wait: see [`Patience`].
+    pub(super) patient: bool,
+}
+
+impl Wish {
+    /// One item. Those who ask for more at a time take the other side's line seldom as it is, and mostly
+    /// have other things to do than to wait.
+    pub(super) const ONE: Self = Self {
+        count: 1,
+        burst: false,
+        patient: true,
+    };
+
+    /// All of so many.
+    #[inline]
+    pub(super) const fn bulk(count: usize) -> Self {
+        Self {
+            count,
+            burst: false,
+            patient: false,
+        }
+    }
+
+    /// As many as there are of so many.
+    #[inline]
+    pub(super) const fn burst(count: usize) -> Self {
+        Self {
+            count,
+            burst: true,
+            patient: false,
+        }
+    }
+}
+
+/// How a side and the other one lie in a ring of `capacity` slots.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// How far past the other side's tail this side's head may go: the capacity for producers,
+    /// nothing for consumers.
+    pub(super) lead: usize,
+    pub(super) capacity: usize,
 }
 
 /// A handle's notes on the other side, so that its lines need not be fetched for every operation.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    /// The other side's tail as last seen. It only grows, so an old one is safe: it claims less.
-    tail: usize,
-    /// How far past the other side's tail this side's head may go: the capacity for producers,
-    /// nothing for consumers.
-    lead: usize,
-    capacity: usize,
+    /// Up to where this side's head may go by the other side's tail as last seen. It only grows, so an
+    /// old one is safe: it claims less.
+    limit: usize,
+    patience: Patience,
 }
 
 impl Side {
@@ -70,27 +112,46 @@ impl Side {
     ///
     /// Each further turn of the loop means that another thread of this side has claimed slots meanwhile:
     /// some thread always gets on, though it need not be this one. (On machines whose compare-and-swap
-    /// can fail without reason, that is one more turn.)
-    #[inline]
-    pub(super) fn claim(&self, other: &Side, seen: &mut Seen, wish: Wish) -> Result<Claim, usize> {
+    /// can fail without reason, that is one more turn, and another one a wait, which there is once at most.)
+    // Always inlined, so that a loop has what is in `seen` in registers.
+    #[inline(always)]
+    pub(super) fn claim(
+        &self,
+        other: &Side,
+        seen: &mut Seen,
+        room: Room,
+        wish: Wish,
+    ) -> Result<Claim, usize> {
         // Acquire here and Release below, on the claim: a thread that sees a head also sees the
         // other side's tail by which that claim was allowed, so that head is never further ahead of
         // the tail than `lead` allows.
         let mut head = self.head.load(Ordering::Acquire);
         loop {
             let mut usable = seen.usable_from(head);
-            if usable > seen.capacity || usable < wish.count {
-                // Acquire: the slots before this tail are done with; they are ours to claim.
-                seen.tail = other.tail.load(Ordering::Acquire);
-                usable = seen.usable_from(head);
-                if usable > seen.capacity {
-                    // The other side is past our head, so ours is an old one.
-                    spin();
-                    head = self.head.load(Ordering::Acquire);
-                    continue;
+            if usable > room.capacity || usable < wish.count {
+                usable = seen.look(other, room, head);
+                if !seen.patience.is_content_with(usable) {
+                    cold_path();
+                    if usable > room.capacity {
+                        // The other side is past our head, so ours is an old one.
+                        spin();
+                        head = self.head.load(Ordering::Acquire);
+                        continue;
+                    }
+                    if wish.patient
+                        && let Some(steps) = seen.patience.wait(usable)
+                    {
+                        pause(steps);
+                        // As if there was nothing: it is looked at anew.
+                        seen.limit = head;
+                        continue;
+                    }
                 }
             }
             if usable < wish.count && !wish.burst {
+                if wish.patient {
+                    seen.patience.found_nothing();
+                }
                 return Err(usable);
             }
             let count = usable.min(wish.count);
@@ -126,11 +187,10 @@ impl Side {
     }
 
     /// What a new handle of the side opposite knows of this one.
-    pub(super) fn seen(&self, lead: usize, capacity: usize) -> Seen {
+    pub(super) fn seen(&self, room: Room) -> Seen {
         Seen {
-            tail: self.tail.load(Ordering::Acquire),
-            lead,
-            capacity,
+            limit: self.tail().wrapping_add(room.lead),
+            patience: Patience::new(room.capacity),
         }
     }
 
@@ -165,16 +225,24 @@ impl Seen {
     /// do not belong to one moment.
     #[inline]
     fn usable_from(&self, head: usize) -> usize {
-        self.tail.wrapping_add(self.lead).wrapping_sub(head)
+        self.limit.wrapping_sub(head)
+    }
+
+    /// The same by a look at how far the other side is now.
+    #[inline]
+    fn look(&mut self, other: &Side, room: Room, head: usize) -> usize {
+        // Acquire: the slots before this tail are done with; they are ours to claim.
+        let tail = other.tail.load(Ordering::Acquire);
+        self.limit = tail.wrapping_add(room.lead);
+        self.usable_from(head)
     }
 
     /// Slots that may be claimed at this moment, by a look at both sides.
     #[inline]
-    pub(super) fn usable_now(&mut self, own: &Side, other: &Side) -> usize {
+    pub(super) fn usable_now(&mut self, own: &Side, other: &Side, room: Room) -> usize {
         let head = own.head.load(Ordering::Acquire);
-        self.tail = other.tail.load(Ordering::Acquire);
         // Claims and progress between the two loads can make it look larger than it can be.
-        self.usable_from(head).min(self.capacity)
+        self.look(other, room, head).min(room.capacity)
     }
 }
 
