@@ -70,7 +70,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::platform::Wide;
 
     proptest! {
         #[test]
@@ -88,9 +87,6 @@ mod tests {
                 let expected = places[1..].iter().filter(|place| **place <= number).count();
                 let places = places.map(AtomicU16::new);
                 prop_assert_eq!(rank(&places, number), expected);
-                if let Some(wide) = Wide::detect() {
-                    prop_assert_eq!(wide.rank(&places, number), expected);
-                }
             }
         }
     }

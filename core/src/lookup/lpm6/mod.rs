@@ -27,7 +27,7 @@
 //! | **of up to 15** | 3,813 | 19,588 | 4.9 MiB |
 //!
 //! Root and wide nodes are 14 MiB more, of which most lines are never read. Bulk look-ups of 32 random addresses in
-//! random routes of that table take 5 to 7 ns each, by Zipf 3 to 4 (`lpm6/internet/routed` and `zipf` of the benches,
+//! random routes of that table take 4 to 7 ns each, by Zipf 3 to 4 (`lpm6/internet/routed` and `zipf` of the benches,
 //! on Zen 5 with AVX-512: a gather for each level; by plain loads it is 8 to 10 and 5 to 6).
 //!
 //! # Memory and updates

@@ -290,7 +290,7 @@ impl fmt::Debug for Lpm6Reader<'_> {
 
 /// Where an address's first bits are in the root: always below 2^20, which the compiler sees.
 #[inline(always)]
-fn slot(address: u128) -> usize {
+pub(super) fn slot(address: u128) -> usize {
     (address >> (128 - ROOT_BITS)) as usize
 }
 

@@ -1,16 +1,17 @@
 //! The bulk look-up by lanes, sixteen in a register, where the processor has them.
 //!
-//! It goes down level by level as the other does, with a gather for each: for two times sixteen addresses,
-//! whose loads wait for memory together. Addresses of nobody's end at the root, and if nearly all do, that is all.
+//! It goes down level by level as the other does, with a gather for each behind the root: for two times sixteen
+//! addresses, whose loads wait for memory together. Addresses of nobody's end at the root, and if nearly all do, that
+//! is all. Otherwise a line is looked into for every address, a leaf or not: what to do does not depend on what is found.
 
 use core::sync::atomic::{Ordering, fence};
 
 use super::leaf;
-use super::reader::Lpm6Reader;
-use super::{DEEP, LEAF, NODE};
+use super::reader::{Lpm6Reader, slot};
+use super::{LEAF, NODE};
 use crate::lookup::NextHop;
 use crate::lookup::chunks::{self, CHUNK, by_chunks};
-use crate::platform::{Lanes, Wide, Work};
+use crate::platform::{Halves, Lanes, Wide, Work};
 
 /// Look-ups of as many addresses as there is room for answers.
 pub(super) struct WideBulk<'r, 'm> {
@@ -62,41 +63,50 @@ impl Look<'_> {
         let ([lower, upper], _) = addresses.as_chunks() else {
             return; // Cannot be: they are two times sixteen.
         };
-        let pair = [lower, upper];
         let generation = reader.generation.load(Ordering::Acquire);
-        let first = pair.map(|of| Lanes::words::<3>(wide, of));
-        let mut cells =
-            first.map(|of| Lanes::gather(reader.cells, of.shifted_right::<12>(), !0, splat(0)));
+        let mut cells = [
+            Lanes::pick(wide, reader.root, lower.map(slot)),
+            Lanes::pick(wide, reader.root, upper.map(slot)),
+        ];
         let below = self.lanes_with(&cells, NODE | LEAF);
         if below.count_ones() < FEW as u32 {
-            *answers = Lanes::low_halves(cells).map(NextHop::from_entry);
+            *answers = Halves::lower(cells).store().map(NextHop::from_entry);
             for at in ones(below) {
                 answers[at] = reader.lookup(addresses[at]);
             }
             return;
         }
-        let second = pair.map(|of| Lanes::words::<2>(wide, of));
+        let first = [
+            Lanes::words::<3>(wide, lower),
+            Lanes::words::<3>(wide, upper),
+        ];
+        let second = [
+            Lanes::words::<2>(wide, lower),
+            Lanes::words::<2>(wide, upper),
+        ];
         self.step(&mut cells, first.map(|of| of.and(splat(0xfff))));
         self.step(&mut cells, second.map(|of| of.shifted_right::<24>()));
+        let higher = cells;
         let bits = second.map(|of| of.shifted_right::<16>().and(splat(0xff)));
         self.step(&mut cells, bits);
-        *answers = Lanes::low_halves(cells).map(NextHop::from_entry);
-        // Pairs with the publication of a leaf: its filling is seen.
-        fence(Ordering::Acquire);
-        let deeper = self.lanes_with(&cells, NODE | DEEP);
-        let leaves = self.lanes_with(&cells, LEAF) & !deeper;
+        // Nearly all leaves are so high that they are known before the last step, and do not wait for it.
+        let leaves = self.lanes_with(&higher, LEAF) & !self.lanes_with(&higher, NODE);
+        let deeper = self.lanes_with(&cells, NODE | LEAF) & !leaves;
+        let [lower, upper] = higher;
         let shift = |of: Lanes| of.shifted_right::<{ leaf::PLACE_SHIFT }>().and(splat(0x1f));
-        let [lower, upper] = cells;
         let keys = [
             second[0].shifted_right_by(shift(lower)),
             second[1].shifted_right_by(shift(upper)),
         ];
-        let (keys, links) = (Lanes::low_halves(keys), cells.map(Lanes::store));
-        for at in ones(leaves) {
-            let rank = |places: &_, key| wide.rank(places, key);
-            let entry = reader.in_leaf(links.as_flattened()[at], keys[at], rank);
-            answers[at] = NextHop::from_entry(entry);
-        }
+        let number = splat(leaf::MOST - 1);
+        // What is no leaf has the first one looked at, which is in the cache.
+        let numbers = [
+            lower.and(number).only(leaves as u16),
+            upper.and(number).only((leaves >> 16) as u16),
+        ];
+        let found = Halves::by_rank(reader.leaves, numbers, keys);
+        let found = Halves::lower(cells).but(leaves, found);
+        *answers = found.store().map(NextHop::from_entry);
         // A node or a leaf may have been reused under our hands: see the module `nodes`.
         fence(Ordering::Acquire);
         let changed = reader.generation.load(Ordering::Relaxed) != generation;

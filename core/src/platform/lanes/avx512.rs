@@ -14,14 +14,12 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{
-    __cpuid_count, __m256i, __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_andnot_si512,
-    _mm512_castsi256_si512, _mm512_cmple_epu16_mask, _mm512_loadu_si512,
-    _mm512_mask_cmplt_epu32_mask, _mm512_maskz_mov_epi32, _mm512_permutex2var_epi16,
-    _mm512_permutex2var_epi32, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setr_epi32,
-    _mm512_setzero_si512, _mm512_srli_epi32, _mm512_srlv_epi32, _mm512_storeu_si512,
-    _mm512_test_epi32_mask,
+    __cpuid_count, __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_andnot_si512,
+    _mm512_loadu_si512, _mm512_mask_cmplt_epu32_mask, _mm512_maskz_mov_epi32,
+    _mm512_permutex2var_epi16, _mm512_permutex2var_epi32, _mm512_set1_epi32, _mm512_setr_epi32,
+    _mm512_setzero_si512, _mm512_srli_epi32, _mm512_srlv_epi32, _mm512_test_epi32_mask,
 };
-use core::sync::atomic::{AtomicU16, AtomicU32};
+use core::sync::atomic::AtomicU32;
 
 use super::pick;
 use crate::platform::Work;
@@ -48,13 +46,6 @@ impl Wide {
         // SAFETY: the processor has all that is named there: `detect` has asked it, and gives no
         // `Wide` otherwise.
         unsafe { run_wide(work) }
-    }
-
-    /// As [`rank`](crate::platform::rank()).
-    #[inline(always)]
-    pub(crate) fn rank(self, places: &[AtomicU16; 16], number: u16) -> usize {
-        // SAFETY: `self` is the proof.
-        unsafe { rank(places, number) }
     }
 }
 
@@ -97,18 +88,12 @@ impl Lanes {
         Self(unsafe { words::<AT>(numbers) })
     }
 
-    #[inline(always)]
+    #[cfg(test)]
     pub(crate) fn store(self) -> [u32; 16] {
         let mut numbers = [0; 16];
         // SAFETY: `self` is the proof; 64 bytes are there, and the store wants no alignment.
-        unsafe { _mm512_storeu_si512(numbers.as_mut_ptr().cast(), self.0) };
+        unsafe { core::arch::x86_64::_mm512_storeu_si512(numbers.as_mut_ptr().cast(), self.0) };
         numbers
-    }
-
-    /// The lower 16 bits of each of two.
-    #[inline(always)]
-    pub(crate) fn low_halves(pair: [Self; 2]) -> [u16; 32] {
-        super::Halves::lower(pair).store()
     }
 
     #[inline(always)]
@@ -243,23 +228,6 @@ fn gather(cells: &[AtomicU32], indices: __m512i, wanted: u16, otherwise: __m512i
             options(nostack, readonly, preserves_flags));
     }
     lanes
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,popcnt")]
-fn rank(places: &[AtomicU16; 16], number: u16) -> usize {
-    let sorted: __m256i;
-    // SAFETY: the load is of the slice's 32 bytes, and wants no alignment. It is as sixteen relaxed ones: the
-    // module's text has why.
-    unsafe {
-        asm!("vmovdqu {sorted}, ymmword ptr [{places}]",
-            sorted = out(ymm_reg) sorted,
-            places = in(reg) places.as_ptr(),
-            options(nostack, readonly, preserves_flags));
-    }
-    let number = _mm512_set1_epi16(number.cast_signed());
-    let at_most = _mm512_cmple_epu16_mask(_mm512_castsi256_si512(sorted), number);
-    (at_most & 0xfffe).count_ones() as usize & 0xf
 }
 
 /// Which words of two registers are the lower ones of their double words.

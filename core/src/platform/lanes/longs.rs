@@ -7,10 +7,10 @@ use core::arch::x86_64::{
     _mm512_set1_epi64, _mm512_slli_epi64, _mm512_sllv_epi64, _mm512_storeu_si512,
     _mm512_test_epi16_mask, _mm512_test_epi64_mask,
 };
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU16, AtomicU64};
 
 use super::avx512::{Lanes, Wide, low_halves};
-use super::pick;
+use super::{lines, pick};
 
 /// Eight numbers of 64 bits. As of [`Lanes`], a value is the proof that what its methods need is there.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +120,19 @@ impl Halves {
         Self(unsafe { pick::join([a, b, c, d]) })
     }
 
+    /// What lines of these numbers have for keys, which are the lower halves of each lane: the rank-th of a line's last
+    /// sixteen words, by the [`rank`](crate::platform::rank()) among the first, which are sorted. Of the last line for
+    /// numbers past it, and zeroes if there are none. Each is a relaxed load.
+    #[inline(always)]
+    pub(crate) fn by_rank(
+        lines: &[[AtomicU16; 32]],
+        [lower, upper]: [Lanes; 2],
+        keys: [Lanes; 2],
+    ) -> Self {
+        // SAFETY: the numbers are the proof.
+        Self(unsafe { lines::by_rank(lines, [lower.0, upper.0], [keys[0].0, keys[1].0]) })
+    }
+
     /// Where a bit of the mask is set, those of others.
     #[inline(always)]
     pub(crate) fn but(self, mask: u32, others: Self) -> Self {
@@ -145,7 +158,7 @@ impl Halves {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn both(lanes: __m512i) -> [__m512i; 2] {
+pub(super) fn both(lanes: __m512i) -> [__m512i; 2] {
     [
         _mm512_cvtepu32_epi64(_mm512_castsi512_si256(lanes)),
         _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64::<1>(lanes)),

@@ -15,6 +15,8 @@
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod avx512;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+mod lines;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod longs;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod pick;
@@ -33,7 +35,7 @@ pub(crate) use plain::{Halves, Lanes, Longs, Wide};
 
 #[cfg(test)]
 mod tests {
-    use core::sync::atomic::{AtomicU32, AtomicU64};
+    use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
     use std::vec::Vec;
 
     use proptest::prelude::*;
@@ -55,6 +57,7 @@ mod tests {
         long: &'a [u128; 16],
         cells: &'a [AtomicU32],
         array: [AtomicU32; 23],
+        lines: &'a [[AtomicU16; 32]],
         long_cells: &'a [AtomicU64],
         table: &'a [u64; 32],
         wanted: u16,
@@ -83,7 +86,6 @@ mod tests {
             ] {
                 results.words.push(lanes.store());
             }
-            results.halves.push($lanes::low_halves([one, other]));
             results.masks.push(one.have_any_of(other).into());
             let ([a, b], [c, d]) = ($longs::both(one), $longs::both(index));
             for longs in [
@@ -107,7 +109,8 @@ mod tests {
             let lower = $halves::lower([one, other]);
             let picked = $halves::pick($all.long_cells, [c, d, a, b]);
             let mixed = lower.but(u32::from($all.wanted) << 7, picked);
-            for halves in [lower, picked, mixed] {
+            let ranked = $halves::by_rank($all.lines, [index, one], [one, other]);
+            for halves in [lower, picked, mixed, ranked] {
                 results.halves.push(halves.store());
                 results.masks.push(halves.have_any_of(0x8001));
             }
@@ -133,17 +136,23 @@ mod tests {
         fn vectors_do_what_arrays_do(
             long: [u128; 16],
             cells in proptest::collection::vec(any::<u32>(), 0..80),
+            mut lines in proptest::collection::vec(any::<[u16; 32]>(), 0..70),
             long_cells in proptest::collection::vec(any::<u64>(), 0..40),
             array: [u32; 23],
             table: [u64; 32],
             wanted: u16,
         ) {
             let cells: Vec<AtomicU32> = cells.into_iter().map(AtomicU32::new).collect();
+            for line in &mut lines {
+                line[1..16].sort_unstable();
+            }
+            let lines: Vec<_> = lines.into_iter().map(|line| line.map(AtomicU16::new)).collect();
             let long_cells: Vec<AtomicU64> = long_cells.into_iter().map(AtomicU64::new).collect();
             let all = || All {
                 long: &long,
                 cells: &cells,
                 array: array.map(AtomicU32::new),
+                lines: &lines,
                 long_cells: &long_cells,
                 table: &table,
                 wanted,

@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Numbers of one register, in one line.
 #[repr(C, align(64))]
-struct Line<T>(T);
+pub(super) struct Line<T>(pub(super) T);
 
 /// A load into one place of a register, or into its lowest one and zeroes into the others.
 macro_rules! load {

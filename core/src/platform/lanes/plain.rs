@@ -2,10 +2,11 @@
 //! none, so that what is written for them compiles there. Only Miri and tests run it.
 
 use core::array;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 use crate::platform::Work;
+use crate::platform::rank;
 
 /// As of `avx512`.
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +30,6 @@ impl Wide {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
-impl Wide {
-    #[inline(always)]
-    pub(crate) fn rank(self, places: &[core::sync::atomic::AtomicU16; 16], number: u16) -> usize {
-        crate::platform::rank(places, number)
-    }
-}
-
 /// As of `avx512`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lanes([u32; 16]);
@@ -57,14 +50,9 @@ impl Lanes {
         Self(*numbers)
     }
 
-    #[inline(always)]
+    #[cfg(test)]
     pub(crate) fn store(self) -> [u32; 16] {
         self.0
-    }
-
-    #[inline(always)]
-    pub(crate) fn low_halves(pair: [Self; 2]) -> [u16; 32] {
-        Halves::lower(pair).store()
     }
 
     #[inline(always)]
@@ -228,6 +216,24 @@ impl Halves {
         Self(array::from_fn(|at| {
             let number = numbers[at / 8].0[at % 8].min(last);
             (cell(cells, number / 4) >> (number % 4 * 16)) as u16
+        }))
+    }
+
+    #[inline(always)]
+    pub(crate) fn by_rank(
+        lines: &[[AtomicU16; 32]],
+        numbers: [Lanes; 2],
+        keys: [Lanes; 2],
+    ) -> Self {
+        Self(array::from_fn(|at| {
+            let number = numbers[at / 16].0[at % 16] as usize;
+            let Some(line) = lines.get(number).or(lines.last()) else {
+                return 0;
+            };
+            let ([places, words], _) = line.as_chunks() else {
+                return 0; // Cannot be: a line is two of these.
+            };
+            words[rank(places, keys[at / 16].0[at % 16] as u16)].load(Ordering::Relaxed)
         }))
     }
 
