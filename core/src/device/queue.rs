@@ -99,7 +99,24 @@ pub trait TxQueue<'p>: Send {
 
 /// A port: what it can do, its link, and its queues.
 ///
-/// The devices of this module are ones to use and to read.
+/// The devices of this module are ones to use and to read. Any of them can be opened so:
+///
+/// ```
+/// use linecard::device::{Device, DeviceError, RxQueue};
+/// use linecard::mempool::Cache;
+/// use linecard::packet::Burst;
+///
+/// fn first_packets<'p, D: Device<'p>>(
+///     device: &mut D,
+///     cache: &mut Cache<'p>,
+/// ) -> Result<usize, DeviceError> {
+///     let (mut rx, _tx) = device.open(0, cache)?;
+///     let mut burst: Burst<'p> = Burst::new();
+///     let received = rx.rx_burst(cache, &mut burst);
+///     burst.free(cache);
+///     Ok(received)
+/// }
+/// ```
 pub trait Device<'p> {
     /// Its receive queues.
     type Rx: RxQueue<'p>;

@@ -7,6 +7,16 @@ use super::CapacityError;
 /// The slots of a ring: [`Inline`] or [`Borrowed`].
 ///
 /// Sealed: a ring counts on what these two promise.
+///
+/// A program that wants to choose later where items lie names it:
+///
+/// ```
+/// use linecard::ring::{Inline, Storage, spsc::Ring};
+///
+/// struct Mailbox<S: Storage>(Ring<S>);
+/// let mailbox = Mailbox(Ring::<Inline<u64, 8>>::new());
+/// assert_eq!(mailbox.0.capacity(), 8);
+/// ```
 pub trait Storage: sealed::Slots {}
 
 /// `N` slots inside the ring itself, for a ring in a `static`, on a stack, or in a struct.

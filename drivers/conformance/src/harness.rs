@@ -85,7 +85,8 @@ pub trait Harness: Wire + Sized {
 /// A port under test elsewhere: in an image, in another process. It sends every frame that comes in
 /// out again, unchanged and in order; what is injected is to be collected.
 ///
-/// Any [`Harness`] is tested this way too, by way of [`Reflector`](crate::Reflector).
+/// Any [`Harness`] is tested this way too, by way of [`Reflector`](crate::Reflector), which is the
+/// example to read.
 pub trait Forwarder: Wire + Sized {
     /// What the way through it carries.
     fn limits() -> Limits;

@@ -17,6 +17,14 @@ use crate::pci::{Function, Host};
 use crate::transport::AnyTransport;
 
 /// A network device, and where it was found.
+///
+/// ```
+/// use linecard_unikernel::discover::Found;
+/// fn tell(found: &[Found]) {
+///     found.iter().for_each(|one| println!("a network device at {}", one.place));
+/// }
+/// # tell(&[]);
+/// ```
 #[derive(Debug)]
 pub struct Found {
     /// The device.

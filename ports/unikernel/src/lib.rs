@@ -47,6 +47,13 @@ pub use clock::CycleClock;
 pub use console::Console;
 
 /// What a program is given when the machine starts.
+///
+/// ```
+/// use linecard_unikernel::{Boot, config::{Config, ConfigError}};
+/// fn configured(boot: &Boot) -> Result<Config<'static>, ConfigError<'static>> {
+///     Config::parse(boot.command_line)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Boot {
     /// The kernel command line.

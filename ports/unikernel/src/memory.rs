@@ -44,6 +44,16 @@ impl Span {
 }
 
 /// RAM that nobody uses: what is taken from it stays with the program until it ends.
+///
+/// ```
+/// use linecard_unikernel::memory::Ram;
+/// let mut ram = Ram::from_slice(vec![0u8; 4096].leak());
+/// let counters = ram.slice("counters", 100, |_| 0u64)?;
+/// counters[99] += 1;
+/// let refused = ram.slice("frames", 2, |_| [0u8; 2048]).unwrap_err();
+/// assert_eq!((refused.purpose, refused.wanted), ("frames", 4096));
+/// # Ok::<(), linecard_unikernel::memory::OutOfMemory>(())
+/// ```
 #[derive(Debug)]
 pub struct Ram {
     free: Span,

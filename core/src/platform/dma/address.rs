@@ -1,6 +1,16 @@
 //! What a device calls the bytes that the program calls by a pointer.
 
 /// An address as a device sees it: physical, or that of an IOMMU, or an offset into a UMEM.
+///
+/// A type of its own, so that nobody takes it for a pointer:
+///
+/// ```
+/// use linecard::platform::{DeviceAddress, DmaMap};
+/// // A device behind an IOMMU sees the region from 4 GiB on.
+/// let map = DmaMap::Linear(1 << 32);
+/// let DeviceAddress(descriptor) = map.translate(0, 0x800).unwrap();
+/// assert_eq!(descriptor, 0x1_0000_0800);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceAddress(pub u64);
 

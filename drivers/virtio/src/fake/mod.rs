@@ -152,6 +152,8 @@ fn lock(world: &Shared) -> MutexGuard<'_, Vec<Device>> {
 }
 
 /// The doorbell of a queue of a fake device: the device works while it is rung.
+///
+/// A driver gets it with a queue: [`Transport::enable_queue`], and see [`Fake`].
 #[derive(Debug)]
 pub struct FakeDoorbell {
     world: Shared,

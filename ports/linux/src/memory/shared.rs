@@ -76,6 +76,22 @@ pub struct Shared {
 }
 
 /// What a vhost-user front end needs of a pool's memory.
+///
+/// ```
+/// use linecard::{mempool::PoolConfig, wire::MacAddr};
+/// use linecard_linux::memory::{PagePolicy, PoolMemory, PortMemory};
+/// use linecard_virtio::{net::Adapter, vhost_user::VhostUser};
+///
+/// // For one front end with one queue pair.
+/// let (config, pages) = (PoolConfig::default(), PagePolicy::Prefer);
+/// let memory = PoolMemory::shared(64, config, pages, false, PortMemory::RINGS)?;
+/// let (pool, _reserved, mut ports) = memory.leak_shared(1, 1)?;
+/// let PortMemory { rings, shared } = ports.pop().expect("as many as front ends");
+/// let transport = VhostUser::new("/run/vhost0.sock", MacAddr([2, 0, 0, 0, 0, 1]), 1500, vec![shared]);
+/// let adapter: Adapter<'_, _, _> = Adapter::new(transport, rings);
+/// # let _ = (&pool, &adapter);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PortMemory {
     /// Its rings, and the addresses by which the back end knows those and the frames.

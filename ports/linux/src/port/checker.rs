@@ -142,6 +142,26 @@ impl<'p> Device<'p> for Checker {
 }
 
 /// The sending side of a [`Checker`].
+///
+/// ```
+/// use linecard::device::{Device, TxQueue};
+/// use linecard::mempool::{Cache, PoolConfig};
+/// use linecard::packet::Burst;
+/// use linecard_linux::memory::{PagePolicy, PoolMemory};
+/// use linecard_linux::port::{Checker, CheckerTx};
+///
+/// let mut memory = PoolMemory::new(64, PoolConfig::default(), PagePolicy::Prefer, false)?;
+/// let pool = memory.pool();
+/// let mut cache = Cache::new(&pool, "core 0", 32)?;
+/// let (_, mut tx): (_, CheckerTx) = Checker::new("out", 1).open(0, &mut cache)?;
+///
+/// // What no stamping generator has made is told apart.
+/// let mut burst: Burst<'_> = Burst::new();
+/// burst.alloc(&mut cache, 2);
+/// tx.tx_burst(&mut cache, &mut burst);
+/// assert_eq!((tx.seen().in_order, tx.seen().is_orderly()), (0, false));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub struct CheckerTx {
     flows: Vec<Progress>,
     seen: Seen,

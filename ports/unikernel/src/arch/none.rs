@@ -4,6 +4,15 @@
 use crate::CycleClock;
 
 /// Nothing to measure.
+///
+/// ```
+/// use linecard_unikernel::{Calibration, CycleClock};
+/// fn clock(entered_at: u64) -> CycleClock {
+///     let measurement = Calibration::begin(entered_at);
+///     // ... everything else is set up meanwhile ...
+///     measurement.finish()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Calibration(u64);
 

@@ -1,6 +1,17 @@
 //! Nodes and their properties.
 
 /// The nodes of a tree, each before those in it.
+///
+/// ```
+/// use linecard_unikernel::device_tree::{Tree, TreeError};
+///
+/// /// Where the first node of this name is: the nodes that it is in.
+/// fn depth_of(blob: &[u8], name: &str) -> Result<Option<usize>, TreeError> {
+///     let mut nodes = Tree::new(blob)?.nodes();
+///     Ok(nodes.find(|node| node.name == name).map(|node| node.depth))
+/// }
+/// assert_eq!(depth_of(&[0; 64], "memory"), Err(TreeError::NoTree));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Nodes<'a> {
     /// What is left of the structure.
@@ -22,7 +33,7 @@ struct Open {
     reserved: bool,
 }
 
-/// A node of a device tree.
+/// A node of a device tree: what [`Nodes`] gives, where an example is.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
     /// Its name, with the address behind `@` if it has one.

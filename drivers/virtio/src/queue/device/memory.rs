@@ -10,6 +10,8 @@ use core::ptr::NonNull;
 /// readable and writable, lie in one allocation, and are initialised, for as long as the value
 /// lives, wherever it is moved to. No reference to any of those bytes exists in this program in
 /// the meantime: the guest writes them when it likes.
+///
+/// See the [module](super) for an example with `HeapGuest`, which is one.
 pub unsafe trait GuestMemory {
     /// Where `len` bytes at the guest's `address` are; `None` if any of them is not the guest's.
     ///

@@ -7,6 +7,19 @@ use std::fs::File;
 ///
 /// The back end addresses it as this process does: its addresses are what a
 /// [`Dma`](linecard::platform::Dma) for this memory gives.
+///
+/// ```no_run
+/// use std::{fs::File, ptr::NonNull};
+/// use linecard::wire::MacAddr;
+/// use linecard_virtio::vhost_user::{SharedMemory, VhostUser};
+///
+/// fn front_end(memfd: File, base: NonNull<u8>, len: usize) -> VhostUser {
+///     // SAFETY: `base` is the memfd, mapped by the caller and kept so for ever; frames and
+///     // rings in it are reached through a pool and a `Dma` alone.
+///     let shared = unsafe { SharedMemory::from_raw(memfd, base, len) };
+///     VhostUser::new("/run/vhost0.sock", MacAddr([2, 0, 0, 0, 0, 1]), 1500, vec![shared])
+/// }
+/// ```
 #[derive(Debug)]
 pub struct SharedMemory {
     file: File,

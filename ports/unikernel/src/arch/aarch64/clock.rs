@@ -5,6 +5,15 @@ use core::arch::asm;
 use crate::CycleClock;
 
 /// The counter's rate, and where it stood at the entry.
+///
+/// ```
+/// use linecard_unikernel::{Calibration, CycleClock};
+/// fn clock(entered_at: u64) -> CycleClock {
+///     let measurement = Calibration::begin(entered_at);
+///     // ... everything else is set up meanwhile ...
+///     measurement.finish()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Calibration {
     start: u64,

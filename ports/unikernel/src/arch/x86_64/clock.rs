@@ -6,6 +6,15 @@ use super::io::Port;
 use crate::CycleClock;
 
 /// A measurement under way, begun as early as possible so that nobody has to wait for it.
+///
+/// ```
+/// use linecard_unikernel::{Calibration, CycleClock};
+/// fn clock(entered_at: u64) -> CycleClock {
+///     let measurement = Calibration::begin(entered_at);
+///     // ... everything else is set up meanwhile ...
+///     measurement.finish()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Calibration {
     start: u64,
