@@ -71,7 +71,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "router/in-memory",
         "linecard router, packets in hand",
-        140.3,
+        120.2,
     ),
     budget(
         "router/in-memory",

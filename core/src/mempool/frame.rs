@@ -150,6 +150,13 @@ impl<'p> Frame<'p> {
         self.word as u32 & (CHAINED as u32 | 0xffff)
     }
 
+    /// Its length, marks and pool.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) const fn word(&self) -> u64 {
+        self.word
+    }
+
     /// Whether this frame has no data.
     #[inline]
     pub const fn is_empty(&self) -> bool {
@@ -470,13 +477,13 @@ impl fmt::Display for RoomError {
 impl core::error::Error for RoomError {}
 
 /// Bits of a frame's word that are its length.
-const LEN: u64 = 0xFFFF;
+pub(super) const LEN: u64 = 0xFFFF;
 
 /// Where in a frame's word the pool's address begins.
 const POOL: u32 = 16;
 
 /// In a frame's word: more frames follow, and the slot says which.
-const CHAINED: u64 = 1 << POOL;
+pub(super) const CHAINED: u64 = 1 << POOL;
 
 /// In a frame's word: the window, which is empty, begins behind the frame's last byte, where another
 /// frame's first one is.

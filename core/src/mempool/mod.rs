@@ -45,6 +45,8 @@ mod colours;
 mod frame;
 mod framed;
 mod free_list;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod heads;
 mod home;
 mod ledger;
 mod limbo;
@@ -58,6 +60,8 @@ pub use chain::Segments;
 pub use colours::Colours;
 pub use frame::{Frame, PoolTag, RoomError};
 pub use free_list::Slot;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use heads::{heads, heads_mut};
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};

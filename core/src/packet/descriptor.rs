@@ -7,6 +7,10 @@ use bitflags::bitflags;
 use static_assertions::const_assert_eq;
 
 use crate::mempool::{Frame, RoomError};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::mempool::{heads, heads_mut};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::Numbers;
 use crate::wire::{Layers, checksum, parse};
 
 /// A port's number in its forwarder.
@@ -108,6 +112,10 @@ pub struct Packet<'p> {
     pub mark: u16,
 }
 
+/// A packet's first `N` bytes, and its layers.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) type HeadMut<'a, const N: usize> = (&'a mut [u8; N], &'a mut Layers);
+
 const_assert_eq!(size_of::<Packet<'static>>(), 32);
 const_assert_eq!(size_of::<Option<Packet<'static>>>(), 32);
 // It is written as words: there is none without a byte of a field.
@@ -174,6 +182,39 @@ impl<'p> Packet<'p> {
     #[inline]
     pub fn data_and_layers_mut(&mut self) -> (&mut [u8], &mut Layers) {
         (self.frame.data_mut(), &mut self.layers)
+    }
+
+    /// The first `N` bytes of each of four packets, and their lengths; `None` if one has fewer or is
+    /// [chained](Self::is_chained).
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn heads<const N: usize>(four: &[Self; 4]) -> Option<([&[u8; N]; 4], Numbers)> {
+        heads(four.each_ref().map(|packet| &packet.frame))
+    }
+
+    /// Likewise with their layers, all to be changed.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn heads_and_layers_mut<const N: usize>(
+        four: &mut [Self; 4],
+    ) -> Option<([HeadMut<'_, N>; 4], Numbers)> {
+        let [a, b, c, d] = four;
+        let frames = [&mut a.frame, &mut b.frame, &mut c.frame, &mut d.frame];
+        let ([e, f, g, h], lens) = heads_mut(frames)?;
+        let heads = [
+            (e, &mut a.layers),
+            (f, &mut b.layers),
+            (g, &mut c.layers),
+            (h, &mut d.layers),
+        ];
+        Some((heads, lens))
+    }
+
+    /// The port below, what is [known](Self::offloads) above: both in one load.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) const fn port_and_offloads(&self) -> u32 {
+        self.port.0 as u32 | (self.offloads.bits() as u32) << 16
     }
 
     /// Bytes of data in the first frame.

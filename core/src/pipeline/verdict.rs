@@ -4,6 +4,8 @@ use core::fmt;
 
 use super::DropReason;
 use crate::packet::PortId;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::Numbers;
 
 /// What becomes of a packet: four bytes.
 ///
@@ -68,6 +70,14 @@ impl Verdict {
     #[inline]
     pub(crate) fn words(all: &[Self; 4]) -> [u32; 4] {
         all.map(|Self(word)| word)
+    }
+
+    /// Out by the ports whose numbers are in the lower halves of these.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn send_four(ports: Numbers) -> [Self; 4] {
+        let words: [u32; 4] = ((ports & Numbers::splat(0xffff)) | Numbers::splat(SEND)).into();
+        words.map(Self)
     }
 
     /// This one, or `other` if it is undecided.

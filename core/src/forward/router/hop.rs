@@ -66,6 +66,13 @@ impl Hop {
         (MacAddr([a, b, c, d, e, f]), MacAddr([g, h, i, j, k, l]))
     }
 
+    /// The port, and above it the MTU.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) const fn port_and_mtu(&self) -> u32 {
+        self.port.0 as u32 | (self.mtu as u32) << 16
+    }
+
     #[inline]
     pub(super) const fn is_connected(&self) -> bool {
         self.macs == CONNECTED

@@ -11,12 +11,12 @@
 //! step, without a branch. The rules are those of [`Head::is_ipv4`] and [`Head::is_plain`], which are for
 //! the packets that are left when fours are taken, and for processors without vectors.
 
+use super::Hop;
 use super::UNUSUAL;
-use super::head::{FRAGMENT, Head, IPV4, VERSION_IHL};
+use super::head::{FRAGMENT, Head, IPV4, PLAIN, VERSION_IHL};
 use crate::packet::Packet;
 use crate::pipeline::Verdict;
 use crate::platform::Numbers;
-use crate::wire::Header;
 
 /// What is known of four heads: a bit for each, and a number for each.
 pub(super) struct Four {
@@ -36,32 +36,25 @@ pub(super) fn open<'a>(
     packets: &'a [Packet<'_>; 4],
     verdicts: &[Verdict; 4],
     mac: u64,
-) -> Option<([&'a Head; 4], [u16; 4])> {
-    let [a, b, c, d] = packets;
-    // What is in several frames is measured by the slow path.
-    let chained = a.is_chained() | b.is_chained() | c.is_chained() | d.is_chained();
-    let offloads = a.offloads | b.offloads | c.offloads | d.offloads;
-    if !Verdict::are_undecided(verdicts) || chained || offloads.intersects(UNUSUAL) {
+) -> Option<([&'a Head; 4], Numbers)> {
+    let (heads, frames) = Packet::heads(packets)?;
+    let heads: [&Head; 4] = heads.map(|bytes: &[u8; 34]| zerocopy::transmute_ref!(bytes));
+    let [a, b, c, d] = packets.each_ref().map(Packet::port_and_offloads);
+    let unusual = (a | b | c | d) & u32::from(UNUSUAL.bits()) << 16 != 0;
+    if unusual || !Verdict::are_undecided(verdicts) {
         return None;
     }
-    let heads = [head(a)?, head(b)?, head(c)?, head(d)?];
     let [e, f, g, h] = heads;
     let elsewhere = e.elsewhere(mac) | f.elsewhere(mac) | g.elsewhere(mac) | h.elsewhere(mac);
     if elsewhere != 0 {
         return None;
     }
-    // No frame has more than 65,535 bytes.
-    Some((heads, packets.each_ref().map(|packet| packet.len() as u16)))
-}
-
-#[inline(always)]
-fn head<'a>(packet: &'a Packet<'_>) -> Option<&'a Head> {
-    Head::split(packet.data()).ok().map(|(head, _)| head)
+    Some((heads, frames))
 }
 
 /// Looks at four heads, in frames of these lengths.
 #[inline(always)]
-pub(super) fn look(heads: [&Head; 4], frames: [u16; 4]) -> Four {
+pub(super) fn look(heads: [&Head; 4], frames: Numbers) -> Four {
     let [types, lengths] = Numbers::turn_pairs(heads.map(Head::kinds));
     let rows = heads.map(|head| Numbers::from_le_bytes(head.rest()));
     let [offsets, ages, sources, destinations] = Numbers::turn(rows);
@@ -80,7 +73,6 @@ pub(super) fn look(heads: [&Head; 4], frames: [u16; 4]) -> Four {
     // (5) and (1): the total length has the header in it, and the frame has all of it.
     let lengths = lengths.right::<16>();
     let lengths = (lengths.left::<8>() & half) | lengths.right::<8>();
-    let frames = Numbers::from(frames.map(u32::from));
     // 5.3.1: a TTL that would become zero is not forwarded.
     let few = (lengths + Numbers::splat(ETHERNET_LEN)).exceeds(frames)
         | Numbers::splat(HEADER_LEN).exceeds(lengths)
@@ -106,6 +98,32 @@ pub(super) fn look(heads: [&Head; 4], frames: [u16; 4]) -> Four {
         destinations: destinations.swap_bytes().into(),
         aged: aged.into(),
     }
+}
+
+/// Writes the headers of four packets for the entries that their look-ups gave, as [`write`](super::write) does, and
+/// gives their verdicts; `None`, and nothing is written, if one of them fits no hop.
+#[inline(always)]
+pub(super) fn write(
+    hops: &[Hop],
+    packets: &mut [Packet<'_>; 4],
+    aged: &[u32; 4],
+    [a, b, c, d]: [usize; 4],
+) -> Option<[Verdict; 4]> {
+    let hops = [hops.get(a)?, hops.get(b)?, hops.get(c)?, hops.get(d)?];
+    let (heads, frames) = Packet::heads_and_layers_mut(packets)?;
+    let ways = Numbers::from(hops.map(Hop::port_and_mtu));
+    // Padding counts: a frame too long for the link is cut by the slow path.
+    let packets = frames + Numbers::splat(ETHERNET_LEN.wrapping_neg());
+    if packets.exceeds(ways.right::<16>()).signs() != 0 {
+        return None;
+    }
+    for (((head, layers), hop), aged) in heads.into_iter().zip(hops).zip(aged) {
+        let head: &mut [u8; 34] = head;
+        let head: &mut Head = zerocopy::transmute_mut!(head);
+        *layers = PLAIN;
+        head.forward(hop, *aged);
+    }
+    Some(Verdict::send_four(ways))
 }
 
 /// Bytes of an Ethernet header, and of an IPv4 header without options.
@@ -136,7 +154,10 @@ mod tests {
     }
 
     fn agree(heads: [Head; 4], rooms: [u16; 4]) {
-        let four = look(heads.each_ref(), rooms.map(|room| room + 34));
+        let four = look(
+            heads.each_ref(),
+            rooms.map(|room| u32::from(room) + 34).into(),
+        );
         for (lane, (head, room)) in heads.iter().zip(rooms).enumerate() {
             let plain = head.is_ipv4() && head.is_plain(room);
             assert_eq!(four.plain >> lane & 1 == 1, plain, "lane {lane}: {head:?}");

@@ -210,14 +210,10 @@ pub(super) fn forward(
     found: &Found,
     slow: Verdict,
 ) -> usize {
-    let glance = |destination, _| routes.glance(destination);
+    let glance = |destination| routes.glance(destination);
     let sent = send(table.hops(), packets, verdicts, found, glance);
-    if found.bits.fragments != 0 {
-        cold_path();
-        mark_fragments(packets, found);
-    }
     let all = !u32::MAX.unbounded_shl(packets.len() as u32);
-    if sent == all {
+    if sent == all && found.bits.fragments == 0 {
         return 0;
     }
     let answer = |destination, _| routes.lookup(destination);
@@ -235,31 +231,76 @@ pub(super) fn rewrite(
     slow: Verdict,
 ) -> usize {
     let answer = |_, at: usize| answers.get(at).copied().flatten();
-    let glance = |_, at| Some(answer(0, at));
-    let sent = send(table.hops(), packets, verdicts, found, glance);
-    mark_fragments(packets, found);
-    finish(table, packets, verdicts, found, sent, answer, slow)
+    finish(table, packets, verdicts, found, 0, answer, slow)
 }
 
-/// Sends the plain packets whose answer is at hand and is a hop that they fit; gives a bit for each.
+/// Sends the plain packets whose answer is at hand and is a hop that they fit, four at a time: those of a four with
+/// another among them are left, as is what is behind the last four. Gives a bit for each that is sent.
 ///
 /// Nothing that is rare is in this loop, and no call, for the sake of the registers.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 #[inline(always)]
 fn send(
     hops: &[Hop],
     packets: &mut [Packet<'_>],
     verdicts: &mut [Verdict],
     found: &Found,
-    glance: impl Fn(u32, usize) -> Option<Option<NextHop>>,
+    glance: impl Fn(u32) -> Option<Option<NextHop>>,
+) -> u32 {
+    let (fours, _) = packets.as_chunks_mut();
+    let (their_verdicts, _) = verdicts.as_chunks_mut();
+    let (destinations, _) = found.destinations.as_chunks();
+    let (aged, _) = found.aged.as_chunks();
+    let (mut sent, mut bits) = (0, 0xf);
+    let each = fours.iter_mut().zip(their_verdicts);
+    for ((packets, verdicts), (destinations, aged)) in each.zip(destinations.iter().zip(aged)) {
+        if found.bits.plain & bits == bits
+            && let Some(answers) = glance_four(destinations, &glance)
+            && let Some(four) = four::write(hops, packets, aged, answers.map(entry))
+        {
+            *verdicts = four;
+            sent |= bits;
+        }
+        bits <<= 4;
+    }
+    sent
+}
+
+/// What four look-ups give, if all answers are at hand.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[inline(always)]
+fn glance_four(
+    destinations: &[u32; 4],
+    glance: impl Fn(u32) -> Option<Option<NextHop>>,
+) -> Option<[Option<NextHop>; 4]> {
+    let [a, b, c, d] = destinations.map(glance);
+    // One branch for all four.
+    match a.is_some() & b.is_some() & c.is_some() & d.is_some() {
+        true => Some([a?, b?, c?, d?]),
+        false => None,
+    }
+}
+
+/// Sends the plain packets whose answer is at hand and is a hop that they fit; gives a bit for each.
+///
+/// Nothing that is rare is in this loop, and no call, for the sake of the registers.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+#[inline(always)]
+fn send(
+    hops: &[Hop],
+    packets: &mut [Packet<'_>],
+    verdicts: &mut [Verdict],
+    found: &Found,
+    glance: impl Fn(u32) -> Option<Option<NextHop>>,
 ) -> u32 {
     let mut sent = 0;
     let mut bit = 1_u32;
     let plain = found.bits.plain;
     let each = found.destinations.iter().zip(&found.aged);
-    let all = packets.iter_mut().zip(verdicts).zip(each).enumerate();
-    for (at, ((packet, verdict), (destination, aged))) in all {
+    let all = packets.iter_mut().zip(verdicts).zip(each);
+    for ((packet, verdict), (destination, aged)) in all {
         if plain & bit != 0
-            && let Some(answer) = glance(*destination, at)
+            && let Some(answer) = glance(*destination)
             && let Some(port) = write(hops, packet, *aged, answer)
         {
             *verdict = port;
@@ -268,6 +309,12 @@ fn send(
         bit <<= 1;
     }
     sent
+}
+
+/// The number of the hop that a look-up gave. Entry 0 is no hop: nothing fits it.
+#[inline(always)]
+fn entry(answer: Option<NextHop>) -> usize {
+    answer.map_or(0, |hop| usize::from(hop.index()) + 1)
 }
 
 /// Writes the headers of a packet for the hop that the look-up gave; `None` if there is none that
@@ -279,8 +326,7 @@ fn write(
     aged: u32,
     answer: Option<NextHop>,
 ) -> Option<Verdict> {
-    // Entry 0 is no hop: nothing fits it.
-    let hop = hops.get(answer.map_or(0, |hop| usize::from(hop.index()) + 1))?;
+    let hop = hops.get(entry(answer))?;
     let (data, layers) = packet.data_and_layers_mut();
     let (head, rest) = Head::split_mut(data).ok()?;
     // Padding counts: a frame too long for the link is cut by the slow path.
@@ -325,6 +371,10 @@ fn finish(
         }
         *verdict = slow;
         others += 1;
+    }
+    if found.bits.fragments != 0 {
+        cold_path();
+        mark_fragments(packets, found);
     }
     others
 }
