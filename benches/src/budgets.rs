@@ -78,7 +78,7 @@ pub const BUDGETS: &[Budget] = &[
         "linecard cross-connect, packets in hand",
         24.6,
     ),
-    budget("udp/in-memory", "linecard UDP, packets in hand", 128.0),
+    budget("udp/in-memory", "linecard UDP, packets in hand", 117.9),
     budget("parse/udp/verified", "linecard", 77.8),
     budget("parse/mix/verified", "linecard", 82.2),
     budget("checksum/20", "linecard", 30.6),

@@ -142,14 +142,6 @@ impl<'p> Frame<'p> {
         self.word as u16 as usize
     }
 
-    /// Its [length](Self::len); more than any frame has if others are chained to it. One question in place of
-    /// two, for who works on several frames at a time.
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-    #[inline]
-    pub(crate) const fn len_alone(&self) -> u32 {
-        self.word as u32 & (CHAINED as u32 | 0xffff)
-    }
-
     /// Its length, marks and pool.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline(always)]

@@ -21,7 +21,7 @@ use super::table::Table;
 use crate::packet::{Packet, PortId};
 use crate::pipeline::Verdict;
 use crate::platform::Numbers;
-use crate::wire::{Header, vxlan};
+use crate::wire::vxlan;
 
 /// A head as it is read.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -63,10 +63,10 @@ pub(super) fn decide<const RULES: usize>(
     packets: &mut [Packet<'_>; 4],
     verdicts: &mut [Verdict; 4],
 ) -> Option<()> {
-    let frames = packets.each_ref().map(|packet| packet.frame().len_alone());
-    let [a, b, c, d] = packets.each_mut().map(Packet::data_and_layers_mut);
+    let ([a, b, c, d], frames) = Packet::heads_and_layers_mut(packets)?;
     let layers = [a.1, b.1, c.1, d.1];
-    let heads = [head(a.0)?, head(b.0)?, head(c.0)?, head(d.0)?];
+    let heads = [a.0, b.0, c.0, d.0]
+        .map(|bytes: &mut [u8; 42]| -> &mut Head { zerocopy::transmute_mut!(bytes) });
     let read = heads.each_ref().map(|head| &**head);
     let four = look(read, frames, verdicts)?;
     let rules = match four.first_rules(rules) {
@@ -81,21 +81,15 @@ pub(super) fn decide<const RULES: usize>(
     Some(())
 }
 
-#[inline(always)]
-fn head(data: &mut [u8]) -> Option<&mut Head> {
-    Head::split_mut(data).ok().map(|(head, _)| head)
-}
-
 /// Looks at four heads, in frames of these lengths, as [`Head::plain`] does at one; `None` unless all of
 /// them are undecided and plain, and none goes to VXLAN's port.
 #[inline(always)]
-fn look(heads: [&Head; 4], frames: [u32; 4], verdicts: &[Verdict; 4]) -> Option<Four> {
+fn look(heads: [&Head; 4], frames: Numbers, verdicts: &[Verdict; 4]) -> Option<Four> {
     let rows: [&Rows; 4] = heads.map(|head| zerocopy::transmute_ref!(head));
     let flows = rows.map(|rows| Numbers::from_le_bytes(&rows.flow));
     let [types, versions, offsets, ages] =
         Numbers::turn(rows.map(|rows| Numbers::from_le_bytes(&rows.kinds)));
     let [sources, destinations, ports, ends] = Numbers::turn(flows);
-    let frames = Numbers::from(frames);
     let (low, high) = (Numbers::splat(0xffff), Numbers::splat(0xffff_0000));
 
     // Ethertype 0x0800, version 4 with 20 bytes of header; UDP; no more fragments, no offset.
@@ -117,13 +111,11 @@ fn look(heads: [&Head; 4], frames: [u32; 4], verdicts: &[Verdict; 4]) -> Option<
     let differ = lengths.right::<16>() ^ (udp_lengths + Numbers::splat(20));
     let few =
         Numbers::splat(8).exceeds(udp_lengths) | (udp_lengths + Numbers::splat(34)).exceeds(frames);
-    // What is in several frames is dropped.
-    let chained = frames.right::<16>();
 
     let vxlan = Numbers::splat(vxlan::PORT.swap_bytes().into());
     let vxlan = ports.right::<16>().equals(vxlan);
     let decided = Numbers::from(Verdict::words(verdicts));
-    if !(kinds | parts | sums | differ | few | vxlan | chained | decided).are_zero() {
+    if !(kinds | parts | sums | differ | few | vxlan | decided).are_zero() {
         return None;
     }
     Some(Four {
