@@ -134,7 +134,9 @@ fn four_at_a_time<'p, const RULES: usize>(
     let [mut four, mut each] = [(); 2].map(|()| frames.map(|frame| lab.chain(port, &[frame])));
     let mut verdicts = [Verdict::UNDECIDED; 4];
     let expected = each.each_mut().map(|packet| stage.decide_plain(packet));
-    let together = four::decide(&stage.rules, PortId(port), &mut four, &mut verdicts).is_some();
+    let (rules, port) = (&stage.rules, PortId(port));
+    let any = rules.any_from(port);
+    let together = four::decide(rules, port, any, &mut four, &mut verdicts).is_some();
     let alone = expected.map(|verdict| verdict.filter(|verdict| verdict.port().is_some()));
     let taken = alone.iter().all(Option::is_some);
     assert_eq!(together, taken, "{frames:02x?}");
@@ -358,6 +360,30 @@ fn ports_that_share_a_bucket_keep_their_rules() {
             assert_eq!(out.sent, [(at, frame)]);
         }
     });
+}
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[test]
+fn rules_of_other_ports_are_passed_over_once_for_a_lot() {
+    let plain = packet4(SOURCE.octets(), DESTINATION.octets(), (5, 53), b"four");
+    // The last is the first of its port; behind many others it is found all the same.
+    for others in 0..12 {
+        let mut stage: UdpForwarder<13> = UdpForwarder::new();
+        for at in 0..=others {
+            let mut rule = UdpRule::to(PortId(at));
+            rule.from = Some(PortId(u16::from(at == others)));
+            rule.new_source_port = Some(100 + at);
+            stage.add(rule).expect("there is room");
+        }
+        let any = stage.rules.any_from(PortId(1));
+        let first = stage.rules.first_of(0, any).expect("a rule");
+        let passed = first.words.elsewhere(PortId(1)) == 0;
+        assert_eq!(passed, others <= 8, "{others}");
+        with_lab(16, |lab| {
+            assert!(four_at_a_time(lab, &stage, 1, [&plain; 4]), "{others}");
+            assert_eq!(four_at_a_time(lab, &stage, 0, [&plain; 4]), others > 0);
+        });
+    }
 }
 
 #[test]

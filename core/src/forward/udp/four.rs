@@ -17,7 +17,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::key::Compiled;
 use super::plain::{Head, Words};
-use super::table::Table;
+use super::table::{AnyRule, Table};
 use crate::packet::{Packet, PortId};
 use crate::pipeline::Verdict;
 use crate::platform::Numbers;
@@ -60,6 +60,7 @@ struct Four {
 pub(super) fn decide<const RULES: usize>(
     rules: &Table<RULES>,
     from: PortId,
+    any: AnyRule,
     packets: &mut [Packet<'_>; 4],
     verdicts: &mut [Verdict; 4],
 ) -> Option<()> {
@@ -69,7 +70,7 @@ pub(super) fn decide<const RULES: usize>(
         .map(|bytes: &mut [u8; 42]| -> &mut Head { zerocopy::transmute_mut!(bytes) });
     let read = heads.each_ref().map(|head| &**head);
     let four = look(read, frames, verdicts)?;
-    let rules = match four.first_rules(rules) {
+    let rules = match four.first_rules(rules, from, any) {
         Some(rules) => rules,
         None => find_each(rules, from, read)?,
     };
@@ -127,22 +128,23 @@ fn look(heads: [&Head; 4], frames: Numbers, verdicts: &[Verdict; 4]) -> Option<F
 }
 
 impl Four {
-    /// The rules that take them, if each is the first of its bucket, and takes packets of any port.
+    /// The rules that take them, if each is the first to be looked at for what came in by this port.
     #[inline(always)]
     fn first_rules<'a, const RULES: usize>(
         &self,
         rules: &'a Table<RULES>,
+        from: PortId,
+        any: AnyRule,
     ) -> Option<[&'a Compiled; 4]> {
         let [a, b, c, d]: [u32; 4] = Table::<RULES>::buckets_of(self.ports).into();
-        let a = rules.first_of(a)?;
-        let b = rules.first_of(b)?;
-        let c = rules.first_of(c)?;
-        let d = rules.first_of(d)?;
+        let a = rules.first_of(a, any)?;
+        let b = rules.first_of(b, any)?;
+        let c = rules.first_of(c, any)?;
+        let d = rules.first_of(d, any)?;
         let [e, f, g, h] = self.flows;
         let differ = differ(e, a) | differ(f, b) | differ(g, c) | differ(h, d);
-        let anywhere =
-            is_for_any_port(a) & is_for_any_port(b) & is_for_any_port(c) & is_for_any_port(d);
-        (differ.are_zero() && anywhere).then_some([a, b, c, d])
+        let [i, j, k, l] = [a, b, c, d].map(|rule| rule.words.elsewhere(from));
+        (differ.are_zero() && i | j | k | l == 0).then_some([a, b, c, d])
     }
 
     /// As [`Head::rewrite`] does.
@@ -180,11 +182,6 @@ impl Four {
 #[inline(always)]
 fn differ(flow: Numbers, rule: &Compiled) -> Numbers {
     (flow ^ rule.words.value.into()) & rule.words.mask.into()
-}
-
-#[inline(always)]
-fn is_for_any_port(rule: &Compiled) -> bool {
-    rule.words.from.is_none()
 }
 
 /// What the checksums lose for each word of a flow, less twice [`Numbers::HALF`].

@@ -132,9 +132,10 @@ impl<const RULES: usize> UdpForwarder<RULES> {
         let (their_verdicts, verdicts) = verdicts.as_chunks_mut();
         // Taken out, so that it stays in registers.
         let mut next = core::mem::take(ahead);
+        let any = self.rules.any_from(from);
         for (four, verdicts) in fours.iter_mut().zip(their_verdicts) {
             next.ask_four();
-            if four::decide(&self.rules, from, four, verdicts).is_none() {
+            if four::decide(&self.rules, from, any, four, verdicts).is_none() {
                 cold_path();
                 self.decide_each(four, verdicts, &mut Ahead::default());
             }

@@ -36,7 +36,9 @@ pub(super) struct Words {
     /// What the rest of the change does to checksums, by the flow's words of 32 bits: by the addresses,
     /// which both checksums count; nothing; by the ports, which only UDP's counts; by all.
     pub(super) change: [u32; 4],
-    pub(super) from: Option<PortId>,
+    /// The bits of the port that count: none, if it may come in by any, or all; and what they are.
+    from_mask: u32,
+    from: u32,
     /// Where the packet came in matters, or it may go to [VXLAN's port](vxlan::PORT) and have more
     /// headers: one question in place of two.
     pub(super) is_special: bool,
@@ -95,7 +97,8 @@ impl Words {
             known: [0, 1].map(|i| settled[i] | !changed[i]),
             change: [addresses, Sum::ZERO, ports, addresses.plus(ports)]
                 .map(|sum| lane(sum).into()),
-            from: rule.from,
+            from_mask: rule.from.map_or(0, |_| !0),
+            from: rule.from.map_or(0, |from| from.0.into()),
             is_special: rule.from.is_some()
                 || rule.destination.port.is_none_or(|port| port == vxlan::PORT),
         }
@@ -104,8 +107,13 @@ impl Words {
     /// Whether the rule takes a packet that came in by `port`.
     #[inline(always)]
     pub(super) fn takes(&self, Flow(flow): Flow, port: PortId) -> bool {
-        !differ(flow, self.value, self.mask)
-            && (!self.is_special || self.from.is_none_or(|from| from == port))
+        !differ(flow, self.value, self.mask) && (!self.is_special || self.elsewhere(port) == 0)
+    }
+
+    /// Zero, if the rule takes packets that came in by `port`.
+    #[inline(always)]
+    pub(super) const fn elsewhere(&self, PortId(port): PortId) -> u32 {
+        (self.from ^ port as u32) & self.from_mask
     }
 }
 

@@ -15,6 +15,8 @@ use heapless::Vec;
 use super::key::Compiled;
 use super::rule::UdpRuleError;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::packet::PortId;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use crate::platform::Numbers;
 
 /// Up to `RULES` rules, and at most 65,535.
@@ -40,6 +42,11 @@ struct Bucket {
     /// The first rule of these ports.
     named: u16,
 }
+
+/// The number of a rule that names no destination port, or of none.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[derive(Clone, Copy)]
+pub(super) struct AnyRule(u16);
 
 impl<const RULES: usize> Table<RULES> {
     /// No rules.
@@ -111,12 +118,28 @@ impl<const RULES: usize> Table<RULES> {
         self.find_behind(*bucket, takes)
     }
 
-    /// The rule to be looked at first for what goes to a port of this [bucket](Self::buckets_of).
+    /// The first rule that names no destination port and takes what came in by `from`; or one before it, so
+    /// that no packet's turn is longer for it than that of one that such a rule takes.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline]
+    pub(super) fn any_from(&self, from: PortId) -> AnyRule {
+        let mut any = self.any;
+        for _ in 0..NEAR {
+            match self.rules.get(usize::from(any)) {
+                Some(entry) if entry.rule.words.elsewhere(from) != 0 => any = entry.next,
+                _ => break,
+            }
+        }
+        AnyRule(any)
+    }
+
+    /// The rule to be looked at first for what goes to a port of this [bucket](Self::buckets_of), where
+    /// `any` is the one that names none.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline(always)]
-    pub(super) fn first_of(&self, bucket: u32) -> Option<&Compiled> {
+    pub(super) fn first_of(&self, bucket: u32, AnyRule(any): AnyRule) -> Option<&Compiled> {
         let bucket = self.buckets.as_flattened().get(bucket as usize)?;
-        let entry = self.rules.get(usize::from(bucket.first))?;
+        let entry = self.rules.get(usize::from(bucket.named.min(any)))?;
         Some(&entry.rule)
     }
 
@@ -180,6 +203,9 @@ impl<const RULES: usize> Table<RULES> {
     };
 }
 
+/// Rules that are passed over at most, once for a lot, to find the first for its port.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+const NEAR: usize = 8;
 /// The number of no rule.
 const NONE: u16 = u16::MAX;
 /// Buckets for each rule.
