@@ -32,7 +32,7 @@ use crate::{Rx, Tx};
 ///
 /// A queue sends by the transmit queue of its own number. Where the interface has fewer of those
 /// than it has receive queues (a veth can), what is sent by the others stays in their rings, and comes
-/// back when they are closed: [`Status::queues_without_tx`].
+/// back when they are closed: [`Status::queues_without_tx`], [`sends_by`](Port::sends_by).
 ///
 /// Everything is looked up in the network namespace that the calling thread is in.
 ///
@@ -255,6 +255,13 @@ impl<'p> Port<'p> {
         Ok((rx, tx))
     }
 
+    /// Whether the interface has a transmit queue of this number, without which a queue of that number
+    /// only receives.
+    #[must_use]
+    pub fn sends_by(&self, queue: u16) -> bool {
+        queue < self.interface.tx_queues()
+    }
+
     /// How the port came to be set up.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -268,12 +275,11 @@ impl<'p> Port<'p> {
             queues_left_out: self.interface.queues(),
             ..Status::default()
         };
-        let sending = self.interface.tx_queues();
         for channel in self.channels() {
             let Some(socket) = channel.socket() else {
                 continue;
             };
-            status.queues_without_tx += u16::from(channel.queue >= sending);
+            status.queues_without_tx += u16::from(!self.sends_by(channel.queue));
             status.zero_copy = Some(socket.zero_copy());
             status.tx_budget = Some(socket.tx_budget());
             status.shared_queues += usize::from(socket.shared());

@@ -180,6 +180,18 @@ impl<'r, 'p: 'r> AnyPort<'r, 'p> {
         }
     }
 
+    /// How many of those, from the first, send: all, but where an interface has too few transmit queues.
+    #[must_use]
+    pub fn sending(&self, workers: u16) -> u16 {
+        match &self.device {
+            AnyDevice::AfXdp(port, numbers) => {
+                let numbers = numbers.clone();
+                numbers.filter(|queue| port.sends_by(*queue)).count() as u16
+            }
+            _ => self.queues(workers),
+        }
+    }
+
     /// Opens a queue pair; frames to receive into come from `cache`.
     ///
     /// # Errors

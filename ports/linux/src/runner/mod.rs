@@ -166,7 +166,8 @@ pub fn run(config: &Config, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<
     let adapters = vhost::adapters(config, |port| build::own_mac(config, port), shared);
     let mut ports = build::ports(config, pool, &mut loopbacks, &adapters, &dpdk, clock)?;
     let queues = ports.iter().map(|port| port.queues(count as u16).into());
-    let shares = Shares::new(queues, count);
+    let sending = ports.iter().map(|port| port.sending(count as u16).into());
+    let shares = Shares::new(queues, count).sending(sending);
     let mut queues = seats::open(&mut ports, &shares, &rings, &mut caches)?;
     seats::lead(&mut queues, &exceptions, &mut caches)?;
     let set_up: Vec<Option<String>> = ports.iter().map(AnyPort::status).collect();

@@ -52,7 +52,7 @@ pub(super) fn caches<'p>(pool: &'p Pool<'p>, count: usize) -> Result<Vec<Cache<'
     Ok(caches.collect::<Result<_, _>>()?)
 }
 
-/// A ring for each port, of which some worker may have no queue.
+/// A ring for each port, of which some worker may have no queue, or none that sends.
 pub(super) fn rings<'p>(config: &Config) -> Vec<HandoverRing<'p>> {
     let several = config.worker.count > 1;
     let ports = config.ports.iter().filter(|_| several);
@@ -115,15 +115,19 @@ pub(super) fn open<'r, 'p: 'r>(
         }
         let everybody = all.iter_mut().zip(own).zip(caches.iter_mut()).enumerate();
         for (worker, ((queues, own), cache)) in everybody {
-            let pair = match (own.len(), ring) {
-                (0, Some(ring)) => {
-                    let tx = HandoverTx::new(ring.producer());
-                    (nothing(cache)?, AnyTx::Handover(tx))
-                }
-                (_, Some(ring)) if owner == Some(worker) => {
+            let pair = match ring {
+                Some(ring) if owner == Some(worker) => {
                     let (rx, tx) = as_one(own);
                     let tx = OwnerTx::new(tx, ring.consumer());
                     (rx, AnyTx::Owner(Box::new(tx)))
+                }
+                Some(ring) if !shares.sends(index, worker) => {
+                    let tx = AnyTx::Handover(HandoverTx::new(ring.producer()));
+                    match own.is_empty() {
+                        true => (nothing(cache)?, tx),
+                        // What is sent by such a queue would stay in its ring.
+                        false => (as_one(own).0, tx),
+                    }
                 }
                 _ => as_one(own),
             };

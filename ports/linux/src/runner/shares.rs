@@ -4,16 +4,18 @@
 ///
 /// A port with a queue for each worker or more gives queue *i* to worker *i* modulo their number. Of
 /// ports with fewer, each queue goes to the worker whose turn it is. A worker without a queue of some
-/// port sends by the one that has the port's first.
+/// port, or with none that sends, sends by the one that has the port's first.
 #[derive(Debug)]
 pub(super) struct Shares {
     /// For each port, and each queue of it, the worker.
     workers: Vec<Vec<usize>>,
+    /// For each port, how many of its first queues send.
+    sending: Vec<usize>,
     count: usize,
 }
 
 impl Shares {
-    /// Shares out so many queues of each port.
+    /// Shares out so many queues of each port, of which all send.
     pub(super) fn new(queues: impl IntoIterator<Item = usize>, count: usize) -> Self {
         let count = count.max(1);
         let mut turn = 0;
@@ -24,9 +26,19 @@ impl Shares {
             }
             (0..queues).map(|queue| (first + queue) % count).collect()
         });
+        let workers: Vec<Vec<usize>> = workers.collect();
         Self {
-            workers: workers.collect(),
+            sending: workers.iter().map(Vec::len).collect(),
+            workers,
             count,
+        }
+    }
+
+    /// The same, where only so many of each port's first queues send.
+    pub(super) fn sending(self, queues: impl IntoIterator<Item = usize>) -> Self {
+        Self {
+            sending: queues.into_iter().collect(),
+            ..self
         }
     }
 
@@ -35,11 +47,23 @@ impl Shares {
         self.workers.get(port).map_or(&[], Vec::as_slice)
     }
 
-    /// The worker by which those send that have no queue of the port; none where all have one.
+    /// The workers of those queues of a port that send.
+    fn senders(&self, port: usize) -> &[usize] {
+        let sending = self.sending.get(port).copied().unwrap_or(0);
+        self.of_port(port).get(..sending).unwrap_or_default()
+    }
+
+    /// Whether a worker sends by a port itself.
+    pub(super) fn sends(&self, port: usize, worker: usize) -> bool {
+        self.senders(port).contains(&worker)
+    }
+
+    /// The worker by which those send that have no queue of the port that does; none where all have one,
+    /// and where no queue sends.
     pub(super) fn owner(&self, port: usize) -> Option<usize> {
-        let workers = self.of_port(port);
-        let all = (0..self.count).all(|worker| workers.contains(&worker));
-        workers.first().copied().filter(|_| !all)
+        let senders = self.senders(port);
+        let all = (0..self.count).all(|worker| senders.contains(&worker));
+        senders.first().copied().filter(|_| !all)
     }
 }
 
@@ -72,5 +96,10 @@ mod tests {
         let owners: Vec<_> = (0..6).map(|port| shares.owner(port)).collect();
         let expected = [Some(0), Some(1), None, Some(2), None, Some(1)];
         assert_eq!(owners, expected);
+        // Port 2 sends by its first two queues alone, port 4 by none.
+        let shares = shares.sending([1, 1, 2, 2, 0, 1]);
+        assert_eq!((shares.owner(2), shares.owner(4)), (Some(0), None));
+        let sends = [0, 1, 2].map(|worker| shares.sends(2, worker));
+        assert_eq!(sends, [true, true, false]);
     }
 }

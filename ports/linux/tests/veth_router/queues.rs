@@ -1,5 +1,9 @@
 //! A port that is all queues of its interface.
 
+use linecard_linux::config::{Config, Draft, DraftPort, Setting};
+use linecard_linux::{runner, signals::Stop};
+use linecard_testnet::Namespace;
+
 use super::hosts::{Hosts, LEFT_4, RIGHT_4, reaches};
 
 /// Left's link has four queues each way, over which its kernel spreads flows.
@@ -33,6 +37,39 @@ fn veth_several_workers_share_the_queues_of_a_port() {
         "{figures}"
     );
     assert!(of(1, "exceptions") < of(1, "received") / 2, "{figures}");
+}
+
+#[test]
+fn veth_a_worker_whose_queue_cannot_send_hands_over() {
+    if !linecard_testnet::available(&["ip", "ethtool"]) {
+        return;
+    }
+    let new = || Namespace::new().expect("a namespace");
+    let (here, there) = (new(), new());
+    here.pair_with("numrxqueues 2 numtxqueues 2", "lc0", &there, "lc1");
+    here.run("ethtool", "-L lc0 tx 1");
+    let port = |text: &str| DraftPort::new(Setting::flag("--port", text.into()));
+    let config = Config::try_from(Draft {
+        forwarder: Some(Setting::flag("--forwarder", "cross-connect".into())),
+        ports: vec![
+            port("generator,count=400,queues=2"),
+            port("af_xdp:lc0,queues=2"),
+        ],
+        workers: Some(Setting::flag("--workers", 2)),
+        duration: Some(Setting::flag("--duration", "1s".into())),
+        ..Draft::default()
+    });
+    let config = config.expect("a configuration");
+    let report = here.inside(|| runner::run(&config, &Stop::new(), &mut |_| {}));
+    let report = report.expect("a run");
+    assert!(report.is_balanced(), "{report}");
+    let sent = &report.ports[1].stats.tx;
+    assert_eq!((sent.packets, sent.completed), (400, 400), "{report}");
+    let [first, second] = &report.workers[..] else {
+        panic!("{report}")
+    };
+    assert_eq!(second.exchanged.handed_over, 200, "{report}");
+    assert_eq!(first.exchanged.passed_on, 200, "{report}");
 }
 
 /// Pings and connections of which some go by each queue; the figures at the end.
