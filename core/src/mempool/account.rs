@@ -354,8 +354,9 @@ pub(super) const NAME_LEN: usize = 24;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counts {
     pub(super) cached: usize,
-    pub(super) posted: usize,
-    pub(super) completing: usize,
+    /// Below zero is what others count too many: threads that counted off the same frames at the same time.
+    pub(super) posted: i32,
+    pub(super) completing: i32,
 }
 
 /// What the pool keeps of an account, on a cache line of its own: the account's thread writes
@@ -371,6 +372,8 @@ pub(super) struct AccountCell {
     posted_off: AtomicU32,
     /// Of the completing ones, likewise.
     completing_off: AtomicU32,
+    /// Of the completing ones, those that the thread which receives them has counted off; wraps.
+    returned: Counter,
     name: [AtomicU64; NAME_LEN / 8],
 }
 
@@ -383,6 +386,7 @@ impl AccountCell {
             completing: Counter::new(),
             posted_off: AtomicU32::new(0),
             completing_off: AtomicU32::new(0),
+            returned: Counter::new(),
             name: core::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
@@ -409,19 +413,35 @@ impl AccountCell {
     pub(super) fn counts(&self) -> Counts {
         Counts {
             cached: self.cached.load(Ordering::Relaxed) as usize,
-            posted: self.posted(),
-            completing: self.completing(),
+            posted: self.posted.left(self.posted_off.load(Ordering::Relaxed)),
+            completing: self.left_completing(),
         }
     }
 
     #[inline]
     pub(super) fn posted(&self) -> usize {
-        self.posted.left(&self.posted_off) as usize
+        let left = self.posted.left(self.posted_off.load(Ordering::Relaxed));
+        left.max(0) as usize
     }
 
     #[inline]
     pub(super) fn completing(&self) -> usize {
-        self.completing.left(&self.completing_off) as usize
+        self.left_completing().max(0) as usize
+    }
+
+    #[inline]
+    fn left_completing(&self) -> i32 {
+        let returned = self.returned.load(Ordering::Relaxed);
+        let off = self.completing_off.load(Ordering::Relaxed);
+        self.completing.left(off.wrapping_add(returned))
+    }
+
+    /// Counts off what the account's thread has sent and the one that calls has received.
+    #[inline]
+    pub(super) fn take_returned(&self, most: u32) -> u32 {
+        let taken = (self.completing() as u32).min(most);
+        self.returned.add(taken);
+        taken
     }
 
     /// Counts what the account's own thread has moved.
@@ -450,11 +470,12 @@ impl AccountCell {
     }
 
     pub(super) fn take_posted(&self, most: u32) -> u32 {
-        self.posted.take(&self.posted_off, most)
+        self.posted.take(0, &self.posted_off, most)
     }
 
     pub(super) fn take_completing(&self, most: u32) -> u32 {
-        self.completing.take(&self.completing_off, most)
+        let returned = self.returned.load(Ordering::Relaxed);
+        self.completing.take(returned, &self.completing_off, most)
     }
 
     fn claim(&self, name: &str) -> bool {
@@ -482,7 +503,7 @@ impl AccountCell {
             posted,
             completing,
         } = self.counts();
-        let kept = cached | posted | completing != 0;
+        let kept = cached != 0 || posted != 0 || completing != 0;
         self.state
             .store(if kept { CLOSED } else { VACANT }, Ordering::Release);
     }
@@ -517,24 +538,18 @@ impl Counter {
         self.set(self.load(Ordering::Relaxed).wrapping_sub(count));
     }
 
-    /// What is left of it without what others have counted off. Between two threads that count at
-    /// the same time it may be below zero for a moment.
+    /// What is left of it without what was counted off. Of two threads that count at the same time it may
+    /// be below zero.
     #[inline]
-    fn left(&self, off: &AtomicU32) -> u32 {
-        let left = self
-            .load(Ordering::Relaxed)
-            .wrapping_sub(off.load(Ordering::Relaxed));
-        left.cast_signed().max(0).cast_unsigned()
+    fn left(&self, off: u32) -> i32 {
+        self.load(Ordering::Relaxed).wrapping_sub(off).cast_signed()
     }
 
-    /// Counts off what is left, up to `most`.
-    fn take(&self, off: &AtomicU32, most: u32) -> u32 {
+    /// Counts off what is left besides what has `returned`, up to `most`.
+    fn take(&self, returned: u32, off: &AtomicU32, most: u32) -> u32 {
         let mut gone = off.load(Ordering::Relaxed);
         loop {
-            let left = self
-                .load(Ordering::Relaxed)
-                .wrapping_sub(gone)
-                .cast_signed();
+            let left = self.left(gone.wrapping_add(returned));
             let taken = left.max(0).cast_unsigned().min(most);
             if taken == 0 {
                 return 0;

@@ -164,6 +164,8 @@ impl Pool<'_> {
             violations: self.violations.count.load(Ordering::Relaxed),
             entries: Vec::new(),
         };
+        // By all together, as one may have what another lacks.
+        let (mut all_posted, mut all_completing) = (0_i64, 0_i64);
         for cell in &self.accounts {
             let Some((name, closed, counts)) = cell.read() else {
                 continue;
@@ -174,17 +176,19 @@ impl Pool<'_> {
                 completing,
             } = counts;
             ledger.cached += cached;
-            ledger.posted += posted;
-            ledger.completing += completing;
+            all_posted += i64::from(posted);
+            all_completing += i64::from(completing);
             // There is an entry for each account.
             let _ = ledger.entries.push(Entry {
                 name,
                 cached,
-                posted,
-                completing,
+                posted: posted.max(0) as usize,
+                completing: completing.max(0) as usize,
                 closed,
             });
         }
+        ledger.posted = all_posted.max(0) as usize;
+        ledger.completing = all_completing.max(0) as usize;
         let placed = ledger.free + ledger.cached + ledger.posted + ledger.completing;
         ledger.held = ledger.total.saturating_sub(placed);
         ledger.surplus = placed.saturating_sub(ledger.total);

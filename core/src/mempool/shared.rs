@@ -170,6 +170,27 @@ impl<'p> SharedAccount<'p> {
         self.cell.take_completing(most)
     }
 
+    /// As [`take_completing`](Self::take_completing), for the one thread at a time that receives what this
+    /// account's queue has sent, as over a ring in memory: without an atomic operation. Where another counts
+    /// off the same frames at the same time, this account has as many too few, which are missing in its
+    /// [`completing`](Self::completing) later, and another as many too many: all together are right.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, SharedAccount, Slot};
+    /// # let mut memory = vec![0u8; 8 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 8];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// let ring = SharedAccount::register(&pool, "ring")?;
+    /// ring.count(0, 3);
+    /// assert_eq!((ring.take_returned(2), ring.take_completing(9)), (2, 1));
+    /// assert_eq!((ring.take_returned(1), ring.completing()), (0, 0));
+    /// # Ok::<(), linecard::mempool::PoolError>(())
+    /// ```
+    #[inline]
+    pub fn take_returned(&self, most: u32) -> u32 {
+        self.cell.take_returned(most)
+    }
+
     /// Takes up to `count` free frames for the library, each handed to `each`; gives how many there
     /// were. They are from the shared free list without a cache, or with one of another pool.
     #[inline]

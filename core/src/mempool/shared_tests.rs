@@ -204,3 +204,42 @@ fn what_is_counted_by_all_is_what_is_counted_by_each() {
         account.count_cached(-2);
     });
 }
+
+#[test]
+fn who_receives_what_a_queue_sends_counts_it_off_once() {
+    with_pool(|pool| {
+        let account = SharedAccount::register(pool, "a ring").unwrap();
+        account.count(0, 5);
+        assert_eq!(account.take_returned(2), 2);
+        assert_eq!((account.completing(), pool.ledger().completing), (3, 3));
+        assert_eq!(account.take_completing(2), 2, "of what is left");
+        assert_eq!(account.take_returned(9), 1);
+        assert_eq!(
+            (account.take_returned(1), account.take_completing(1)),
+            (0, 0)
+        );
+        account.count(0, 1);
+        assert_eq!((account.completing(), account.take_completing(9)), (1, 1));
+        drop(account);
+        pool.audit().unwrap();
+    });
+}
+
+#[test]
+fn the_ledger_is_right_where_two_threads_counted_the_same_off() {
+    with_pool(|pool| {
+        let [here, there] =
+            ["here", "there"].map(|name| SharedAccount::register(pool, name).unwrap());
+        let frames: Vec<_> = (0..3).map(|_| pool.alloc().unwrap()).collect();
+        there.count(0, 3);
+        // By whom had looked before the other wrote.
+        here.count_shared(0, -3);
+        let ledger = pool.ledger();
+        assert_eq!((ledger.completing, ledger.held, ledger.surplus), (0, 3, 0));
+        assert_eq!((here.completing(), there.completing()), (0, 3));
+        here.count_shared(0, 3);
+        there.count(0, -3);
+        drop((here, there, frames));
+        pool.audit().unwrap();
+    });
+}

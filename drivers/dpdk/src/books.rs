@@ -27,11 +27,13 @@ pub(crate) enum First {
 
 impl Shared {
     /// Settles a receive queue's account: so many more frames are posted than before its burst.
-    /// `from` is the account that had frames last when this one did not.
+    /// `sender` is the account of the queue's sending half, and `from` the one that had frames last when
+    /// neither did.
     #[inline]
     pub(crate) fn settle_posted(
         &'static self,
         account: &SharedAccount<'static>,
+        sender: &'static SharedAccount<'static>,
         more: i32,
         from: &mut u8,
     ) {
@@ -42,6 +44,17 @@ impl Shared {
         }
         account.count(more.wrapping_sub(own), 0);
         let mut short = own.unsigned_abs();
+        // What one's own ring brings back: of whoever polls this half alone.
+        short -= sender.take_returned(short);
+        if short > 0 {
+            self.settle_received(short, from);
+        }
+    }
+
+    /// Counts off what was received and came from elsewhere.
+    #[cold]
+    #[inline(never)]
+    fn settle_received(&'static self, mut short: u32, from: &mut u8) {
         if let Some(last) = self.account_by(*from) {
             short -= last.take_completing(short);
         }

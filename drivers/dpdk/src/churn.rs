@@ -42,7 +42,7 @@ impl Memory {
             let received = got as i32;
             let more = freed.wrapping_add(received).wrapping_neg();
             if more != 0 {
-                shared.settle_posted(account, more, &mut from);
+                shared.settle_posted(account, account, more, &mut from);
             }
             if got == 0 {
                 break;

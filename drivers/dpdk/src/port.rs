@@ -189,7 +189,7 @@ impl<'p> Device<'p> for Port<'p> {
         let state = &self.state;
         let name = self.name.strip_prefix("dpdk:").unwrap_or(&self.name);
         let [rx, tx] = state.open(queue, name, cache)?;
-        let rx = Rx::new(Arc::clone(state), rx, queue);
+        let rx = Rx::new(Arc::clone(state), rx, tx, queue);
         let tx = Tx::new(Arc::clone(state), tx, queue);
         Ok((rx, tx))
     }

@@ -40,6 +40,8 @@ pub struct Rx<'p> {
     state: Arc<PortState>,
     shared: &'static Shared,
     account: &'static SharedAccount<'static>,
+    /// That of the queue's other half.
+    sender: &'static SharedAccount<'static>,
     port: u16,
     queue: u16,
     /// What is to be thought of a checksum of which the device says nothing.
@@ -59,6 +61,7 @@ impl<'p> Rx<'p> {
     pub(crate) fn new(
         state: Arc<PortState>,
         account: &'static SharedAccount<'static>,
+        sender: &'static SharedAccount<'static>,
         queue: u16,
     ) -> Self {
         let shared = state.memory.shared();
@@ -81,6 +84,7 @@ impl<'p> Rx<'p> {
             state,
             from: account.id().number(),
             account,
+            sender,
             queue,
             stats: RxStats::default(),
             _pool: PhantomData,
@@ -127,7 +131,7 @@ impl<'p> Rx<'p> {
         let more = freed.wrapping_add(received).wrapping_neg();
         if more != 0 {
             self.shared
-                .settle_posted(self.account, more, &mut self.from);
+                .settle_posted(self.account, self.sender, more, &mut self.from);
         }
         let packets = (out.len() - before) as u64;
         self.stats.packets = self.stats.packets.wrapping_add(packets);
