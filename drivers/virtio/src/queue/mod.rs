@@ -131,7 +131,9 @@ pub trait Virtqueue {
     unsafe fn push(&mut self, buffer: Buffer, token: u32) -> bool;
 
     /// Adds buffers in one descriptor each, with their tokens, as many as there is room for; gives how
-    /// many. What there is no room for is left in the iterator.
+    /// many. What there is no room for is left in the iterator. The device sees them in portions as they
+    /// are written, so that it begins with the first while the last are made; the last portion, without
+    /// which it may still wait to be told, after [`publish`](Self::publish).
     ///
     /// # Safety
     ///
@@ -162,7 +164,7 @@ pub trait Virtqueue {
     /// words: part `index` of `count`.
     fn indirect(part: Buffer, index: u16, count: u16) -> [u64; 2];
 
-    /// Makes what was pushed available, all at once, and gives whether the device wants to be told.
+    /// Makes what was pushed and not seen yet available, all at once, and gives whether the device wants to be told.
     fn publish(&mut self) -> bool;
 
     /// Looks how far the device has come; before a burst of [`pop`](Self::pop)s.
@@ -205,6 +207,10 @@ pub trait Virtqueue {
 
 /// The largest token; the queues keep the bit above it for themselves.
 pub const MAX_TOKEN: u32 = u32::MAX >> 1;
+
+/// Buffers of a burst that the device is shown at a time: fewer, and the line that it polls goes to and
+/// fro more often; more, and it waits longer for the first.
+const PORTION: u16 = 8;
 
 /// In a token of the shadow state: the buffer is in several descriptors.
 const CHAINED: u32 = 1 << 31;

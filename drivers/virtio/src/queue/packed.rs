@@ -20,7 +20,7 @@ use linecard::platform::barrier;
 use super::layout::{DescFlags, SUPPRESS_DESC, SUPPRESS_DISABLE, need_event};
 use super::memory::RingMemory;
 use super::table::{Ids, Table};
-use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, Used, Virtqueue};
+use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, PORTION, Used, Virtqueue};
 use take::used;
 
 mod take;
@@ -50,7 +50,7 @@ pub struct PackedQueue<const N: usize> {
     free: u16,
     /// Buffers in the queue.
     in_flight: u16,
-    /// Buffers that were published.
+    /// Buffers that the device was shown.
     published: u16,
     /// The next descriptor to write.
     next: u16,
@@ -129,6 +129,20 @@ impl<const N: usize> PackedQueue<N> {
         Some(queue)
     }
 
+    /// Shows the device what was written; gives whether there was anything.
+    #[inline(always)]
+    fn show(&mut self) -> bool {
+        let Some((place, half)) = self.first.take() else {
+            return false;
+        };
+        // All other descriptors, and the address of this one, before its flags (section 2.8.21.1).
+        barrier::write();
+        // SAFETY: the place was written to (`write`).
+        let (_, second) = unsafe { self.memory.desc(place) };
+        second.store(half.to_le(), Ordering::Relaxed);
+        true
+    }
+
     /// Writes the next descriptor; all but the first of those that are not published at once.
     #[inline(always)]
     fn write(&mut self, addr: u64, len: u32, id: u16, flags: u16) {
@@ -191,6 +205,10 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
         let mut first = self.first.is_none();
         let mut ahead: u16 = 0;
         for (buffer, token) in buffers.take(usize::from(self.free)) {
+            if ahead.is_multiple_of(PORTION) && ahead > 0 {
+                first = self.show();
+                self.published = self.in_flight.wrapping_add(ahead);
+            }
             let id = self.ids.next(ahead);
             self.tokens.write(id, token & MAX_TOKEN);
             let half = half(buffer.len, id, direction(buffer) | turn);
@@ -274,14 +292,9 @@ impl<const N: usize> Virtqueue for PackedQueue<N> {
 
     #[inline]
     fn publish(&mut self) -> bool {
-        let Some((place, half)) = self.first.take() else {
+        if !self.show() {
             return false;
-        };
-        // All other descriptors, and the address of this one, before its flags (section 2.8.21.1).
-        barrier::write();
-        // SAFETY: the place was written to (`write`).
-        let (_, second) = unsafe { self.memory.desc(place) };
-        second.store(half.to_le(), Ordering::Relaxed);
+        }
         self.published = self.in_flight;
         let added = core::mem::take(&mut self.added);
         // The flags before what the device asks for (section 2.8.21.3.1).

@@ -20,7 +20,7 @@ use linecard::platform::barrier;
 use super::layout::{AVAIL_NO_INTERRUPT, DescFlags, USED_NO_NOTIFY, need_event};
 use super::memory::{RingMemory, USED_RING};
 use super::table::{Ids, Table};
-use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, Used, Virtqueue};
+use super::{Buffer, CHAINED, Fault, MAX_TOKEN, NONE, Options, PORTION, Used, Virtqueue};
 
 mod take;
 
@@ -36,6 +36,8 @@ pub struct SplitQueue<const N: usize> {
     avail: u16,
     /// Up to where the device was last asked whether it wants to be told.
     told: u16,
+    /// Up to where the device was shown what there is.
+    shown: u16,
     /// The next used entry to take, counted freely.
     used: u16,
     /// Up to where the device has come, as far as was looked.
@@ -77,6 +79,7 @@ impl<const N: usize> SplitQueue<N> {
             free: size,
             avail: start,
             told: start,
+            shown: start,
             used: start,
             seen: start,
             start,
@@ -149,6 +152,17 @@ impl<const N: usize> SplitQueue<N> {
                 .driver_u16(entry(place))
                 .store(id.to_le(), Ordering::Relaxed);
         }
+    }
+
+    /// Shows the device what was offered, and `ahead` more.
+    #[inline(always)]
+    fn show(&mut self, ahead: u16) {
+        // The descriptors and entries before the index (section 2.7.13.3.1).
+        barrier::write();
+        self.shown = self.avail.wrapping_add(ahead);
+        self.memory
+            .driver_u16(IDX)
+            .store(self.shown.to_le(), Ordering::Relaxed);
     }
 
     /// Takes back the buffer that begins with `id`, whose token this is.
@@ -224,6 +238,9 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         // The counters are written once.
         let mut ahead: u16 = 0;
         for (buffer, token) in buffers.take(usize::from(self.free)) {
+            if ahead.is_multiple_of(PORTION) && ahead > 0 {
+                self.show(ahead);
+            }
             let id = self.ids.next(ahead);
             self.write(id, buffer.addr.0, buffer.len, direction(buffer), 0);
             self.offer_ahead(ahead, id, token & MAX_TOKEN);
@@ -293,11 +310,7 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         if self.told == self.avail {
             return false;
         }
-        // The descriptors and entries before the index (section 2.7.13.3.1).
-        barrier::write();
-        self.memory
-            .driver_u16(IDX)
-            .store(self.avail.to_le(), Ordering::Relaxed);
+        self.show(0);
         let old = core::mem::replace(&mut self.told, self.avail);
         // The index before what the device asks for (section 2.7.13.4.1).
         barrier::full();
@@ -318,7 +331,7 @@ impl<const N: usize> Virtqueue for SplitQueue<N> {
         }
         let seen = u16::from_le(self.memory.device_u16(IDX).load(Ordering::Relaxed));
         let moved = seen.wrapping_sub(self.used);
-        let in_flight = self.told.wrapping_sub(self.used);
+        let in_flight = self.shown.wrapping_sub(self.used);
         if moved > in_flight {
             let fault = Fault::Index { moved, in_flight };
             self.fail(fault);

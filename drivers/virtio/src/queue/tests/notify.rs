@@ -82,6 +82,60 @@ fn one_question_covers_a_whole_burst() {
     assert!(queue.publish(), "entry 1 is among the five from 0xfffe");
 }
 
+fn is_shown_in_portions<V: Make>() {
+    let options = Options {
+        event_idx: !V::PACKED,
+        start: (!V::PACKED).then_some(0xfff8),
+        ..Options::default()
+    };
+    let Rig {
+        mut queue,
+        mut device,
+        _memory,
+    } = V::make(64, options);
+    // One that was pushed before comes with the first portion.
+    assert!(push(&mut queue, &[buffer(1, 1, false)], 0));
+    let buffers = |count| (1..=count).map(|token| (buffer(1, 1, false), token));
+    // SAFETY: the test's device reads no buffer.
+    assert_eq!(unsafe { queue.push_burst(buffers(20)) }, 20);
+    device.take_all();
+    assert_eq!(device.has.len(), 1 + 2 * usize::from(PORTION));
+    // It may use them, and they come back, before it is asked whether it waits.
+    for _ in 0..9 {
+        device.use_one(0, 0);
+    }
+    queue.refresh().unwrap();
+    let mut out = [0; 32];
+    assert_eq!(queue.pop_tokens(&mut out), 9);
+    assert_eq!(
+        out[..9],
+        core::array::from_fn::<u32, 9, _>(|token| token as u32)
+    );
+    if !V::PACKED {
+        // It wants to be told of the second that was pushed: long since seen, and asked for now.
+        let event = device.parts.device + 4 + 8 * 64;
+        device.u16(event).store(0xfff9, Ordering::Relaxed);
+    }
+    assert!(queue.publish());
+    device.take_all();
+    assert_eq!(device.has.len(), 21 - 9);
+    assert!(!queue.publish(), "nothing is new");
+    // A last portion that is whole is left for `publish`, too.
+    // SAFETY: as above.
+    assert_eq!(unsafe { queue.push_burst(buffers(u32::from(PORTION))) }, 8);
+    device.take_all();
+    assert_eq!(device.has.len(), 21 - 9);
+    queue.publish();
+    device.take_all();
+    assert_eq!(device.has.len(), 21 - 9 + usize::from(PORTION));
+}
+
+#[test]
+fn a_burst_is_shown_in_portions() {
+    is_shown_in_portions::<SplitQueue<64>>();
+    is_shown_in_portions::<PackedQueue<64>>();
+}
+
 fn packed(size: u16, event_idx: bool, start: u16) -> Rig<PackedQueue<64>> {
     let options = Options {
         event_idx,
