@@ -17,6 +17,7 @@
 
 mod ahead;
 mod egress;
+mod lot;
 mod outbox;
 mod reason;
 mod replay;
@@ -27,9 +28,10 @@ mod worker;
 
 pub use ahead::Ahead;
 pub use egress::{Context, Egress};
+pub use lot::{Lot, Marks, Parts};
 pub use reason::DropReason;
 pub use replay::{Stuck, replay};
-pub use stage::{Lot, Marks, Parts, Stage, Then};
+pub use stage::{Stage, Then};
 pub use stats::WorkerStats;
 pub use verdict::Verdict;
 pub use worker::{Worker, WorkerError};
