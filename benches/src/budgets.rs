@@ -76,7 +76,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "router/in-memory",
         "linecard cross-connect, packets in hand",
-        24.6,
+        23.4,
     ),
     budget("udp/in-memory", "linecard UDP, packets in hand", 117.9),
     budget("parse/udp/verified", "linecard", 77.8),
@@ -88,7 +88,7 @@ pub const BUDGETS: &[Budget] = &[
     budget("ring/spsc/bulk-32", "linecard spsc", 3.9),
     budget("ring/mpmc/bulk-32", "linecard mpmc", 4.9),
     // That of a processor without AVX-512, as valgrind's: choosing between the two costs it two.
-    budget("mempool/bulk-32", "linecard, packets through a cache", 32.2),
+    budget("mempool/bulk-32", "linecard, packets through a cache", 28.9),
     // With the device, which takes 56 over split rings and 239 over packed ones.
     budget("virtio/split", "linecard", 358.2),
     budget("virtio/packed", "linecard", 554.8),

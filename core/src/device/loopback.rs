@@ -168,11 +168,15 @@ pub struct LoopbackRx<'r, 'p> {
 
 impl<'p> RxQueue<'p> for LoopbackRx<'_, 'p> {
     #[inline]
-    fn rx_burst(&mut self, _cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
-        let room = out.room();
-        let before = out.len();
-        let got = self.ring.dequeue_burst(out.as_vec_mut(), room);
-        let bytes = out.total_len_from(before);
+    fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+        // While they are in the ring: what has just been copied is read at once only as it was written.
+        let (first, second) = self.ring.peek_burst(out.room());
+        let held = first.len() + second.len();
+        let mut bytes = BurstView::total_len_of(cache, first);
+        if !second.is_empty() {
+            bytes += BurstView::total_len_of(cache, second);
+        }
+        let got = self.ring.dequeue_burst(out.as_vec_mut(), held);
         self.stats.packets += got as u64;
         self.stats.bytes += bytes as u64;
         got
@@ -200,14 +204,17 @@ pub struct LoopbackTx<'r, 'p> {
 
 impl<'p> TxQueue<'p> for LoopbackTx<'_, 'p> {
     #[inline]
-    fn tx_burst(&mut self, _cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
-        let offered = packets.total_len();
+    fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
+        let offered = BurstView::total_len_of(cache, packets.as_slice());
         let sent = self.ring.enqueue_burst(packets.as_vec_mut());
         self.stats.packets += sent as u64;
         self.stats.completed += sent as u64;
-        let left = packets.total_len();
-        self.stats.bytes += offered.saturating_sub(left) as u64;
-        self.stats.full += u64::from(!packets.is_empty());
+        let mut bytes = offered;
+        if !packets.is_empty() {
+            bytes -= BurstView::total_len_of(cache, packets.as_slice());
+            self.stats.full += 1;
+        }
+        self.stats.bytes += bytes as u64;
         sent
     }
 

@@ -12,6 +12,7 @@ use super::framed::Framed;
 use super::free_list::BATCH;
 use super::home::{Fresh, Home};
 use super::{Frame, FrameIndex, Place, Pool, PoolError};
+use crate::packet::{Offloads, Packet, PortId};
 use crate::ring::{Sink, Source, take_front};
 
 /// Free frames that belong to one core: allocating and freeing touch no memory that another core
@@ -142,13 +143,32 @@ impl<'p> Cache<'p> {
         // SAFETY: `spare` may be written from its first place to its last (`Sink`), and nothing
         // else is done with `out` until `filled` below.
         let spare = unsafe { &mut *spare };
-        let given = self.take_runs(count.min(spare.len()), Place::Held, |given, run| {
-            fresh.fill(run, spare.get_mut(given..).unwrap_or_default());
-        });
+        let count = count.min(spare.len());
+        let given = match self.take_run(count) {
+            Some(run) => {
+                fresh.fill(run, spare);
+                count
+            }
+            None => self.fill_by_runs(fresh, spare, count),
+        };
         // SAFETY: the runs came to `given` frames, no more than `spare` has places, and each was
         // written behind the ones before.
         unsafe { out.filled(given) };
         given
+    }
+
+    /// As many new frames as there are, up to `count`, into the first of `cells`; gives how many.
+    #[cold]
+    #[inline(never)]
+    fn fill_by_runs<T: Framed<'p>>(
+        &mut self,
+        fresh: Fresh<'p>,
+        cells: &mut [MaybeUninit<T>],
+        count: usize,
+    ) -> usize {
+        self.take_runs(count, Place::Held, |given, run| {
+            fresh.fill(run, cells.get_mut(given..).unwrap_or_default());
+        })
     }
 
     /// Frees a frame, and those chained to it. A frame of another pool goes back to that one.
@@ -223,6 +243,33 @@ impl<'p> Cache<'p> {
             self.publish();
         }
         plain
+    }
+
+    /// Whether one of `items` is chained, and the bytes of data in their first frames.
+    #[inline]
+    pub(crate) fn survey<T: Framed<'p>>(&self, items: &[T]) -> (bool, usize) {
+        match self.pool().wide() {
+            Some(wide) => Frame::survey_wide(wide, items),
+            None => Frame::survey(items),
+        }
+    }
+
+    /// Writes down the port by which `packets` came in, and gives the marks that any of them has.
+    #[inline(never)]
+    pub(crate) fn note_port(&self, packets: &mut [Packet<'p>], port: PortId) -> Offloads {
+        let Some(wide) = self.pool().wide() else {
+            let mut offloads = Offloads::empty();
+            for packet in packets {
+                packet.port = port;
+                offloads |= packet.offloads;
+            }
+            return offloads;
+        };
+        let [value, mask] = [port.0, u16::MAX].map(u64::from);
+        // SAFETY: a packet has 32 bytes, all of them initialised (`Framed`); the lowest 16 bits of its
+        // fourth word are its port (`descriptor` asserts it), for which any will do.
+        let fourth = unsafe { wide.mark(packets, value, mask) };
+        Offloads::from_bits_retain((fourth >> u16::BITS) as u16)
     }
 
     /// Gives all frames back to the shared list.
@@ -343,6 +390,20 @@ impl<'p> Cache<'p> {
     #[inline]
     pub(super) fn publish(&self) {
         self.account.cached(self.len);
+    }
+
+    /// Takes `count` frames off the stack, which has them and whose pool does not track them: the usual
+    /// case, in one run. Otherwise nothing has happened.
+    #[inline]
+    fn take_run(&mut self, count: usize) -> Option<&[u32]> {
+        let keep = self.len.checked_sub(count)?;
+        if self.pool().tracks() {
+            return None;
+        }
+        let run = self.stack.get(keep..self.len)?;
+        self.len = keep;
+        self.account.cached(keep);
+        Some(run)
     }
 
     /// Takes up to `count` frames off the stack for `to`, in runs as they lie there, and publishes it;

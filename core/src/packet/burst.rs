@@ -1,8 +1,9 @@
 //! Up to a burst's worth of packets.
 
 use core::fmt;
+use core::mem::MaybeUninit;
 
-use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
+use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, VecView, ViewVecStorage};
 
 use super::Packet;
 use crate::mempool::{Cache, Frame};
@@ -50,15 +51,22 @@ pub type BurstView<'p> = BurstInner<'p, ViewVecStorage<Packet<'p>>>;
 /// let burst: Burst<'_, 4> = BurstInner::new();
 /// assert!(burst.is_empty());
 /// ```
+#[repr(C, align(64))]
 pub struct BurstInner<'p, S: VecStorage<Packet<'p>> + ?Sized> {
+    /// With the vector's length behind it, a cache line: the packets begin at one, so that no two of
+    /// them that are read or written at once lie on two.
+    _lead: MaybeUninit<[u8; LINE - size_of::<usize>()]>,
     packets: VecInner<Packet<'p>, usize, S>,
 }
+
+const LINE: usize = 64;
 
 impl<'p, const N: usize> Burst<'p, N> {
     /// A burst of no packets.
     #[inline]
     pub const fn new() -> Self {
         Self {
+            _lead: MaybeUninit::uninit(),
             packets: heapless::Vec::new(),
         }
     }
@@ -100,7 +108,18 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     #[inline]
     pub fn total_len_from(&self, first: usize) -> usize {
         let packets = self.packets.get(first..).unwrap_or_default();
-        let (chained, len) = Frame::survey(packets);
+        Self::surveyed(packets, Frame::survey(packets))
+    }
+
+    /// Bytes of data in these packets, for who has a cache at hand: its pool knows how the
+    /// processor does it best.
+    #[inline]
+    pub(crate) fn total_len_of(cache: &Cache<'p>, packets: &[Packet<'p>]) -> usize {
+        Self::surveyed(packets, cache.survey(packets))
+    }
+
+    #[inline]
+    fn surveyed(packets: &[Packet<'p>], (chained, len): (bool, usize)) -> usize {
         match chained {
             true => Self::chained_len(packets),
             false => len,
@@ -224,9 +243,17 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     pub fn free(&mut self, cache: &mut Cache<'p>) -> usize {
         let count = self.len();
         if !cache.free_whole(&mut self.packets) {
-            cache.free_burst(self.drain().map(Packet::into_frame));
+            BurstView::free_others(cache, self.packets.as_mut_view());
         }
         count
+    }
+}
+
+impl<'p> BurstView<'p> {
+    /// Frees packets that want a look at each: once for bursts of all capacities.
+    #[inline(never)]
+    fn free_others(cache: &mut Cache<'p>, packets: &mut VecView<Packet<'p>>) {
+        cache.free_burst(take_front(packets, usize::MAX).map(Packet::into_frame));
     }
 }
 

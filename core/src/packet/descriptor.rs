@@ -123,6 +123,7 @@ const_assert_eq!(offset_of!(Packet<'static>, frame), 0);
 const_assert_eq!(offset_of!(Packet<'static>, hash), 16);
 const_assert_eq!(offset_of!(Packet<'static>, layers), 20);
 const_assert_eq!(offset_of!(Packet<'static>, port), 24);
+const_assert_eq!(offset_of!(Packet<'static>, offloads), 26);
 const_assert_eq!(offset_of!(Packet<'static>, mark), 30);
 
 impl<'p> Packet<'p> {

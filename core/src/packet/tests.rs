@@ -75,6 +75,24 @@ fn draining_keeps_order() {
     });
 }
 
+/// Bursts of any capacity, and as views.
+#[test]
+fn packets_begin_at_a_cache_line() {
+    fn check(burst: &mut BurstView<'_>) {
+        assert_eq!(burst.as_slice().as_ptr().addr() % 64, 0);
+        assert_eq!(burst.capacity(), burst.room());
+    }
+    let mut bursts = (
+        Burst::<'_, 1>::new(),
+        0_u8,
+        Burst::<'_, 7>::new(),
+        Burst::<'_, 32>::new(),
+    );
+    check(&mut bursts.0);
+    check(&mut bursts.2);
+    check(&mut bursts.3);
+}
+
 #[test]
 fn lengths_are_those_of_all_frames() {
     with_pool(12, |pool| {

@@ -88,6 +88,8 @@ pub struct Worker<'p, R, T, S, C, const PORTS: usize = 16, const BURST: usize = 
     bursts: [Received<'p, BURST>; 2],
     /// Which of `bursts` is pending, if it has packets.
     pending: bool,
+    /// Those of the burst that is worked on; between bursts they say nothing.
+    verdicts: [Verdict; BURST],
     next_tick: Instant,
     sampling: Sampling<'p>,
 }
@@ -138,6 +140,7 @@ where
             cache,
             bursts: [burst(), burst()],
             pending: false,
+            verdicts: [Verdict::UNDECIDED; BURST],
             next_tick: now,
             sampling: Sampling {
                 observer: None,
@@ -267,18 +270,11 @@ where
             return 0;
         }
         self.sampling.received();
-        let mut offloads = Offloads::empty();
-        let mut note = |packet: &mut Packet<'p>| {
-            packet.port = PortId(port as u16);
-            offloads |= packet.offloads;
-        };
-        // By eights, as a loop's own steps cost as much as what it does.
-        let (eights, rest) = incoming.packets.as_mut_slice().as_chunks_mut::<8>();
-        eights.iter_mut().flatten().for_each(&mut note);
-        rest.iter_mut().for_each(note);
+        let id = PortId(port as u16);
+        let offloads = self.cache.note_port(incoming.packets.as_mut_slice(), id);
         incoming.unfinished = offloads.intersects(Offloads::L4_UNFINISHED);
         incoming.asked = !self.stage.reads();
-        incoming.port = PortId(port as u16);
+        incoming.port = id;
         incoming.at = now;
         incoming.sampled = sampled;
         if let Some(observer) = self.sampling.of(sampled) {
@@ -305,8 +301,7 @@ where
             Ahead::new(next).ask_all();
             return;
         }
-        let mut verdicts = [Verdict::UNDECIDED; BURST];
-        let verdicts = verdicts.get_mut(..count).unwrap_or(&mut []);
+        let verdicts = self.verdicts.get_mut(..count).unwrap_or_default();
         let mut observer = self.sampling.of(burst.sampled);
         if let Some(observer) = &mut observer {
             observer.begin();

@@ -26,6 +26,7 @@ mod places;
 mod prefetch;
 mod rank;
 mod stamp;
+mod survey;
 mod wide;
 mod words;
 

@@ -137,11 +137,11 @@ fn one<T>(stride: Stride, address: u64, word: u64, number: u32, cell: &mut Maybe
 mod avx512 {
     use core::arch::x86_64::{
         _mm_cvtsi32_si128, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64,
-        _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_loadu_si512,
-        _mm512_mask_permutexvar_epi64, _mm512_mask_reduce_or_epi64, _mm512_maskz_permutexvar_epi64,
-        _mm512_maskz_set1_epi64, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512,
-        _mm512_sll_epi64, _mm512_slli_epi64, _mm512_srl_epi64, _mm512_storeu_si512,
-        _mm512_sub_epi64, _mm512_ternarylogic_epi64,
+        _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_loadu_si512, _mm512_mask_mov_epi64,
+        _mm512_mask_permutexvar_epi64, _mm512_mask_reduce_or_epi64, _mm512_maskz_set1_epi64,
+        _mm512_permutex2var_epi64, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sll_epi64,
+        _mm512_slli_epi64, _mm512_srl_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+        _mm512_ternarylogic_epi64,
     };
 
     use super::{COLOUR, MaybeUninit, Stride, one, one_number};
@@ -224,18 +224,22 @@ mod avx512 {
         let mut difference = _mm512_setzero_si512();
         for (items, numbers) in items.iter().zip(numbers) {
             let from = items.as_ptr().cast::<u64>();
-            let mut addresses = _mm512_setzero_si512();
-            for part in 0..Places::<T>::WORDS {
+            let mut vector = |part: usize| {
                 // SAFETY: eight items are as many vectors as one has words.
                 let from = unsafe { from.add(8 * part) };
                 // SAFETY: 64 bytes are there, initialised (the caller's word), and the load wants no
                 // alignment.
-                let part_words = unsafe { _mm512_loadu_si512(from.cast()) };
+                let vector = unsafe { _mm512_loadu_si512(from.cast()) };
                 // a | (b ^ c)
-                difference = _mm512_ternarylogic_epi64::<0xf6>(difference, part_words, words);
-                let lanes = Places::<T>::lanes(part);
-                let some = _mm512_maskz_permutexvar_epi64(lanes, firsts, part_words);
-                addresses = _mm512_or_si512(addresses, some);
+                difference = _mm512_ternarylogic_epi64::<0xf6>(difference, vector, words);
+                vector
+            };
+            let mut addresses = _mm512_setzero_si512();
+            for pair in 0..Places::<T>::WORDS / 2 {
+                let (one, other) = (vector(2 * pair), vector(2 * pair + 1));
+                let some = _mm512_permutex2var_epi64(one, firsts, other);
+                let lanes = Places::<T>::lanes(pair);
+                addresses = _mm512_mask_mov_epi64(addresses, lanes, some);
             }
             let at = _mm512_srl_epi64(_mm512_sub_epi64(addresses, start), shift);
             let at = _mm512_cvtepi64_epi32(at);
@@ -268,22 +272,22 @@ mod avx512 {
             _ => 1,
         };
 
-        /// The first words of each `T` in a vector, over and over.
+        /// The first words of each `T` in two vectors, over and over.
         const FIRSTS: [u64; 8] = {
             let mut firsts = [0; 8];
             let mut lane = 0;
             while lane < 8 {
-                firsts[lane] = (lane * Self::WORDS % 8) as u64;
+                firsts[lane] = (lane * Self::WORDS % 16) as u64;
                 lane += 1;
             }
             firsts
         };
 
-        /// Which of eight `T` are in this one of their vectors.
+        /// Which of eight `T` are in this one of their pairs of vectors.
         #[inline(always)]
-        const fn lanes(part: usize) -> u8 {
-            let each = 8 / Self::WORDS;
-            (((1_u32 << each) - 1) << (part * each)) as u8
+        const fn lanes(pair: usize) -> u8 {
+            let each = 16 / Self::WORDS;
+            (((1_u32 << each) - 1) << (pair * each)) as u8
         }
 
         /// Of each vector's words that are the first of a `T`, which of eight.
