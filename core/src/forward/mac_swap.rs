@@ -28,25 +28,10 @@ pub struct MacSwap;
 impl Stage<'_> for MacSwap {
     #[inline]
     fn process(&mut self, lot: &mut Lot<'_, '_>) {
-        let malformed = Verdict::drop(DropReason::MALFORMED_L2);
-        let Some((packets, ahead)) = lot.untouched() else {
-            for (packet, verdict) in lot.undecided() {
-                if !swap(packet) {
-                    *verdict = malformed;
-                }
-            }
-            return;
-        };
-        let mut whole = true;
-        let (fours, rest) = packets.as_chunks_mut::<4>();
-        for four in fours {
-            ahead.ask_four();
-            four.iter_mut().for_each(|packet| whole &= swap(packet));
-        }
-        rest.iter_mut().for_each(|packet| whole &= swap(packet));
-        if !whole {
-            drop_headless(lot);
-        }
+        lot.each(|packet| match swap(packet) {
+            true => Verdict::UNDECIDED,
+            false => Verdict::drop(DropReason::MALFORMED_L2),
+        });
     }
 }
 
@@ -58,16 +43,6 @@ fn swap(packet: &mut Packet<'_>) -> bool {
         header.swap_addresses();
         true
     })
-}
-
-/// Drops the frames of a lot that have no whole header.
-#[cold]
-fn drop_headless(lot: &mut Lot<'_, '_>) {
-    for (packet, verdict) in lot.undecided() {
-        if EthernetHeader::split(packet.data()).is_err() {
-            *verdict = Verdict::drop(DropReason::MALFORMED_L2);
-        }
-    }
 }
 
 #[cfg(test)]

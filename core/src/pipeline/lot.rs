@@ -169,6 +169,56 @@ impl<'a, 'p> Lot<'a, 'p> {
         Some((packets, &mut self.ahead))
     }
 
+    /// Has `each` look at every packet on which no stage has decided, and give its verdict: for a stage that
+    /// seldom decides, so that no verdicts are written and read for the packets that it leaves
+    /// [undecided](Verdict::UNDECIDED). Meanwhile the headers of the packets that come next are asked for.
+    ///
+    /// ```
+    /// # use linecard::packet::Packet;
+    /// # use linecard::platform::Instant;
+    /// use linecard::pipeline::{DropReason, Lot, Verdict};
+    ///
+    /// # let mut packets: [Packet<'_>; 0] = [];
+    /// # let mut verdicts = [];
+    /// # let mut lot = Lot::new(&mut packets, &mut verdicts, Instant::from_nanos(0));
+    /// lot.each(|packet| match packet.len() {
+    ///     ..14 => Verdict::drop(DropReason::MALFORMED_L2),
+    ///     _ => Verdict::UNDECIDED,
+    /// });
+    /// ```
+    #[inline]
+    pub fn each(&mut self, mut each: impl FnMut(&mut Packet<'p>) -> Verdict) {
+        let done = match self.untouched() {
+            None => {
+                self.spread();
+                0
+            }
+            Some((packets, ahead)) => match first_decided(packets, ahead, &mut each) {
+                None => return,
+                Some((at, verdict)) => self.spread_but(at, verdict),
+            },
+        };
+        let pairs = self.packets.iter_mut().zip(self.verdicts.iter_mut());
+        for (packet, verdict) in pairs.skip(done) {
+            self.ahead.ask();
+            if verdict.is_undecided() {
+                *verdict = each(packet);
+            }
+        }
+    }
+
+    /// Gives each packet its verdict from here on, and the one numbered `at` this one; gives the number
+    /// of the next.
+    #[cold]
+    #[inline(never)]
+    fn spread_but(&mut self, at: usize, verdict: Verdict) -> usize {
+        self.spread();
+        if let Some(one) = self.verdicts.get_mut(at) {
+            *one = verdict;
+        }
+        at.wrapping_add(1)
+    }
+
     /// The packets on which no stage has decided. With each packet the headers of one that comes
     /// next are asked for.
     #[inline]
@@ -182,7 +232,7 @@ impl<'a, 'p> Lot<'a, 'p> {
         })
     }
 
-    /// The verdict that brings a packet to this stage's [`exception`](Stage::exception) with
+    /// The verdict that brings a packet to this stage's [`exception`](super::Stage::exception) with
     /// `code`.
     #[inline]
     pub const fn exception(&self, code: u16) -> Verdict {
@@ -195,6 +245,32 @@ impl<'a, 'p> Lot<'a, 'p> {
         let packets = self.len();
         self.marks.mark(phase, packets);
     }
+}
+
+/// Has `each` look at the packets up to the first on which it decides; gives its number and the verdict.
+#[inline]
+fn first_decided<'p>(
+    packets: &mut [Packet<'p>],
+    ahead: &mut Ahead<'_, 'p>,
+    mut each: impl FnMut(&mut Packet<'p>) -> Verdict,
+) -> Option<(usize, Verdict)> {
+    let mut at = 0_usize;
+    let mut look = |packet: &mut Packet<'p>| {
+        let verdict = each(packet);
+        if !verdict.is_undecided() {
+            return Some((at, verdict));
+        }
+        at = at.wrapping_add(1);
+        None
+    };
+    let (fours, rest) = packets.as_chunks_mut::<4>();
+    for four in fours {
+        ahead.ask_four();
+        if let Some(decided) = four.iter_mut().find_map(&mut look) {
+            return Some(decided);
+        }
+    }
+    rest.iter_mut().find_map(look)
 }
 
 impl core::fmt::Debug for Lot<'_, '_> {
@@ -295,6 +371,69 @@ mod tests {
     use crate::mempool::{Cache, Pool, PoolConfig, Region, Slot};
     use crate::packet::Burst;
     use crate::pipeline::DropReason;
+
+    /// Wherever the first one is on which it decides, and whoever has decided before.
+    #[test]
+    fn each_undecided_one_is_looked_at_once() {
+        let mut memory = vec![0u8; 8 * 2048 + 63];
+        let slots = [const { Slot::new() }; 8];
+        let region = Region::from_slice(&mut memory);
+        let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
+        let mut cache = Cache::new(&pool, "core 0", 8).expect("a cache");
+        let mut burst: Burst<'_> = Burst::new();
+        burst.alloc(&mut cache, 7);
+        let (drop, send) = (
+            Verdict::drop(DropReason::NO_ROUTE),
+            Verdict::send(PortId(4)),
+        );
+        let now = Instant::from_nanos(0);
+        for first in 0..=7 {
+            for before in [None, Some(0), Some(5)] {
+                for packet in &mut burst {
+                    packet.mark = 0;
+                }
+                let mut verdicts = [Verdict::UNDECIDED; 7];
+                if let Some(before) = before {
+                    verdicts[before] = send;
+                }
+                let mut lot = Lot::new(burst.as_mut_slice(), &mut verdicts, now);
+                if before.is_none() {
+                    lot = lot.fresh();
+                }
+                let mut at = 0;
+                lot.each(|packet| {
+                    at += usize::from(before == Some(at));
+                    packet.mark += 1;
+                    at += 1;
+                    match at > first {
+                        true => drop,
+                        false => Verdict::UNDECIDED,
+                    }
+                });
+                let all = lot.all();
+                assert_eq!(
+                    all.is_some_and(Verdict::is_undecided),
+                    first == 7 && before.is_none()
+                );
+                let Parts {
+                    packets, verdicts, ..
+                } = lot.parts();
+                for (at, (verdict, packet)) in verdicts.iter().zip(packets).enumerate() {
+                    let (expected, times) = match before == Some(at) {
+                        true => (send, 0),
+                        false if at >= first => (drop, 1),
+                        false => (Verdict::UNDECIDED, 1),
+                    };
+                    assert_eq!(
+                        (*verdict, packet.mark),
+                        (expected, times),
+                        "{at} of {first}"
+                    );
+                }
+            }
+        }
+        burst.free(&mut cache);
+    }
 
     #[test]
     fn all_at_once_are_those_without_a_verdict() {

@@ -110,9 +110,9 @@ impl EthernetHeader {
     pub fn swap_addresses(&mut self) {
         // In two words: addresses of six bytes each would go through memory, where they are read
         // before they are wholly written, and such a load waits for the store buffer.
-        // The source is read beside the ethertype: put together of both words, it takes an instruction
-        // that is slow on AMD's processors (SHLD).
-        let Ok((_, source)) = U64::read_from_suffix(self.as_bytes()) else {
+        // The source is read with the two bytes before it: put together of both words, it takes an
+        // instruction that is slow on AMD's processors (SHLD).
+        let Some(Ok((source, _))) = self.as_bytes().get(4..).map(U64::read_from_prefix) else {
             return;
         };
         let Ok((first, rest)) = U64::mut_from_prefix(self.as_mut_bytes()) else {
@@ -122,7 +122,7 @@ impl EthernetHeader {
             return;
         };
         let low = first.get();
-        first.set(source.get() & 0xffff_ffff_ffff | low << 48);
+        first.set(source.get() >> 16 | low << 48);
         last.set((low >> 16) as u32);
     }
 
