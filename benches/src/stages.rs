@@ -26,8 +26,9 @@ pub fn timers() -> Result<Vec<Contender>, String> {
         })
     };
     Ok(vec![
-        observed("linecard router, timers on, one burst in 64", 64),
+        observed("linecard router, timers on, one burst in 256", 256),
         Contender::lazy("off", || router("off", None)),
+        observed("on, one burst in 64", 64),
         observed("on, one burst in 16", 16),
         observed("on, every burst", 1),
     ])
