@@ -117,7 +117,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        254.0,
+        199.0,
     ),
 ];
 

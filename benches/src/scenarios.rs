@@ -326,8 +326,8 @@ const VHOST_USER_NOTE: &str = "Time on the clock; the ratio's other side is the 
      offloads. 32 packets go round after testpmd's `start tx_first`, 128 are the most that help. With 128 DPDK's vhost, which all have in common, is at work nearly \
      all the time wherever the two cores are near each other: there nobody can be \
      quicker than the row below says. Over packed rings that vhost shows packets by fours, so that both cores work at once; over \
-     split ones by whole bursts: 32 packets then go round as one, and the cores take turns. What a packet costs that vhost differs \
-     between ports and from run to run (over packed rings 36 to 62 ns for one front end), for no cause found. Bare rings have \
+     split ones by whole bursts. Linecard shows it its packets by eights, DPDK's front end all of a burst at once: of 32 that go round \
+     the one keeps both cores at work, with the other they take turns. What a packet costs that vhost differs between ports and from run to run (over packed rings 36 to 62 ns for one front end), for no cause found. Bare rings have \
      neither pool nor packets: what is left of a front end without its driver.";
 const ACROSS: &[Bar] = &[Bar::best("linecard", 0.8)];
 const PARSE: &[Bar] = &[

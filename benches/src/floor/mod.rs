@@ -1,8 +1,8 @@
 //! What the machine allows: forwarding by hand, without a pipeline.
 //!
 //! An array of references instead of packets, one port, no counters, no MTU, no slow path, nothing that a forwarder
-//! needs besides what the loops in C do too. Figures to compare with, not forwarders: [`route`] for the router's
-//! rows, [`udp`] for the UDP forwarder's. Each goes over the bench's frames in one loop, in which the next burst's
+//! needs besides what the loops in C do too. Figures to compare with, not forwarders: `route` for the router's
+//! rows, `udp` for the UDP forwarder's. Each goes over the bench's frames in one loop, in which the next burst's
 //! headers are asked for one by one.
 
 pub(crate) mod route;
