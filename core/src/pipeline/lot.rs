@@ -372,95 +372,95 @@ mod tests {
     use crate::packet::Burst;
     use crate::pipeline::DropReason;
 
-    /// Wherever the first one is on which it decides, and whoever has decided before.
-    #[test]
-    fn each_undecided_one_is_looked_at_once() {
+    fn with_packets(count: usize, run: impl FnOnce(&mut Burst<'_>)) {
         let mut memory = vec![0u8; 8 * 2048 + 63];
         let slots = [const { Slot::new() }; 8];
         let region = Region::from_slice(&mut memory);
         let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
         let mut cache = Cache::new(&pool, "core 0", 8).expect("a cache");
         let mut burst: Burst<'_> = Burst::new();
-        burst.alloc(&mut cache, 7);
-        let (drop, send) = (
-            Verdict::drop(DropReason::NO_ROUTE),
-            Verdict::send(PortId(4)),
-        );
-        let now = Instant::from_nanos(0);
-        for first in 0..=7 {
-            for before in [None, Some(0), Some(5)] {
-                for packet in &mut burst {
-                    packet.mark = 0;
-                }
-                let mut verdicts = [Verdict::UNDECIDED; 7];
-                if let Some(before) = before {
-                    verdicts[before] = send;
-                }
-                let mut lot = Lot::new(burst.as_mut_slice(), &mut verdicts, now);
-                if before.is_none() {
-                    lot = lot.fresh();
-                }
-                let mut at = 0;
-                lot.each(|packet| {
-                    at += usize::from(before == Some(at));
-                    packet.mark += 1;
-                    at += 1;
-                    match at > first {
-                        true => drop,
-                        false => Verdict::UNDECIDED,
+        burst.alloc(&mut cache, count);
+        run(&mut burst);
+        burst.free(&mut cache);
+    }
+
+    /// Wherever the first one is on which it decides, and whoever has decided before.
+    #[test]
+    fn each_undecided_one_is_looked_at_once() {
+        with_packets(7, |burst| {
+            let (drop, send) = (
+                Verdict::drop(DropReason::NO_ROUTE),
+                Verdict::send(PortId(4)),
+            );
+            let now = Instant::from_nanos(0);
+            for first in 0..=7 {
+                for before in [None, Some(0), Some(5)] {
+                    for packet in &mut *burst {
+                        packet.mark = 0;
                     }
-                });
-                let all = lot.all();
-                assert_eq!(
-                    all.is_some_and(Verdict::is_undecided),
-                    first == 7 && before.is_none()
-                );
-                let Parts {
-                    packets, verdicts, ..
-                } = lot.parts();
-                for (at, (verdict, packet)) in verdicts.iter().zip(packets).enumerate() {
-                    let (expected, times) = match before == Some(at) {
-                        true => (send, 0),
-                        false if at >= first => (drop, 1),
-                        false => (Verdict::UNDECIDED, 1),
-                    };
+                    let mut verdicts = [Verdict::UNDECIDED; 7];
+                    if let Some(before) = before {
+                        verdicts[before] = send;
+                    }
+                    let mut lot = Lot::new(burst.as_mut_slice(), &mut verdicts, now);
+                    if before.is_none() {
+                        lot = lot.fresh();
+                    }
+                    let mut at = 0;
+                    lot.each(|packet| {
+                        at += usize::from(before == Some(at));
+                        packet.mark += 1;
+                        at += 1;
+                        match at > first {
+                            true => drop,
+                            false => Verdict::UNDECIDED,
+                        }
+                    });
+                    let all = lot.all();
                     assert_eq!(
-                        (*verdict, packet.mark),
-                        (expected, times),
-                        "{at} of {first}"
+                        all.is_some_and(Verdict::is_undecided),
+                        first == 7 && before.is_none()
                     );
+                    let Parts {
+                        packets, verdicts, ..
+                    } = lot.parts();
+                    for (at, (verdict, packet)) in verdicts.iter().zip(packets).enumerate() {
+                        let (expected, times) = match before == Some(at) {
+                            true => (send, 0),
+                            false if at >= first => (drop, 1),
+                            false => (Verdict::UNDECIDED, 1),
+                        };
+                        assert_eq!(
+                            (*verdict, packet.mark),
+                            (expected, times),
+                            "{at} of {first}"
+                        );
+                    }
                 }
             }
-        }
-        burst.free(&mut cache);
+        });
     }
 
     #[test]
     fn all_at_once_are_those_without_a_verdict() {
-        let mut memory = vec![0u8; 8 * 2048 + 63];
-        let slots = [const { Slot::new() }; 8];
-        let region = Region::from_slice(&mut memory);
-        let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
-        let mut cache = Cache::new(&pool, "core 0", 8).expect("a cache");
-        let mut burst: Burst<'_> = Burst::new();
-        burst.alloc(&mut cache, 3);
-        let (drop, send) = (
-            Verdict::drop(DropReason::NO_ROUTE),
-            Verdict::send(PortId(4)),
-        );
-        let mut verdicts = [Verdict::UNDECIDED; 5];
-        verdicts[1] = drop;
-        let now = Instant::from_nanos(0);
-        let mut lot = Lot::new(burst.as_mut_slice(), &mut verdicts, now).from_port(PortId(2));
-        assert_eq!(lot.port(), Some(PortId(2)));
-        lot.decide(send);
-        lot.forget_port();
-        assert_eq!(lot.port(), None);
-        let none = Verdict::UNDECIDED;
-        assert_eq!(verdicts, [send, drop, send, none, none]);
-        assert_eq!(Verdict::of_all(&verdicts[..3]), None);
-        assert_eq!(Verdict::of_all(&verdicts[2..3]), Some(send));
-        assert_eq!(Verdict::of_all(&[]), None);
-        burst.free(&mut cache);
+        with_packets(3, |burst| {
+            let (drop, send) = (
+                Verdict::drop(DropReason::NO_ROUTE),
+                Verdict::send(PortId(4)),
+            );
+            let mut verdicts = [Verdict::UNDECIDED; 5];
+            verdicts[1] = drop;
+            let now = Instant::from_nanos(0);
+            let mut lot = Lot::new(burst.as_mut_slice(), &mut verdicts, now).from_port(PortId(2));
+            assert_eq!(lot.port(), Some(PortId(2)));
+            lot.decide(send);
+            lot.forget_port();
+            assert_eq!(lot.port(), None);
+            let none = Verdict::UNDECIDED;
+            assert_eq!(verdicts, [send, drop, send, none, none]);
+            assert_eq!(Verdict::of_all(&verdicts[..3]), None);
+            assert_eq!(Verdict::of_all(&verdicts[2..3]), Some(send));
+            assert_eq!(Verdict::of_all(&[]), None);
+        });
     }
 }
