@@ -44,7 +44,8 @@ fn two_machines_and_a_router_that_dies() {
     files(&mut left, &mut right);
     router.ends();
 
-    // Another router, which has no other packets than those that are counted.
+    // Another router. Besides what is counted it has the few packets by which neighbours are found, of which a full
+    // ring may refuse some as well.
     let router = Router::start(&folder);
     back(&mut left, RIGHT);
     back(&mut right, LEFT);
@@ -52,10 +53,13 @@ fn two_machines_and_a_router_that_dies() {
     let arrived = [&mut left, &mut right].map(|machine| machine.number(ARRIVED));
     let refused = [&mut left, &mut right].map(|machine| machine.number(REFUSED));
     let figures = router.ends();
+    let worker = |name: &str| figures["worker"][name].as_u64().unwrap();
     let full = figures["worker"]["drops"]["tx_full"].as_u64().unwrap_or(0);
+    let others = worker("received") + worker("made") - sent;
+    assert!(others < sent / 1000, "{figures:#}");
     println!("{sent} packets: {arrived:?} arrived, {full} found a full ring, {refused:?} refused");
     let known = arrived.iter().chain(&refused).sum::<u64>() + full;
-    assert_eq!(known, sent, "{figures:#}");
+    assert!((sent..=sent + others).contains(&known), "{figures:#}");
 
     // It dies in full traffic, each time another one takes its place.
     for round in 1..=2 {
