@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use super::Router;
 use super::control::is_unicast4;
-use super::table::{Key, State};
+use super::neighbour::{Key, State};
 use crate::lookup::Lpm;
 use crate::packet::{Offloads, Packet, PortId};
 use crate::pipeline::{Context, DropReason};

@@ -1,7 +1,7 @@
 //! Which entries of a router's table have changed, for the routers that follow it.
 
 use super::Hop;
-use super::table::{Key, Neighbour};
+use super::neighbour::{Key, Neighbour};
 
 /// An entry of a router's table as it is now, on its way to a [`Follower`](super::Follower).
 ///
@@ -103,7 +103,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::table::{State, Table};
+    use super::super::neighbour::State;
+    use super::super::table::Table;
     use super::*;
     use crate::packet::PortId;
 

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::interface::{Address4, Address6};
-use super::table::{Key, State};
+use super::neighbour::{Key, State};
 use super::{Hop, Interface, InterfaceConfig, Router, RouterConfig, RouterError, RouterStats};
 use crate::lookup::{Lpm, NextHop, Prefix4, Prefix6};
 use crate::packet::PortId;

@@ -7,7 +7,8 @@
 use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::table::{Key, Table};
+use super::neighbour::Key;
+use super::table::Table;
 use super::{Hop, Interface, MAX_BURST};
 use crate::lookup::NextHop;
 use crate::packet::{Offloads, Packet};

@@ -3,8 +3,8 @@
 use core::net::Ipv4Addr;
 
 use super::control::is_unicast4;
+use super::neighbour::Key;
 use super::slow::{Refusal, Way, send};
-use super::table::Key;
 use super::{LocalTraffic, OptionsPolicy, Router};
 use crate::lookup::Lpm;
 use crate::mempool::Frame;

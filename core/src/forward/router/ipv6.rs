@@ -3,8 +3,8 @@
 use core::net::Ipv6Addr;
 
 use super::interface::is_link_local;
+use super::neighbour::Key;
 use super::slow::{Refusal, Way, send};
-use super::table::Key;
 use super::{Hop, Interface, LocalTraffic, Router};
 use crate::lookup::Lpm;
 use crate::packet::{Packet, PortId};

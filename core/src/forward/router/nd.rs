@@ -5,7 +5,7 @@ use core::net::Ipv6Addr;
 
 use super::interface::is_link_local;
 use super::ipv6::{ALL_NODES, Facts6};
-use super::table::{Key, State};
+use super::neighbour::{Key, State};
 use super::{Interface, Router};
 use crate::lookup::Lpm;
 use crate::packet::{Packet, PortId};

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::packet::Packet;
 
-use super::table::Neighbour;
+use super::neighbour::Neighbour;
 
 /// A place where a packet can wait; to be made in the router's memory.
 ///

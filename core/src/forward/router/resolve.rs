@@ -2,7 +2,7 @@
 
 use super::ipv4::check;
 use super::ipv6::check6;
-use super::table::State;
+use super::neighbour::State;
 use super::{Hop, NEVER, Router};
 use crate::lookup::Lpm;
 use crate::packet::Packet;

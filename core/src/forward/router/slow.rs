@@ -1,6 +1,6 @@
 //! The slow path's entrance and exit: layer 2, and the way to a next hop.
 
-use super::table::{Key, State};
+use super::neighbour::{Key, State};
 use super::{Hop, Router};
 use crate::lookup::{Lpm, NextHop};
 use crate::packet::{Offloads, Packet, PortId};

@@ -16,7 +16,8 @@ mod head;
 
 use core::hint::cold_path;
 
-use super::table::{Key, Table};
+use super::neighbour::Key;
+use super::table::Table;
 use super::{Hop, Interface, MAX_BURST};
 use crate::lookup::{Lpm, NextHop};
 use crate::packet::{Offloads, Packet, PortId};

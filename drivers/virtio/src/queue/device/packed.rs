@@ -4,15 +4,18 @@ use core::sync::atomic::{Ordering, fence};
 
 use super::chain::Builder;
 use super::ring::{DeviceQueue, Position, RingAddresses, RingConfig};
-use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, LINE, NEXT, Table, WRITE};
+use super::walk::{self, DESCRIPTOR, Descriptor, INDIRECT, LINE, NEXT, Table};
 use super::window::Window;
 use super::{Chain, GuestFault, GuestMemory, Segments, Single, resume};
 use crate::queue::layout::{
-    DescFlags, EventSuppress, MAX_SIZE, SUPPRESS_DESC, SUPPRESS_DISABLE, SUPPRESS_ENABLE,
-    need_event,
+    EventSuppress, MAX_SIZE, SUPPRESS_DESC, SUPPRESS_DISABLE, SUPPRESS_ENABLE, need_event,
 };
 
+mod cursor;
 mod singles;
+
+pub(super) use cursor::{AVAILABLE, Cursor, FLAGS, USED};
+use cursor::{FLAGS_SHIFT, HALF, ID_SHIFT, flags_of, used_half};
 
 /// A packed virtqueue, seen from the device. See the [module](super) for an example.
 ///
@@ -73,86 +76,6 @@ pub struct PackedQueue<M> {
     /// `told` is written down there (see `resume`).
     polled: bool,
     fault: Option<GuestFault>,
-}
-
-/// A place in the ring, and the wrap counter that goes with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cursor {
-    pub(super) index: u16,
-    pub(super) wrap: bool,
-}
-
-impl Cursor {
-    /// `by` is at most the ring's size.
-    #[inline(always)]
-    pub(super) const fn forward(self, by: u16, size: u16) -> Self {
-        let index = self.index.wrapping_add(by);
-        if index >= size {
-            Self {
-                index: index.wrapping_sub(size),
-                wrap: !self.wrap,
-            }
-        } else {
-            Self {
-                index,
-                wrap: self.wrap,
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub(super) const fn back(self, by: u16, size: u16) -> Self {
-        if self.index < by {
-            Self {
-                index: self.index.wrapping_add(size).wrapping_sub(by),
-                wrap: !self.wrap,
-            }
-        } else {
-            Self {
-                index: self.index.wrapping_sub(by),
-                wrap: self.wrap,
-            }
-        }
-    }
-
-    /// The flags by which a descriptor is available in this round.
-    #[inline(always)]
-    const fn turn(self) -> u16 {
-        if self.wrap { AVAILABLE } else { USED }
-    }
-
-    /// Whether a descriptor with these flags was made available in this round.
-    #[inline(always)]
-    pub(super) const fn available(self, flags: u16) -> bool {
-        (flags & AVAILABLE != 0) == self.wrap && (flags & USED != 0) != self.wrap
-    }
-
-    /// The flags of a descriptor that is used in this round.
-    #[inline(always)]
-    pub(super) const fn used(self) -> u16 {
-        if self.wrap { AVAILABLE | USED } else { 0 }
-    }
-
-    #[inline(always)]
-    pub(super) const fn offset(self) -> usize {
-        self.index as usize * DESCRIPTOR
-    }
-}
-
-impl Cursor {
-    /// In the form that event suppression has, and vhost-user: the index in bits 0 to 14, the wrap
-    /// counter in bit 15.
-    #[inline(always)]
-    const fn to_bits(self) -> u16 {
-        self.index & 0x7fff | (self.wrap as u16) << 15
-    }
-
-    pub(super) const fn from_bits(bits: u16) -> Self {
-        Self {
-            index: bits & 0x7fff,
-            wrap: bits & 0x8000 != 0,
-        }
-    }
 }
 
 impl<M: GuestMemory> PackedQueue<M> {
@@ -550,28 +473,6 @@ impl<M: GuestMemory> DeviceQueue for PackedQueue<M> {
     fn size(&self) -> u16 {
         self.size
     }
-}
-
-pub(super) const AVAILABLE: u16 = DescFlags::AVAIL.bits();
-pub(super) const USED: u16 = DescFlags::USED.bits();
-/// Where a descriptor's flags are: behind address, length and id.
-pub(super) const FLAGS: usize = 14;
-/// Where its second half begins; and where in that, as a number, the id and the flags do.
-const HALF: usize = 8;
-const ID_SHIFT: u32 = 32;
-const FLAGS_SHIFT: u32 = 48;
-
-/// The second half of a used descriptor at `at`.
-#[inline(always)]
-const fn used_half(at: Cursor, id: u16, written: u32) -> u64 {
-    let flags = at.used() | if written > 0 { WRITE } else { 0 };
-    written as u64 | (id as u64) << ID_SHIFT | (flags as u64) << FLAGS_SHIFT
-}
-
-/// The flags in the second half of a descriptor.
-#[inline(always)]
-const fn flags_of(half: u64) -> u16 {
-    (half >> FLAGS_SHIFT) as u16
 }
 
 /// Event suppression: offset and wrap counter, then flags.
