@@ -194,7 +194,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "A generator hands packets to a router by a ring; time on the clock. On one core the two take turns.",
     ),
     Scenario::new("timers/router", "packet", stages::timers).bars(&[Bar::beside(
-        "linecard router, timers on, one burst in 256",
+        "linecard router, timers on, one burst in 257",
         &["off"],
         1.01,
     )]),

@@ -26,7 +26,7 @@ pub fn timers() -> Result<Vec<Contender>, String> {
         })
     };
     Ok(vec![
-        observed("linecard router, timers on, one burst in 256", 256),
+        observed("linecard router, timers on, one burst in 257", 257),
         Contender::lazy("off", || router("off", None)),
         observed("on, one burst in 64", 64),
         observed("on, one burst in 16", 16),

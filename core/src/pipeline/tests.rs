@@ -439,6 +439,33 @@ impl Observe for Tally {
     }
 }
 
+/// What an observer is told of one burst in `every`, of ports that bring bursts of these sizes.
+fn sampled(ports: &[Vec<usize>], every: u32) -> Tally {
+    let mut tally = Tally::default();
+    with_pool(512, |pool| {
+        let stats = WorkerStats::new();
+        let stage = ByNumber(|_, _| Verdict::drop(DropReason::FILTERED));
+        let cache = Cache::new(pool, "worker", 64).expect("an account");
+        let mut worker: TestWorker<'_, _> = Worker::new(stage, NoClock, cache, &stats);
+        for calls in ports {
+            let rx = Numbers {
+                calls: calls.clone(),
+                next: 0,
+            };
+            let tx = Slow {
+                takes: vec![],
+                default: 32,
+                seen: vec![],
+            };
+            worker.add_port(rx, tx).expect("room for a port");
+        }
+        worker.observe(&mut tally, every);
+        while worker.poll() > 0 {}
+        worker.drain(1);
+    });
+    tally
+}
+
 #[test]
 fn quiet_ports_do_not_keep_a_busy_one_from_being_sampled() {
     const BURSTS: usize = 64;
@@ -447,35 +474,21 @@ fn quiet_ports_do_not_keep_a_busy_one_from_being_sampled() {
         .into_iter()
         .flat_map(|n| (0..n).map(move |at| (n, at)))
     {
-        for every in [1, 2, 4, 8] {
-            with_pool(512, |pool| {
-                let stats = WorkerStats::new();
-                let mut tally = Tally::default();
-                let stage = ByNumber(|_, _| Verdict::drop(DropReason::FILTERED));
-                let cache = Cache::new(pool, "worker", 64).expect("an account");
-                let mut worker: TestWorker<'_, _> = Worker::new(stage, NoClock, cache, &stats);
-                for port in 0..ports {
-                    let calls = match port == busy {
-                        true => vec![4; BURSTS],
-                        false => vec![],
-                    };
-                    let tx = Slow {
-                        takes: vec![],
-                        default: 32,
-                        seen: vec![],
-                    };
-                    worker
-                        .add_port(Numbers { calls, next: 0 }, tx)
-                        .expect("room for a port");
-                }
-                worker.observe(&mut tally, every);
-                while worker.poll() > 0 {}
-                worker.drain(1);
-                drop(worker);
-                let sampled = BURSTS / every as usize;
-                assert_eq!(tally.received, (sampled, 4 * sampled), "{busy} of {ports}");
-                assert_eq!(tally.done, (sampled, 4 * sampled), "{busy} of {ports}");
-            });
+        let mut calls = vec![vec![]; ports];
+        calls[busy] = vec![4; BURSTS];
+        for every in [1, 2, 3, 7, 8] {
+            let tally = sampled(&calls, every);
+            let bursts = BURSTS.div_ceil(every as usize);
+            assert_eq!(tally.received, (bursts, 4 * bursts), "{busy} of {ports}");
+            assert_eq!(tally.done, (bursts, 4 * bursts), "{busy} of {ports}");
         }
     }
+}
+
+#[test]
+fn ports_in_turn_have_their_shares_of_the_samples() {
+    let calls = [vec![4; 12], vec![1; 12]];
+    assert_eq!(sampled(&calls, 3).received, (8, 4 * 4 + 4));
+    assert_eq!(sampled(&calls, 4).received, (6, 6 * 4), "two divides it");
+    assert_eq!(sampled(&calls, 0).received, (24, 12 * 4 + 12));
 }

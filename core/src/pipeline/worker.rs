@@ -109,9 +109,10 @@ struct Received<'p, const BURST: usize> {
 /// Which bursts an observer is told of.
 struct Sampling<'p> {
     observer: Option<&'p mut dyn Observe>,
-    /// One burst in this many; a power of two less one.
-    mask: u32,
-    bursts: u32,
+    /// One burst in this many and one.
+    between: u32,
+    /// Bursts before the next one of which it is told.
+    left: u32,
 }
 
 impl<'p, R, T, S, C, const PORTS: usize, const BURST: usize> Worker<'p, R, T, S, C, PORTS, BURST>
@@ -144,8 +145,8 @@ where
             next_tick: now,
             sampling: Sampling {
                 observer: None,
-                mask: 0,
-                bursts: 0,
+                between: 0,
+                left: 0,
             },
         }
     }
@@ -163,16 +164,15 @@ where
         Ok(id)
     }
 
-    /// Has an observer told of one burst in `every` (rounded up to a power of two).
+    /// Has an observer told of one burst in `every` (of each one, for 0).
+    ///
+    /// Ports that bring bursts strictly in turn all get their share if their number and `every` have no
+    /// divisor in common.
     pub fn observe(&mut self, observer: &'p mut dyn Observe, every: u32) {
-        let mask = every
-            .checked_next_power_of_two()
-            .unwrap_or(1 << 31)
-            .wrapping_sub(1);
         self.sampling = Sampling {
             observer: Some(observer),
-            mask,
-            bursts: 0,
+            between: every.saturating_sub(1),
+            left: 0,
         };
     }
 
@@ -364,7 +364,7 @@ impl<'p> Sampling<'p> {
         let Some(observer) = &mut self.observer else {
             return false;
         };
-        let sampled = self.bursts & self.mask == 0;
+        let sampled = self.left == 0;
         if sampled {
             observer.begin();
         }
@@ -375,7 +375,10 @@ impl<'p> Sampling<'p> {
     /// one, the busy one's turn might never coincide with the sample's.
     #[inline]
     const fn received(&mut self) {
-        self.bursts = self.bursts.wrapping_add(1);
+        self.left = match self.left {
+            0 => self.between,
+            left => left.wrapping_sub(1),
+        };
     }
 
     /// The observer, for a burst that is sampled.

@@ -91,7 +91,7 @@ impl Default for Timings {
 /// phase; a phase shorter than that counts as nothing. One that took longer than any burst does, as
 /// when the operating system gave the CPU to somebody else meanwhile, is left out of the phases; it
 /// is in the latencies all the same. With one burst in 64 observed, the worker's speed changes by about
-/// a hundredth, with one in 16 by four; with one in 256 by what is lost among other things.
+/// a hundredth, with one in 16 by four; with one in 257 by what is lost among other things.
 ///
 /// ```
 /// use core::time::Duration;

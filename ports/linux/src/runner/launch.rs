@@ -202,7 +202,7 @@ fn watch(
 
 /// One burst in so many is measured: at a million bursts a second, 4,000 of them. With one in 64 the router
 /// takes a hundredth longer, with one in 16 four (`timers/router` in the benches), where the kernel has to be
-/// asked for the time.
-const SAMPLE: u32 = 256;
+/// asked for the time. A prime, so that ports that bring bursts in turn all have samples.
+const SAMPLE: u32 = 257;
 /// How long the watching thread sleeps at most.
 const LOOK: Duration = Duration::from_millis(50);
