@@ -1,30 +1,12 @@
 //! DPDK's `dpdk-testpmd`, as a peer and as a back end.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-use core::time::Duration;
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Instant;
-
-use linecard_testnet::{DpdkFolder, Namespace};
-use rustix::process::{Pid, Signal, kill_process};
+use linecard_testnet::Namespace;
 
 use crate::testpmd_ports::Pages;
 
 /// A running testpmd, ended with this value.
 #[derive(Debug)]
-pub struct Testpmd {
-    child: Child,
-    stdin: ChildStdin,
-    lines: Receiver<String>,
-    /// The sockets that it made, which it leaves behind when it is killed.
-    sockets: Vec<PathBuf>,
-    /// Removed when it has ended.
-    _folder: DpdkFolder,
-}
+pub struct Testpmd(linecard_testnet::Testpmd);
 
 impl Testpmd {
     /// Starts one whose two threads are on that CPU, on these pages, of which threads one forwards what
@@ -51,7 +33,7 @@ impl Testpmd {
         devices: &[String],
         more: &[&str],
     ) -> Result<Self, String> {
-        Self::by(Command::new(STDBUF), lcores, pages, devices, more)
+        Self::by(None, lcores, pages, devices, more)
     }
 
     /// Starts one in a network namespace; otherwise as [`on`](Self::on).
@@ -65,70 +47,20 @@ impl Testpmd {
         devices: &[String],
         more: &[&str],
     ) -> Result<Self, String> {
-        Self::by(namespace.command(STDBUF), lcores, pages, devices, more)
+        Self::by(Some(namespace), lcores, pages, devices, more)
     }
 
     fn by(
-        mut command: Command,
+        inside: Option<&Namespace>,
         lcores: &str,
         pages: &[&str],
         devices: &[String],
         more: &[&str],
     ) -> Result<Self, String> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let prefix = format!("linecard-bench-{}-{count}", std::process::id());
-        command
-            .args(["-oL", "dpdk-testpmd", "--lcores", lcores])
-            .args(pages)
-            .args(["--no-pci", "--no-shconf", "--no-telemetry"])
-            .args(["--force-max-simd-bitwidth=512", "--file-prefix", &prefix]);
-        for device in devices {
-            command.args(["--vdev", device]);
-        }
-        let mut child = command
-            .args([
-                "--",
-                "-i",
-                "--total-num-mbufs=16384",
-                "--port-topology=loop",
-                "--no-flush-rx",
-            ])
-            .args(more)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("dpdk-testpmd: {error} (Debian: dpdk-dev)"))?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("dpdk-testpmd has no standard input and output".into());
-        };
-        let (to, lines) = channel();
-        thread::spawn(move || {
-            // Ends with its output.
-            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-                if to
-                    .send(String::from_utf8_lossy(&line).into_owned())
-                    .is_err()
-                {
-                    return;
-                }
-            }
-        });
-        let mut testpmd = Self {
-            child,
-            stdin,
-            lines,
-            sockets: devices
-                .iter()
-                .flat_map(|device| device.split(','))
-                .filter_map(|argument| argument.strip_prefix("iface="))
-                .map(PathBuf::from)
-                .collect(),
-            _folder: DpdkFolder::of(&prefix),
-        };
-        testpmd.ask("show port stats 0", "TX-bytes:")?;
-        Ok(testpmd)
+        let mut eal = vec!["--lcores", lcores, "--force-max-simd-bitwidth=512"];
+        eal.extend(pages);
+        let devices: Vec<&str> = devices.iter().map(String::as_str).collect();
+        linecard_testnet::Testpmd::start(inside, &eal, &devices, more).map(Self)
     }
 
     /// Gives a command, and waits for a line with this text.
@@ -136,20 +68,7 @@ impl Testpmd {
     /// # Errors
     /// That no such line comes.
     pub fn ask(&mut self, command: &str, answer: &str) -> Result<String, String> {
-        let gone = |_| format!("dpdk-testpmd did not take `{command}`");
-        writeln!(self.stdin, "{command}").map_err(gone)?;
-        self.stdin.flush().map_err(gone)?;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = self
-                .lines
-                .recv_timeout(left)
-                .map_err(|_| format!("dpdk-testpmd did not answer `{command}`"))?;
-            if line.contains(answer) {
-                return Ok(line);
-            }
-        }
+        self.0.ask(command, answer)
     }
 
     /// Has it forward on that port alone, until it is [stopped](Self::stop).
@@ -199,28 +118,11 @@ impl Testpmd {
     /// Its process.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.0.id()
     }
 
     /// Keeps it from running, or lets it go on.
     pub fn hold(&self, held: bool) {
-        let signal = if held { Signal::STOP } else { Signal::CONT };
-        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
-            // It may have ended, which shows elsewhere.
-            let _ = kill_process(pid, signal);
-        }
+        self.0.hold(held);
     }
 }
-
-impl Drop for Testpmd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        for path in &self.sockets {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-/// Becomes testpmd; line by line, although it is a pipe.
-const STDBUF: &str = "stdbuf";

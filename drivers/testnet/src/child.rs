@@ -73,11 +73,8 @@ impl Child {
     ///
     /// # Panics
     /// If the kernel refuses.
-    pub fn signal(&self, signal: i32) {
-        // SAFETY: no pointers are passed; the process is this one's child and not yet waited for,
-        // so that its number is nobody else's.
-        let result = unsafe { libc::kill(self.process.id().cast_signed(), signal) };
-        assert_eq!(result, 0, "signal {signal}: {}", io::Error::last_os_error());
+    pub fn signal(&self, number: i32) {
+        signal(&self.process, number).unwrap_or_else(|error| panic!("signal {number}: {error}"));
     }
 
     /// Waits for its end.
@@ -115,6 +112,15 @@ impl Drop for Child {
         // Both fail only if it has ended and was waited for.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(process: &std::process::Child, number: i32) -> io::Result<()> {
+    // SAFETY: no pointers are passed; the number is that of a child of this process.
+    match unsafe { libc::kill(process.id().cast_signed(), number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Network namespaces, veth pairs, raw sockets and taken queues for tests on the real kernel, an
-//! allocator that counts, a folder for files, rules for forwarders, and for benches a flood of packets, its end, a sink for them and a meter of
-//! what a thread asks of the kernel.
+//! allocator that counts, a folder for files, rules for forwarders, DPDK's `dpdk-testpmd`, and for
+//! benches a flood of packets, its end, a sink for them and a meter of what a thread asks of the kernel.
 //!
 //! Namespaces made here have no names: they live by the descriptors that hold them and the
 //! processes inside, so that nothing is left behind by whatever end a test comes to.
@@ -37,6 +37,7 @@ mod rules;
 mod sink;
 #[allow(unsafe_code)]
 mod taken;
+mod testpmd;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use child::Child;
@@ -53,6 +54,7 @@ pub use redirect::Redirect;
 pub use rules::Rules;
 pub use sink::Sink;
 pub use taken::TakenQueue;
+pub use testpmd::Testpmd;
 
 /// Whether tests with namespaces can run here; where not, a line that says why.
 ///

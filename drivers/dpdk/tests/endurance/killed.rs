@@ -6,14 +6,14 @@ use std::process::Command;
 use std::time::Instant;
 
 use linecard_dpdk::{Eal, EalConfig, HugePages};
-use linecard_testnet::Child;
+use linecard_testnet::{Child, Testpmd};
 
 use crate::neighbour::{Neighbour, files_of, has_huge_pages};
-use crate::{circle, memory, neighbour};
+use crate::{circle, memory};
 
 #[test]
 fn a_killed_process_leaves_nothing_and_starts_again() {
-    if !neighbour::is_there() {
+    if !Testpmd::is_there() {
         return;
     }
     let id = std::process::id();

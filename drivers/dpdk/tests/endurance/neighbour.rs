@@ -8,18 +8,6 @@ use std::time::Instant;
 
 use linecard_testnet::Child;
 
-/// Whether the program is there. With `LINECARD_REQUIRE_DPDK` it must be.
-pub(crate) fn is_there() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join("dpdk-testpmd").exists());
-    if !found {
-        eprintln!("SUITE SKIPPED dpdk: there is no dpdk-testpmd");
-        let required = std::env::var_os("LINECARD_REQUIRE_DPDK").is_some();
-        assert!(!required, "dpdk-testpmd is required");
-    }
-    found
-}
-
 /// A testpmd that forwards between two endless sources.
 pub(crate) struct Neighbour {
     child: Child,

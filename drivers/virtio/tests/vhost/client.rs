@@ -7,12 +7,13 @@ use linecard::mempool::Cache;
 use linecard::packet::Burst;
 use linecard::platform::Arena;
 use linecard::wire::MacAddr;
+use linecard_testnet::Testpmd;
 use linecard_virtio::Features;
 use linecard_virtio::net::{Adapter, Config, Net};
 use linecard_virtio::vhost_user::{Client, ClientConfig, Server, ServerConfig, VhostUser};
 
 use super::rig::{Pinned, Rig, rig};
-use super::testpmd::{self, Testpmd};
+use super::testpmd;
 use super::traffic::there_and_back;
 use super::{count, socket};
 
@@ -27,7 +28,7 @@ fn config(packed: bool) -> Config {
 
 /// Packets there and back by each of `N` queue pairs.
 fn exchange<const N: usize>(name: &str, packed: bool) {
-    if !testpmd::is_there() {
+    if !Testpmd::is_there() {
         return;
     }
     let path = socket(name);
@@ -38,7 +39,7 @@ fn exchange<const N: usize>(name: &str, packed: bool) {
     } = rig(4096);
     let vdev = format!("net_vhost0,iface={},queues={N}", path.display());
     let counts = [format!("--rxq={N}"), format!("--txq={N}")];
-    let mut back_end = Testpmd::start(&vdev, &counts.each_ref().map(String::as_str));
+    let mut back_end = testpmd::start(&vdev, &counts.each_ref().map(String::as_str));
     let transport = VhostUser::new(&path, MAC, 1500, vec![memory]).with_queues(N as u16);
     let adapter: Adapter<'_, VhostUser, Arena<'_>, 256, N> = Adapter::new(transport, rings);
     let mut cache = Cache::new(pool, "test", 256).unwrap();
@@ -57,7 +58,9 @@ fn exchange<const N: usize>(name: &str, packed: bool) {
     let _pinned = Pinned::new();
     // Packets that come before testpmd has seen its link come up are lost on it.
     std::thread::sleep(Duration::from_millis(200));
-    there_and_back(name, &mut queues, &mut cache, count(N), || back_end.stop());
+    there_and_back(name, &mut queues, &mut cache, count(N), || {
+        testpmd::stop(&mut back_end)
+    });
     drop(back_end);
     let deadline = Instant::now() + Duration::from_secs(1);
     while Device::link(&mut net) != Link::Down {

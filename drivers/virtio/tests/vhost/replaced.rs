@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use linecard::device::{Device, RxQueue, TxQueue};
 use linecard::mempool::Cache;
 use linecard::platform::Arena;
+use linecard_testnet::Testpmd;
 use linecard_virtio::Features;
 use linecard_virtio::net::Adapter;
 use linecard_virtio::vhost_user::{Client, ClientConfig, VhostUser};
 
 use super::rig::{Rig, rig};
 use super::socket;
-use super::testpmd::{self, Testpmd};
+use super::testpmd;
 use super::traffic::Traffic;
 
 /// Ends the other threads, in a panic too.
@@ -26,7 +27,7 @@ impl Drop for Over<'_> {
 }
 
 fn replaced(name: &str, packed: bool) {
-    if !testpmd::is_there() {
+    if !Testpmd::is_there() {
         return;
     }
     let path = socket(name);
@@ -50,7 +51,7 @@ fn replaced(name: &str, packed: bool) {
             let _over = Over(&over);
             let mut ended = Instant::now();
             for _ in 0..3 {
-                let back_end = Testpmd::start(&vdev, &[]);
+                let back_end = testpmd::start(&vdev, &[]);
                 let listening = Instant::now();
                 let before = received.load(Ordering::Relaxed);
                 while received.load(Ordering::Relaxed) == before {
@@ -74,7 +75,7 @@ fn replaced(name: &str, packed: bool) {
                 assert!(answered > ended, "of the one before");
                 // In full traffic.
                 thread::sleep(Duration::from_millis(300));
-                back_end.kill();
+                drop(back_end);
                 let killed = Instant::now();
                 ended = killed;
                 while port.status().running {

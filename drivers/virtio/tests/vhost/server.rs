@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use linecard::device::{Device, Link, RxQueue, TxQueue};
 use linecard::mempool::{Cache, Pool, PoolConfig, Region, Slot};
+use linecard_testnet::Testpmd;
 use linecard_virtio::Features;
 use linecard_virtio::vhost_user::{Server, ServerConfig};
 
 use super::rig::Pinned;
-use super::testpmd::{self, Testpmd};
+use super::testpmd;
 use super::traffic::{Traffic, there_and_back};
 use super::{count, socket};
 
@@ -29,7 +30,7 @@ fn plugged(server: &mut Server, queues: usize) {
 
 /// Packets there and back by each of so many queue pairs.
 fn exchange(name: &str, pairs: u16, options: &str, expected: Features) {
-    if !testpmd::is_there() {
+    if !Testpmd::is_there() {
         return;
     }
     let path = socket(name);
@@ -51,7 +52,7 @@ fn exchange(name: &str, pairs: u16, options: &str, expected: Features) {
         path.display()
     );
     let counts = [format!("--rxq={pairs}"), format!("--txq={pairs}")];
-    let mut guest = Testpmd::start(&vdev, &counts.each_ref().map(String::as_str));
+    let mut guest = testpmd::start(&vdev, &counts.each_ref().map(String::as_str));
     let pairs = usize::from(pairs);
     plugged(&mut server, 2 * pairs);
     let features = server.status().features;
@@ -59,7 +60,9 @@ fn exchange(name: &str, pairs: u16, options: &str, expected: Features) {
     assert!(features.contains(expected), "{features:?}");
 
     let _pinned = Pinned::new();
-    there_and_back(name, &mut queues, &mut cache, count(pairs), || guest.stop());
+    there_and_back(name, &mut queues, &mut cache, count(pairs), || {
+        testpmd::stop(&mut guest)
+    });
     drop((queues, server, cache));
     pool.audit().unwrap();
 }
@@ -77,7 +80,7 @@ fn packed_pairs_there_and_back() {
 
 /// A guest that dies in full traffic, and another that takes its place.
 fn replaced(name: &str, options: &str) {
-    if !testpmd::is_there() {
+    if !Testpmd::is_there() {
         return;
     }
     let path = socket(name);
@@ -95,9 +98,9 @@ fn replaced(name: &str, options: &str) {
         let before = rx.stats().packets;
         std::thread::scope(|scope| {
             let guest = scope.spawn(|| {
-                let guest = Testpmd::start(&vdev, &[]);
+                let guest = testpmd::start(&vdev, &[]);
                 std::thread::sleep(Duration::from_millis(300));
-                guest.kill();
+                drop(guest);
                 // A moment without anybody there.
                 std::thread::sleep(Duration::from_millis(100));
                 over.store(true, Ordering::Release);
