@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use super::reader::{COVERS, Lpm4CompactReader, slot};
+use super::reader::{COVERS, Lpm4CompactReader};
 use super::{ANSWERS, INNER_BITS, NODE, POINTER, ROOT_BITS};
 use crate::lookup::NextHop;
 use crate::lookup::chunks::{self, CHUNK, by_chunks};
@@ -47,32 +47,25 @@ impl chunks::Look<u32> for Look<'_> {
         let ([lower, upper], _) = addresses.as_chunks() else {
             return; // Cannot be: they are two times sixteen.
         };
-        let root = [
-            Lanes::pick(wide, reader.root, lower.map(slot)),
-            Lanes::pick(wide, reader.root, upper.map(slot)),
-        ];
-        // Pairs with the publication of a block: its filling is seen.
+        // An answer has the first cells, which are in the cache, for a block. Marks are loaded behind the pointer to
+        // them: which pairs with the publication of a block.
+        let (first, [e, f]) = Longs::pick_through(wide, reader.root, reader.cells, lower);
+        let (second, [g, h]) = Longs::pick_through(wide, reader.root, reader.cells, upper);
+        let root = [first, second];
+        // So for the answers.
         fence(Ordering::Acquire);
         let pointer = Lanes::splat(wide, POINTER);
         let below = [root[0].have_any_of(pointer), root[1].have_any_of(pointer)];
-        // An answer has the first cells, which are in the cache, for a block.
         let [a, b] = Longs::both(root[0].without(pointer).only(below[0]));
         let [c, d] = Longs::both(root[1].without(pointer).only(below[1]));
-        let marks = [
-            Longs::pick(reader.cells, a),
-            Longs::pick(reader.cells, b),
-            Longs::pick(reader.cells, c),
-            Longs::pick(reader.cells, d),
-        ];
-        let [e, f] = Longs::both(Lanes::load(wide, lower).shifted_right::<BEHIND>());
-        let [g, h] = Longs::both(Lanes::load(wide, upper).shifted_right::<BEHIND>());
-        let at = [
-            self.answer_at(a, marks[0], e),
-            self.answer_at(b, marks[1], f),
-            self.answer_at(c, marks[2], g),
-            self.answer_at(d, marks[3], h),
-        ];
-        let found = Halves::pick(reader.cells, at);
+        let [i, j] = Longs::both(Lanes::load(wide, lower).shifted_right::<BEHIND>());
+        let [k, l] = Longs::both(Lanes::load(wide, upper).shifted_right::<BEHIND>());
+        let found = Halves::lowest([
+            self.answer(a, e, i),
+            self.answer(b, f, j),
+            self.answer(c, g, k),
+            self.answer(d, h, l),
+        ]);
         let below = u32::from(below[1]) << 16 | u32::from(below[0]);
         let found = Halves::lower(root).but(below, found);
         *answers = found.store().map(NextHop::from_entry);
@@ -95,15 +88,18 @@ impl chunks::Look<u32> for Look<'_> {
 }
 
 impl Look<'_> {
-    /// Where blocks that start there have the answers for the longest prefixes marked, in words from the first cell on;
-    /// the last bits of `inner` are those of a /24 in its /19.
+    /// In the lowest bits the answers of blocks that start there, for the longest prefixes marked; the last bits of
+    /// `inner` are those of a /24 in its /19.
     #[inline(always)]
-    fn answer_at(self, start: Longs, marks: Longs, inner: Longs) -> Longs {
+    fn answer(self, start: Longs, marks: Longs, inner: Longs) -> Longs {
         let longest = inner.of_table(&COVERS).and(marks).leading_zeros();
         // Of the marks up to the longest, two more than there are answers before its own: bit 0, and its own.
         let count = marks.shifted_left_by(longest).count_ones();
-        let before = Longs::splat(self.wide, ANSWERS as u64 - 2);
-        start.shifted_left::<2>().plus(before).plus(count)
+        // A cell has four answers, the lowest first, and the second one begins two before a block's.
+        const { assert!(ANSWERS - 2 == 4) };
+        let behind = self.reader.cells.get(1..).unwrap_or(&[]);
+        let cell = start.plus(count.shifted_right::<2>());
+        Longs::gather(behind, cell).turned_right_by(count.shifted_left::<4>())
     }
 }
 

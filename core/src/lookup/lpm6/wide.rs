@@ -7,7 +7,7 @@
 use core::sync::atomic::{Ordering, fence};
 
 use super::leaf;
-use super::reader::{Lpm6Reader, slot};
+use super::reader::Lpm6Reader;
 use super::{LEAF, NODE};
 use crate::lookup::NextHop;
 use crate::lookup::chunks::{self, CHUNK, by_chunks};
@@ -65,8 +65,8 @@ impl Look<'_> {
         };
         let generation = reader.generation.load(Ordering::Acquire);
         let mut cells = [
-            Lanes::pick(wide, reader.root, lower.map(slot)),
-            Lanes::pick(wide, reader.root, upper.map(slot)),
+            Lanes::pick(wide, reader.root, lower),
+            Lanes::pick(wide, reader.root, upper),
         ];
         let below = self.lanes_with(&cells, NODE | LEAF);
         if below.count_ones() < FEW as u32 {

@@ -143,12 +143,13 @@ impl Lanes {
         Self(unsafe { _mm512_maskz_mov_epi32(mask, self.0) })
     }
 
-    /// The cells of these numbers, modulo how many there are: a relaxed load each.
+    /// The cells that the highest bits of these numbers name, as many bits as it takes to name all: a relaxed load
+    /// each.
     #[inline(always)]
     pub(crate) fn pick<const COUNT: usize>(
         _: Wide,
         cells: &[AtomicU32; COUNT],
-        numbers: [usize; 16],
+        numbers: &[u128; 16],
     ) -> Self {
         // SAFETY: a `Wide` was given.
         Self(unsafe { pick::sixteen(cells, numbers) })

@@ -46,7 +46,7 @@ pub(super) fn by_rank(
     let c = unsafe { eight(lines, c, g) };
     // SAFETY: likewise.
     let d = unsafe { eight(lines, d, h) };
-    join([a, b, c, d])
+    join(a, b, c, d)
 }
 
 #[inline]

@@ -56,7 +56,7 @@ mod tests {
         /// In the first two words of each, what most methods take.
         long: &'a [u128; 16],
         cells: &'a [AtomicU32],
-        array: [AtomicU32; 23],
+        array: [AtomicU32; 32],
         lines: &'a [[AtomicU16; 32]],
         long_cells: &'a [AtomicU64],
         table: &'a [u64; 32],
@@ -80,37 +80,44 @@ mod tests {
                 $lanes::words::<2>(wide, $all.long),
                 $lanes::load(wide, &one.store()),
                 one.only($all.wanted),
-                $lanes::pick(wide, &$all.array, one.store().map(|number| number as usize)),
+                $lanes::pick(wide, &$all.array, $all.long),
                 $lanes::gather($all.cells, index, $all.wanted, other),
                 $lanes::gather($all.cells, one, $all.wanted, other),
             ] {
                 results.words.push(lanes.store());
             }
             results.masks.push(one.have_any_of(other).into());
+            let numbers = one.store();
+            let (named, [e, f]) =
+                $longs::pick_through(wide, &$all.array, $all.long_cells, &numbers);
+            results.words.push(named.store());
             let ([a, b], [c, d]) = ($longs::both(one), $longs::both(index));
             for longs in [
                 a,
                 b,
-                $longs::splat(wide, $all.table[0]),
+                e,
+                f,
                 a.and(c),
-                a.plus(b).plus($longs::splat(wide, u64::MAX)),
+                a.plus(b).plus(a.of_table($all.table)),
                 a.shifted_left::<3>(),
-                $longs::splat(wide, $all.table[0]).shifted_left_by(c.plus(d)),
+                a.shifted_right::<3>(),
+                a.turned_right_by(c).turned_right_by(b),
+                a.of_table($all.table).shifted_left_by(c.plus(d)),
                 a.shifted_left_by(c).leading_zeros(),
-                $longs::splat(wide, 0).leading_zeros(),
+                $longs::both($lanes::splat(wide, 0))[0].leading_zeros(),
                 a.shifted_left_by(c).count_ones(),
                 a.of_table($all.table),
-                $longs::pick($all.long_cells, c),
-                $longs::pick($all.long_cells, a),
-                $longs::pick($all.long_cells, $longs::splat(wide, u64::MAX)),
+                $longs::gather($all.long_cells, c),
+                $longs::gather($all.long_cells, a),
+                $longs::gather($all.long_cells, a.of_table($all.table)),
             ] {
                 results.longs.push(longs.store());
             }
             let lower = $halves::lower([one, other]);
-            let picked = $halves::pick($all.long_cells, [c, d, a, b]);
-            let mixed = lower.but(u32::from($all.wanted) << 7, picked);
+            let lowest = $halves::lowest([c, d, a, b]);
+            let mixed = lower.but(u32::from($all.wanted) << 7, lowest);
             let ranked = $halves::by_rank($all.lines, [index, one], [one, other]);
-            for halves in [lower, picked, mixed, ranked] {
+            for halves in [lower, lowest, mixed, ranked] {
                 results.halves.push(halves.store());
                 results.masks.push(halves.have_any_of(0x8001));
             }
@@ -138,7 +145,7 @@ mod tests {
             cells in proptest::collection::vec(any::<u32>(), 0..80),
             mut lines in proptest::collection::vec(any::<[u16; 32]>(), 0..70),
             long_cells in proptest::collection::vec(any::<u64>(), 0..40),
-            array: [u32; 23],
+            array: [u32; 32],
             table: [u64; 32],
             wanted: u16,
         ) {
@@ -151,7 +158,11 @@ mod tests {
             let all = || All {
                 long: &long,
                 cells: &cells,
-                array: array.map(AtomicU32::new),
+                // Numbers of long cells, some of them past the last, and others.
+                array: array.map(|cell| match cell % 4 {
+                    0 => AtomicU32::new(cell),
+                    _ => AtomicU32::new(1 << 31 | cell >> 8 & 0x3f),
+                }),
                 lines: &lines,
                 long_cells: &long_cells,
                 table: &table,

@@ -1,197 +1,209 @@
-//! Cells by their numbers, loaded one by one into registers of 512 bits.
+//! Cells by the highest bits of numbers, loaded one by one into registers of 512 bits, and what these cells number in turn.
 //!
 //! A gather is one instruction, but many steps inside, and the processor looks less far ahead
-//! ([`Words`](crate::platform::Words) has figures). Here the numbers are stored, and each is read back as part of an
-//! address. What reads them back does not wait for the cache if the store is within one line.
+//! ([`Words`](crate::platform::Words) has figures). It takes its numbers from a register. Here they come from memory, or
+//! from the load before, and meet no vector on their way.
 //!
 //! Cells are atomics, and may be written at the same time. The loads are in assembly for that: each does what a relaxed
-//! one does, as `avx512` says of gathers.
+//! one does, as `avx512` says of gathers. One block has all loads of sixteen numbers, and one register for
+//! these: of loads given one by one the compiler takes all numbers first, for which it has not registers enough.
 
 use core::arch::asm;
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm_setzero_si128, _mm_unpacklo_epi64, _mm256_castsi128_si256,
-    _mm256_inserti128_si256, _mm512_castsi256_si512, _mm512_inserti64x4, _mm512_min_epu64,
-    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_store_si512,
+    __m128i, __m512i, _mm256_castsi128_si256, _mm256_inserti128_si256, _mm512_castsi256_si512,
+    _mm512_inserti64x4,
 };
-use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Numbers of one register, in one line.
 #[repr(C, align(64))]
 pub(super) struct Line<T>(pub(super) T);
 
-/// A load into one place of a register, or into its lowest one and zeroes into the others.
-macro_rules! load {
-    ($load:literal, $cells:ident, $at:expr) => {{
-        let words: __m128i;
-        // SAFETY: the load is of a part of `cells`, which is borrowed where this is used, by a number that was just made
-        // to be of one of them; it lies within an aligned quadword.
-        unsafe {
-            asm!(concat!("v", $load),
-                words = out(xmm_reg) words, cells = in(reg) $cells, at = in(reg) $at as usize,
-                options(nostack, readonly, preserves_flags));
-        }
-        words
-    }};
-    ($load:literal, $cells:ident, $at:expr, $others:expr) => {{
-        let words: __m128i;
-        // SAFETY: likewise.
-        unsafe {
-            asm!(concat!("v", $load),
-                words = out(xmm_reg) words, others = in(xmm_reg) $others,
-                cells = in(reg) $cells, at = in(reg) $at as usize,
-                options(nostack, readonly, preserves_flags));
-        }
-        words
-    }};
+/// The cell that the highest bits of a number name: into `at`.
+macro_rules! cell {
+    ($number:literal) => {
+        concat!(
+            "mov {at:e}, dword ptr [{numbers} + ",
+            $number,
+            "*{stride} + {stride} - 4]\n",
+            "shr {at:e}, {by}\n",
+            "mov {at:e}, dword ptr [{cells} + 4*{at}]\n",
+        )
+    };
 }
 
-/// The cells of these numbers, modulo how many there are.
+/// Four of sixteen cells: into one register.
+macro_rules! four {
+    ($a:literal, $b:literal, $c:literal, $d:literal, $words:literal) => {
+        concat!(
+            cell!($a),
+            first!($words),
+            cell!($b),
+            next!($words, 1),
+            cell!($c),
+            next!($words, 2),
+            cell!($d),
+            next!($words, 3),
+        )
+    };
+}
+
+macro_rules! first {
+    ($words:literal) => {
+        concat!("vmovd ", $words, ", {at:e}\n")
+    };
+}
+
+macro_rules! next {
+    ($words:literal, $place:literal) => {
+        concat!("vpinsrd ", $words, ", ", $words, ", {at:e}, ", $place, "\n")
+    };
+}
+
+/// Four registers into the first of them, one behind the other.
+macro_rules! join {
+    ($a:literal, $b:literal, $c:literal, $d:literal) => {
+        concat!(
+            "vinserti128 ymm",
+            $a,
+            ", ymm",
+            $a,
+            ", xmm",
+            $b,
+            ", 1\n",
+            "vinserti128 ymm",
+            $c,
+            ", ymm",
+            $c,
+            ", xmm",
+            $d,
+            ", 1\n",
+            "vinserti64x4 zmm",
+            $a,
+            ", zmm",
+            $a,
+            ", ymm",
+            $c,
+            ", 1\n",
+        )
+    };
+}
+
+/// The cells that the highest bits of these numbers name, as many bits as it takes to name all.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn sixteen<const COUNT: usize>(
     cells: &[AtomicU32; COUNT],
-    numbers: [usize; 16],
+    numbers: &[u128; 16],
 ) -> __m512i {
-    const { assert!(COUNT > 0) };
-    let ([a, b, c, d], _) = numbers.as_chunks() else {
-        return _mm512_setzero_si512(); // Cannot be: they are four times four.
-    };
-    join([
-        four(cells, a),
-        four(cells, b),
-        four(cells, c),
-        four(cells, d),
-    ])
+    const { assert!(COUNT.is_power_of_two() && COUNT > 1 && COUNT < 1 << 32) };
+    let words;
+    // SAFETY: the first load of each is of the last four bytes of one of `numbers`. What the shift leaves of them is
+    // below `COUNT`, so that the second is of one of `cells`, which are borrowed. What is needed is there, as of the
+    // function.
+    unsafe {
+        asm!(
+            four!(0, 1, 2, 3, "xmm0"),
+            four!(4, 5, 6, 7, "xmm1"),
+            four!(8, 9, 10, 11, "xmm2"),
+            four!(12, 13, 14, 15, "xmm3"),
+            join!(0, 1, 2, 3),
+            at = out(reg) _,
+            out("zmm0") words, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            numbers = in(reg) numbers.as_ptr(),
+            cells = in(reg) cells.as_ptr(),
+            stride = const size_of::<u128>(),
+            by = const 32 - COUNT.trailing_zeros(),
+            options(nostack, readonly),
+        );
+    }
+    words
 }
 
-/// The cells that lanes of 64 bits number, and of a number past the last, the last one; zeroes if there are none.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(super) fn eight(cells: &[AtomicU64], numbers: __m512i) -> __m512i {
-    let Some(last) = cells.len().checked_sub(1) else {
-        return _mm512_setzero_si512();
-    };
-    let line = stored(numbers, last);
-    let [a, b, c, d, e, f, g, h] = black_box(&line).0;
-    let cells = cells.as_ptr();
-    let two = |a, b| {
-        let low = load!("movq {words}, qword ptr [{cells} + 8*{at}]", cells, a);
-        load!(
-            "movhps {words}, {others}, qword ptr [{cells} + 8*{at}]",
-            cells,
-            b,
-            low
+/// Four of sixteen cells, and the two times two longs that they number.
+macro_rules! through {
+    ($a:literal, $b:literal, $c:literal, $d:literal, $words:literal, $low:literal, $high:literal) => {
+        concat!(
+            cell!($a),
+            first!($words),
+            long!("vmovq ", $low, ", "),
+            cell!($b),
+            next!($words, 1),
+            long!("vmovhps ", $low, ", ", $low, ", "),
+            cell!($c),
+            next!($words, 2),
+            long!("vmovq ", $high, ", "),
+            cell!($d),
+            next!($words, 3),
+            long!("vmovhps ", $high, ", ", $high, ", "),
         )
     };
-    join([two(a, b), two(c, d), two(e, f), two(g, h)])
 }
 
-/// Likewise words of 16 bits, of which a cell has four, the lowest first.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(super) fn eight_words(cells: &[AtomicU64], numbers: __m512i) -> __m128i {
-    let Some(last) = cells.len().saturating_mul(4).checked_sub(1) else {
-        return _mm_setzero_si128();
+/// By a cell without its highest bit. One that does not have it is past the last then, as one may be that has.
+macro_rules! long {
+    ($($load:literal),+) => {
+        concat!(
+            "xor {at:e}, 0x80000000\n",
+            "cmp {at:e}, {last:e}\n",
+            "cmova {at:e}, {zero:e}\n",
+            $($load,)+
+            "qword ptr [{longs} + 8*{at}]\n",
+        )
     };
-    let line = stored(numbers, last);
-    let [a, b, c, d, e, f, g, h] = black_box(&line).0;
-    let cells = cells.as_ptr();
-    let (low, high) = (_mm_setzero_si128(), _mm_setzero_si128());
-    let low = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 0",
-        cells,
-        a,
-        low
-    );
-    let high = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 0",
-        cells,
-        e,
-        high
-    );
-    let low = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 1",
-        cells,
-        b,
-        low
-    );
-    let high = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 1",
-        cells,
-        f,
-        high
-    );
-    let low = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 2",
-        cells,
-        c,
-        low
-    );
-    let high = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 2",
-        cells,
-        g,
-        high
-    );
-    let low = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 3",
-        cells,
-        d,
-        low
-    );
-    let high = load!(
-        "pinsrw {words}, {others}, word ptr [{cells} + 2*{at}], 3",
-        cells,
-        h,
-        high
-    );
-    _mm_unpacklo_epi64(low, high)
 }
 
-/// The numbers, none past the last.
+/// As [`Longs::pick_through`](super::Longs::pick_through) says.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn stored(numbers: __m512i, last: usize) -> Line<[u64; 8]> {
-    let numbers = _mm512_min_epu64(numbers, _mm512_set1_epi64(last as i64));
-    let mut line = Line([0; 8]);
-    // SAFETY: 64 bytes are there, aligned to as many.
-    unsafe { _mm512_store_si512(line.0.as_mut_ptr().cast(), numbers) };
-    line
-}
-
-#[inline]
-#[target_feature(enable = "avx")]
-fn four<const COUNT: usize>(cells: &[AtomicU32; COUNT], numbers: &[usize; 4]) -> __m128i {
-    let [a, b, c, d] = [
-        numbers[0] % COUNT,
-        numbers[1] % COUNT,
-        numbers[2] % COUNT,
-        numbers[3] % COUNT,
-    ];
-    let cells = cells.as_ptr();
-    let low = load!("movd {words}, dword ptr [{cells} + 4*{at}]", cells, a);
-    let high = load!("movd {words}, dword ptr [{cells} + 4*{at}]", cells, c);
-    let low = load!(
-        "pinsrd {words}, {others}, dword ptr [{cells} + 4*{at}], 1",
-        cells,
-        b,
-        low
-    );
-    let high = load!(
-        "pinsrd {words}, {others}, dword ptr [{cells} + 4*{at}], 1",
-        cells,
-        d,
-        high
-    );
-    _mm_unpacklo_epi64(low, high)
+pub(super) fn through<const COUNT: usize>(
+    cells: &[AtomicU32; COUNT],
+    longs: &[AtomicU64],
+    numbers: &[u32; 16],
+) -> (__m512i, __m512i, __m512i) {
+    const { assert!(COUNT.is_power_of_two() && COUNT > 1 && COUNT < 1 << 32) };
+    // So that there is a first one.
+    let longs = if longs.is_empty() { &NONE } else { longs };
+    let last = longs.len().wrapping_sub(1).min(MOST);
+    let (words, first, others);
+    // SAFETY: the first two loads are as of `sixteen`. The third is of one of `longs`, which are borrowed: by a number that
+    // was just found to be at most that of the last, or by that of the first. All are there as of the function.
+    unsafe {
+        asm!(
+            through!(0, 1, 2, 3, "xmm0", "xmm4", "xmm5"),
+            through!(4, 5, 6, 7, "xmm1", "xmm6", "xmm7"),
+            join!(4, 5, 6, 7),
+            through!(8, 9, 10, 11, "xmm2", "xmm8", "xmm9"),
+            through!(12, 13, 14, 15, "xmm3", "xmm10", "xmm11"),
+            join!(8, 9, 10, 11),
+            join!(0, 1, 2, 3),
+            at = out(reg) _,
+            out("zmm0") words, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("zmm4") first, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("zmm8") others, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            numbers = in(reg) numbers.as_ptr(),
+            cells = in(reg) cells.as_ptr(),
+            longs = in(reg) longs.as_ptr(),
+            last = in(reg) last,
+            zero = in(reg) 0_usize,
+            stride = const size_of::<u32>(),
+            by = const 32 - COUNT.trailing_zeros(),
+            options(nostack, readonly),
+        );
+    }
+    (words, first, others)
 }
 
 /// One behind the other.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn join([a, b, c, d]: [__m128i; 4]) -> __m512i {
+pub(super) fn join(a: __m128i, b: __m128i, c: __m128i, d: __m128i) -> __m512i {
     let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
     let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
 }
+
+static NONE: [AtomicU64; 1] = [AtomicU64::new(0)];
+
+/// The last long that a cell names.
+const MOST: usize = (1 << 31) - 1;

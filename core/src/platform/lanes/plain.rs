@@ -2,7 +2,7 @@
 //! none, so that what is written for them compiles there. Only Miri and tests run it.
 
 use core::array;
-use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 use crate::platform::Work;
@@ -98,9 +98,9 @@ impl Lanes {
     pub(crate) fn pick<const COUNT: usize>(
         _: Wide,
         cells: &[AtomicU32; COUNT],
-        numbers: [usize; 16],
+        numbers: &[u128; 16],
     ) -> Self {
-        Self(numbers.map(|number| cells[number % COUNT].load(Ordering::Relaxed)))
+        Self(numbers.map(|number| named(cells, (number >> 96) as u32)))
     }
 
     #[inline(always)]
@@ -136,11 +136,6 @@ pub(crate) struct Longs([u64; 8]);
 
 impl Longs {
     #[inline(always)]
-    pub(crate) fn splat(_: Wide, number: u64) -> Self {
-        Self([number; 8])
-    }
-
-    #[inline(always)]
     pub(crate) fn both(lanes: Lanes) -> [Self; 2] {
         let eight = |from: usize| Self(array::from_fn(|at| lanes.0[from + at].into()));
         [eight(0), eight(8)]
@@ -159,6 +154,16 @@ impl Longs {
     #[inline(always)]
     pub(crate) fn shifted_left<const BY: u32>(self) -> Self {
         Self(self.0.map(|number| number << BY))
+    }
+
+    #[inline(always)]
+    pub(crate) fn shifted_right<const BY: u32>(self) -> Self {
+        Self(self.0.map(|number| number >> BY))
+    }
+
+    #[inline(always)]
+    pub(crate) fn turned_right_by(self, by: Self) -> Self {
+        self.with(by, |number, by| number.rotate_right((by % 64) as u32))
     }
 
     #[inline(always)]
@@ -190,7 +195,28 @@ impl Longs {
     }
 
     #[inline(always)]
-    pub(crate) fn pick(cells: &[AtomicU64], numbers: Self) -> Self {
+    pub(crate) fn pick_through<const COUNT: usize>(
+        _: Wide,
+        cells: &[AtomicU32; COUNT],
+        longs: &[AtomicU64],
+        numbers: &[u32; 16],
+    ) -> (Lanes, [Self; 2]) {
+        let words = numbers.map(|number| named(cells, number));
+        // Pairs with the publication of what is numbered, as the text of `avx512` says of loads.
+        fence(Ordering::Acquire);
+        let long = |word: u32| {
+            let marked = (word >> 31 == 1).then_some((word & !(1 << 31)) as usize);
+            let there = marked.and_then(|number| longs.get(number));
+            there
+                .or(longs.first())
+                .map_or(0, |cell| cell.load(Ordering::Relaxed))
+        };
+        let eight = |from: usize| Self(array::from_fn(|at| long(words[from + at])));
+        (Lanes(words), [eight(0), eight(8)])
+    }
+
+    #[inline(always)]
+    pub(crate) fn gather(cells: &[AtomicU64], numbers: Self) -> Self {
         Self(numbers.0.map(|number| cell(cells, number)))
     }
 
@@ -211,12 +237,8 @@ impl Halves {
     }
 
     #[inline(always)]
-    pub(crate) fn pick(cells: &[AtomicU64], numbers: [Longs; 4]) -> Self {
-        let last = (cells.len() as u64).saturating_mul(4).saturating_sub(1);
-        Self(array::from_fn(|at| {
-            let number = numbers[at / 8].0[at % 8].min(last);
-            (cell(cells, number / 4) >> (number % 4 * 16)) as u16
-        }))
+    pub(crate) fn lowest(longs: [Longs; 4]) -> Self {
+        Self(array::from_fn(|at| longs[at / 8].0[at % 8] as u16))
     }
 
     #[inline(always)]
@@ -255,6 +277,14 @@ impl Halves {
     pub(crate) fn store(self) -> [u16; 32] {
         self.0
     }
+}
+
+/// The cell that the highest bits of a number name.
+#[inline(always)]
+fn named<const COUNT: usize>(cells: &[AtomicU32; COUNT], number: u32) -> u32 {
+    const { assert!(COUNT.is_power_of_two() && COUNT > 1 && COUNT < 1 << 32) };
+    let at = (number >> (32 - COUNT.trailing_zeros())) as usize;
+    cells[at % COUNT].load(Ordering::Relaxed)
 }
 
 #[inline(always)]
