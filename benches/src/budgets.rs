@@ -105,19 +105,19 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/io/net_null",
         "linecard cross-connect, net_null, huge pages",
-        212.0,
+        190.0,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/io/net_ring",
         "linecard cross-connect, net_ring, huge pages",
-        97.0,
+        73.0,
     ),
     #[cfg(feature = "dpdk")]
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        199.0,
+        178.0,
     ),
 ];
 

@@ -68,6 +68,14 @@ const_assert!(align_of::<Pool<'static>>() >= 64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolTag(pub(super) u64);
 
+impl PoolTag {
+    /// As a number, for [`Frame::words`].
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
 /// There is not as much room, or data, in the frame as was asked for.
 ///
 /// ```
@@ -385,6 +393,41 @@ impl<'p> Frame<'p> {
     #[inline]
     pub const fn len_in(&self, pool: PoolTag) -> u64 {
         self.word ^ pool.0
+    }
+
+    /// Where the data begins, and what [`len_in`](Self::len_in) makes the length of: a frame as it lies in
+    /// memory, for a driver that loads those of several packets into vectors.
+    ///
+    /// ```
+    /// # use linecard::mempool::{Pool, PoolConfig, Region, Slot};
+    /// # let mut memory = vec![0u8; 4 * 2048 + 63];
+    /// # let slots = [const { Slot::new() }; 4];
+    /// # let pool = Pool::new(Region::from_slice(&mut memory), &slots, PoolConfig::default()).unwrap();
+    /// let frame = pool.alloc().unwrap();
+    /// let [data, word] = frame.words();
+    /// assert_eq!(data, frame.as_ptr().addr().get() as u64);
+    /// assert_eq!(word ^ pool.tag().bits(), frame.len_in(pool.tag()));
+    /// ```
+    #[inline]
+    pub const fn words(&self) -> [u64; 2] {
+        [self.data.get(), self.word]
+    }
+
+    /// The frame of which [`words`](Self::words) would give these.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Receiver::receive_inside`](super::Receiver::receive_inside), whose `data` is the first, with
+    /// `len` added to the [number](PoolTag::bits) of its pool as the second. `data` is not zero, and the pool
+    /// lives as long as `'p`.
+    #[inline]
+    pub const unsafe fn of_words([data, word]: [u64; 2]) -> Self {
+        Self {
+            // SAFETY: the caller's promise.
+            data: unsafe { NonZero::new_unchecked(data) },
+            word,
+            _pool: PhantomData,
+        }
     }
 
     /// Whether it is of another pool than the one with this tag, or chained, or past its end: not zero

@@ -27,6 +27,20 @@ pub(crate) struct Frames {
     least_buffer: u32,
 }
 
+/// What [`Frames::mbuf_around`] computes with, for who does so of several at once.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Where the first frame's mbuf may begin.
+    pub(crate) first: u64,
+    /// The bits of a frame's start, as far as it is from the first.
+    pub(crate) start: u64,
+    /// Binary logarithm of the frame size.
+    pub(crate) shift: u32,
+    /// Bits of the offset of an mbuf's colour: those of the frame's number, and of five bits left of it.
+    pub(crate) colours: u64,
+}
+
 // SAFETY: the base is all that is not `Send`; it is the pool's, which is.
 unsafe impl Send for Frames {}
 // SAFETY: that base is only computed with; what is at the addresses belongs to whoever owns the frame.
@@ -101,6 +115,17 @@ impl Frames {
         let start = address.wrapping_sub(first.addr()) & !((1 << self.shift) - 1);
         let colour = self.colour(start >> self.shift);
         first.wrapping_add(start + colour).cast()
+    }
+
+    /// See [`Shape`].
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn shape(self) -> Shape {
+        Shape {
+            first: self.base.wrapping_add(HEADER).addr() as u64,
+            start: !((1 << self.shift) - 1),
+            shift: self.shift,
+            colours: self.colours.into(),
+        }
     }
 
     /// Bytes that each frame has from its buffer's start to its end, at the least: by the rule of

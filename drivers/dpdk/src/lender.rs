@@ -6,6 +6,7 @@ use linecard::mempool::{Pool, PoolTag};
 use linecard::packet::Packet;
 
 use crate::ffi::Mbuf;
+use crate::fours::Lending;
 use crate::frames::Frames;
 use crate::mbuf::{self, Meta};
 use crate::tx::ETHERNET_HEADER;
@@ -19,15 +20,19 @@ pub(crate) struct Lender {
     /// Bytes that a packet may have behind its Ethernet header: none that a frame of this pool and alone
     /// cannot have.
     spare: u64,
+    /// Does the same with four at a time, if the processor can.
+    fours: Option<Lending>,
 }
 
 impl Lender {
     pub(crate) fn new(pool: &Pool<'_>, frames: Frames, max_frame: usize) -> Self {
         let longest = max_frame.min(u16::MAX.into());
+        let spare = longest.saturating_sub(ETHERNET_HEADER) as u64;
         Self {
             pool: pool.tag(),
             frames,
-            spare: longest.saturating_sub(ETHERNET_HEADER) as u64,
+            spare,
+            fours: Lending::new(pool.tag(), spare, frames),
         }
     }
 
@@ -41,10 +46,30 @@ impl Lender {
     }
 
     /// Writes the mbufs of packets, up to the first that is not like most, and marks them as DPDK's; gives
-    /// how many, and their bytes. They are to be lent then, or the marks taken back. A loop by itself, so
-    /// that it has all registers, and by fours, as a loop's own steps cost as much as a third of what it does.
-    #[inline(never)]
+    /// how many, and their bytes. They are to be lent then, or the marks taken back.
+    #[inline]
     pub(crate) fn prepare_all(
+        &self,
+        packets: &[Packet<'_>],
+        mbufs: &mut [MaybeUninit<*mut Mbuf>],
+    ) -> (usize, usize) {
+        let (count, bytes) = match &self.fours {
+            Some(fours) => fours.prepare(packets, mbufs),
+            None => (0, 0),
+        };
+        if count == packets.len() {
+            return (count, bytes as usize);
+        }
+        let rest = packets.get(count..).unwrap_or_default();
+        let places = mbufs.get_mut(count..).unwrap_or_default();
+        let (more, len) = self.prepare_each(rest, places);
+        (count + more, bytes as usize + len)
+    }
+
+    /// Likewise, one by one. A loop by itself, so that it has all registers, and by fours, as a loop's own steps
+    /// cost as much as a third of what it does.
+    #[inline(never)]
+    fn prepare_each(
         &self,
         packets: &[Packet<'_>],
         mbufs: &mut [MaybeUninit<*mut Mbuf>],

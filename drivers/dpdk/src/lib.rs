@@ -23,6 +23,9 @@ mod ffi;
 mod found;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
+mod fours;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
 mod frames;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]

@@ -254,11 +254,11 @@ impl Glance {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
     /// Its address.
-    mempool: usize,
+    pub(crate) mempool: usize,
     /// Flags that it does not have.
-    without: u64,
+    pub(crate) without: u64,
     /// Bytes from any of the mempool's buffers' starts to the end of its frame, at the least.
-    room: usize,
+    pub(crate) room: usize,
 }
 
 impl Plain {
@@ -364,7 +364,15 @@ pub(crate) const THEIRS: u16 = 1;
 /// One mbuf by itself, which DPDK has: its references and, behind them, its segments.
 const ALONE: u32 = THEIRS as u32 | 1 << 16;
 
-const META: usize = 16;
+/// The first eight bytes of a [`Meta`] but for the offset: [`ALONE`], and of no port.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const REARM: u64 = (ALONE as u64) << 16 | 0xffff << 48;
+
+/// Of these, the bits of `ALONE`.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const COUNTS: u64 = 0xffff_ffff << 16;
+
+pub(crate) const META: usize = 16;
 const REFCNT: usize = 18;
 const OL_FLAGS: usize = 24;
 const PACKET_TYPE: usize = 32;
@@ -395,7 +403,9 @@ const TX_IPV6: u64 = 1 << 56;
 const TX_VLAN: u64 = 1 << 57;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -414,8 +424,12 @@ mod tests {
         // Of the next eight bytes, the tag and the hash are as they were: no flag says that they count.
         assert_eq!(stores[5], !0xffff | 0x5678);
     }
+
+    /// The flag of a time.
+    const STAMPED: u64 = 1 << 23;
+
     /// An mbuf as a driver hands it out, of a mempool whose buffers have 1,664 bytes.
-    fn received() -> [u64; MBUF / 8] {
+    pub(crate) fn received() -> [u64; MBUF / 8] {
         let mut mbuf = [0; MBUF / 8];
         mbuf[0] = 0x7f00_0000_1000;
         mbuf[2] = 1 << 32 | 1 << 16 | 128;
@@ -424,11 +438,16 @@ mod tests {
         mbuf
     }
 
-    fn plain(mut mbuf: [u64; MBUF / 8]) -> Option<usize> {
+    /// What such mbufs are held to.
+    pub(crate) fn held_to() -> Plain {
         let mempool = core::ptr::without_provenance_mut(0x1234_5600);
+        Plain::new(mempool, STAMPED, 1664)
+    }
+
+    fn plain(mut mbuf: [u64; MBUF / 8]) -> Option<usize> {
         // SAFETY: there is room for an mbuf, aligned to eight bytes as the words are.
         let glance = unsafe { Glance::at(mbuf.as_mut_ptr().cast()) };
-        Plain::new(mempool, 1 << 23, 1664).data(&glance)
+        held_to().data(&glance)
     }
 
     #[test]
@@ -440,38 +459,49 @@ mod tests {
         assert!(plain(sent).is_some());
     }
 
-    #[test]
-    fn all_others_are_looked_at_with_care() {
-        let changed = |change: fn(&mut [u64; MBUF / 8])| {
-            let mut mbuf = received();
-            change(&mut mbuf);
-            plain(mbuf)
-        };
-        assert_eq!(changed(|mbuf| mbuf[7] += 64), None, "of another pool");
-        assert_eq!(changed(|mbuf| mbuf[2] += 1 << 16), None, "cloned");
-        assert_eq!(changed(|mbuf| mbuf[2] -= 1 << 16), None, "the program's");
-        assert_eq!(changed(|mbuf| mbuf[2] += 1 << 32), None, "two segments");
-        assert_eq!(changed(|mbuf| mbuf[3] = INDIRECT), None);
-        assert_eq!(changed(|mbuf| mbuf[3] = EXTERNAL), None);
-        for flag in [RX_HASH, L4_BAD, L3_BAD, RX_VLAN_STRIPPED, L3_GOOD, L4_GOOD] {
-            let mut mbuf = received();
-            mbuf[3] = flag;
-            assert_eq!(plain(mbuf), None, "{flag:#x} is to be told of");
-        }
-        assert_eq!(changed(|mbuf| mbuf[3] = 1 << 23), None, "a time");
-        assert_eq!(changed(|mbuf| mbuf[2] -= 1), None, "in the headroom");
-        assert_eq!(changed(|mbuf| mbuf[2] |= 0xffff), None, "past the frame");
-        assert_eq!(changed(|mbuf| mbuf[5] = 0xffff), None, "past it at its end");
-        // Up to the frame's end, but for the last byte: behind that no frame's data begins.
-        assert!(changed(|mbuf| mbuf[5] = 1664 - 129).is_some());
-        assert_eq!(changed(|mbuf| mbuf[5] = 1664 - 128), None);
-        assert_eq!(
-            changed(|mbuf| {
+    /// Mbufs that differ from such a one in one thing, and in which.
+    pub(crate) fn others() -> Vec<(&'static str, [u64; MBUF / 8])> {
+        type Change = fn(&mut [u64; MBUF / 8]);
+        let changes: [(&'static str, Change); 17] = [
+            ("of another pool", |mbuf| mbuf[7] += 64),
+            ("cloned", |mbuf| mbuf[2] += 1 << 16),
+            ("the program's", |mbuf| mbuf[2] -= 1 << 16),
+            ("two segments", |mbuf| mbuf[2] += 1 << 32),
+            ("another's bytes", |mbuf| mbuf[3] = INDIRECT),
+            ("nobody's bytes", |mbuf| mbuf[3] = EXTERNAL),
+            ("a hash", |mbuf| mbuf[3] = RX_HASH),
+            ("a wrong sum", |mbuf| mbuf[3] = L4_BAD),
+            ("a wrong sum of its header", |mbuf| mbuf[3] = L3_BAD),
+            ("a tag", |mbuf| mbuf[3] = RX_VLAN_STRIPPED),
+            ("a right sum of its header", |mbuf| mbuf[3] = L3_GOOD),
+            ("a right sum", |mbuf| mbuf[3] = L4_GOOD),
+            ("a time", |mbuf| mbuf[3] = STAMPED),
+            ("in the headroom", |mbuf| mbuf[2] -= 1),
+            ("past the frame", |mbuf| mbuf[2] |= 0xffff),
+            ("past it at its end", |mbuf| mbuf[5] = 1664 - 128),
+            ("nothing, behind the last byte", |mbuf| {
                 mbuf[2] += 1664 - 128;
                 mbuf[5] = 0;
             }),
-            None,
-            "nothing, behind the last byte"
-        );
+        ];
+        let changed = changes.map(|(what, change)| {
+            let mut mbuf = received();
+            change(&mut mbuf);
+            (what, mbuf)
+        });
+        changed.into()
+    }
+
+    #[test]
+    fn all_others_are_looked_at_with_care() {
+        for (what, mbuf) in others() {
+            assert_eq!(plain(mbuf), None, "{what}");
+        }
+        let mut long = received();
+        long[5] = 0xffff;
+        assert_eq!(plain(long), None, "past the frame at its end");
+        // Up to the frame's end, but for the last byte: behind that no frame's data begins.
+        long[5] = 1664 - 129;
+        assert!(plain(long).is_some());
     }
 }

@@ -11,6 +11,7 @@ use linecard::packet::{BurstView, Offloads, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
+use crate::fours::Taking;
 use crate::mbuf::{self, Glance, Meta, Plain};
 use crate::memory::Shared;
 use crate::scope::Scope;
@@ -66,6 +67,8 @@ impl<'p> Rx<'p> {
     ) -> Self {
         let shared = state.memory.shared();
         let stamped = state.stamps.map_or(0, |field| field.flag);
+        // As long as a port is on it, the mempool stays.
+        let plain = Plain::new(shared.mempool(), stamped, shared.frames().room());
         Self {
             shared,
             before: state.counters(),
@@ -76,8 +79,8 @@ impl<'p> Rx<'p> {
             tracks: shared.pool().config().track,
             intake: Intake {
                 receiver: account.receiver(),
-                // As long as a port is on it, the mempool stays.
-                plain: Plain::new(shared.mempool(), stamped, shared.frames().room()),
+                plain,
+                fours: Taking::new(shared.pool().tag(), plain),
                 stamped,
             },
             port: state.id,
@@ -312,6 +315,8 @@ fn accept<'p>(
 struct Intake {
     receiver: Receiver<'static>,
     plain: Plain,
+    /// Takes four at a time, if the processor can.
+    fours: Option<Taking>,
     /// The flag of an mbuf that has a time, if that was asked for.
     stamped: u64,
 }
@@ -324,9 +329,30 @@ unsafe impl Sync for Intake {}
 
 impl Intake {
     /// Makes packets of the mbufs up to the first that is not like most; gives how many, and their bytes.
-    /// A loop by itself, so that it has all registers.
+    #[inline]
+    fn accept_plain<'p>(
+        &self,
+        mbufs: &[*mut Mbuf],
+        places: &mut [MaybeUninit<Packet<'p>>],
+    ) -> (usize, u64) {
+        let (count, bytes) = match &self.fours {
+            // SAFETY: the driver has just handed them out, and has them no more; `Rx::new` has made it of the
+            // pool and its mempool, which live for ever.
+            Some(fours) => unsafe { fours.accept(mbufs, places) },
+            None => (0, 0),
+        };
+        if count == mbufs.len() {
+            return (count, bytes);
+        }
+        let rest = mbufs.get(count..).unwrap_or_default();
+        let places = places.get_mut(count..).unwrap_or_default();
+        let (more, len) = self.accept_each(rest, places);
+        (count + more, bytes + len)
+    }
+
+    /// Likewise, one by one. A loop by itself, so that it has all registers.
     #[inline(never)]
-    fn accept_plain(
+    fn accept_each(
         &self,
         mbufs: &[*mut Mbuf],
         places: &mut [MaybeUninit<Packet<'_>>],
