@@ -79,8 +79,8 @@ pub const BUDGETS: &[Budget] = &[
         25.1,
     ),
     budget("udp/in-memory", "linecard UDP, packets in hand", 128.0),
-    budget("parse/udp/verified", "linecard", 77.8),
-    budget("parse/mix/verified", "linecard", 82.2),
+    budget("parse/udp/verified", "linecard", 66.3),
+    budget("parse/mix/verified", "linecard", 73.9),
     budget("checksum/20", "linecard", 30.6),
     // By lanes; by AVX2, where valgrind has it, about half of that.
     // That of a processor without AVX2; with it, half.

@@ -158,6 +158,42 @@ fn each_length_that_a_frame_may_be_cut_to() {
     }
 }
 
+/// Fields that are compared together, or with more than one bound at once: each value that they can have.
+#[test]
+fn every_value_of_the_fields_that_decide() {
+    let tags: [&[u16]; 3] = [&[], &[0x8100], &[0x88a8, 0x8100]];
+    for tags in tags {
+        let l3 = 14 + 4 * tags.len();
+        for protocol in [6, 17] {
+            let payload = layer_4(protocol, 24);
+            let four = frame(tags, 0x0800, &ipv4(0, protocol, &payload));
+            let option = frame(tags, 0x0800, &ipv4(1, protocol, &payload));
+            let six = frame(tags, 0x86dd, &ipv6(&[], protocol, &payload));
+            let options = frame(tags, 0x86dd, &ipv6(&[(0, 0), (60, 1)], protocol, &payload));
+            // Ethertype, IPv4's total length and fragment field; IPv6's payload length.
+            each_value(&four, &[l3 - 2, l3 + 2, l3 + 6, l3 + 24]);
+            each_value(&option, &[l3 - 2, l3 + 2, l3 + 6, l3 + 28]);
+            each_value(&six, &[l3 - 2, l3 + 4, l3 + 44]);
+            each_value(&options, &[l3 - 2, l3 + 4, l3 + 40, l3 + 48, l3 + 68]);
+            // Version and length of the header, TTL and protocol, ports, TCP's data offset.
+            each_value(&four, &[l3, l3 + 8, l3 + 22, l3 + 32]);
+            each_value(&option, &[l3, l3 + 8, l3 + 26, l3 + 36]);
+            each_value(&six, &[l3, l3 + 6, l3 + 42, l3 + 52]);
+        }
+    }
+}
+
+/// Two bytes at each of these places take every value.
+fn each_value(frame: &[u8], places: &[usize]) {
+    for &at in places {
+        let mut frame = frame.to_vec();
+        for value in 0..=u16::MAX {
+            frame[at..at + 2].copy_from_slice(&value.to_be_bytes());
+            both_say(&frame, 0).unwrap();
+        }
+    }
+}
+
 #[test]
 fn any_number_of_extension_headers_in_any_place() {
     for protocol in [6, 17] {

@@ -126,7 +126,7 @@ pub(super) fn transport(segment: Segment<'_>, protocol: IpProtocol) -> Parsed {
 /// UDP (RFC 768).
 #[inline(always)]
 fn udp(segment: Segment<'_>) -> Parsed {
-    let Some(header) = segment.rest.first_chunk::<8>() else {
+    let Some((header, payload)) = segment.rest.split_first_chunk::<8>() else {
         return segment.ends(Outcome::Truncated(Layer::Udp));
     };
     let len = usize::from(be16(header, 4));
@@ -139,7 +139,7 @@ fn udp(segment: Segment<'_>) -> Parsed {
         return segment.ends(Outcome::Malformed(Check::UdpLength));
     }
     if be16(header, 2) == vxlan::PORT {
-        return in_vxlan_port(segment.rest, segment.layers, len);
+        return in_vxlan_port(payload, segment.layers, len);
     }
     segment.is(Kinds::UDP)
 }
@@ -160,17 +160,18 @@ fn short_udp(len: usize, layers: Layers, udp_len: usize) -> Parsed {
     }
 }
 
-/// UDP to VXLAN's port (RFC 7348).
+/// UDP to VXLAN's port (RFC 7348), of which `payload` is what lies behind the header.
 #[cold]
-pub(super) fn in_vxlan_port(rest: &[u8], layers: Layers, udp_len: usize) -> Parsed {
+#[inline(never)]
+pub(super) fn in_vxlan_port(payload: &[u8], layers: Layers, udp_len: usize) -> Parsed {
     let segment = Segment {
-        rest,
+        rest: payload,
         len: 0,
         layers,
     };
-    match rest.get(8..16) {
+    match payload {
         // "the I flag MUST be set to 1 for a valid VXLAN Network ID"
-        Some([flags, ..]) if udp_len >= 16 && flags & VXLAN_I_FLAG != 0 => {
+        [flags, _, _, _, _, _, _, _, ..] if udp_len >= 16 && flags & VXLAN_I_FLAG != 0 => {
             segment.is(Kinds::UDP.union(Kinds::VXLAN))
         }
         _ => segment.is(Kinds::UDP),
