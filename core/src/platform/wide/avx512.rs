@@ -31,6 +31,7 @@ pub(super) fn sum(bytes: &[u8]) -> u32 {
 
 /// As [`sum`], of any length.
 #[cold]
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,bmi2")]
 fn sum_of_runs(bytes: &[u8]) -> u32 {
     let mut sum = 0_u32;
@@ -72,16 +73,24 @@ fn sum_from_within_a_line(run: &[u8]) -> u32 {
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,bmi2")]
 fn sum_of_lines(bytes: &[u8], first: __m512i, loads: usize) -> u32 {
     let (mut at, len) = (bytes.as_ptr(), bytes.len());
-    let lines = len & !(LINE - 1);
-    let (here, behind) = (ones(len % LINE), at.wrapping_add(lines));
-    // SAFETY: of the 64 bytes behind all whole lines only those of `bytes` are read.
-    let last = unsafe { _mm512_maskz_loadu_epi8(here, behind.cast()) };
     let zero = _mm512_setzero_si512();
     // Four sums run beside each other: an addition to one takes four cycles.
-    let mut sums = [pairs(last), first, zero, zero];
+    let mut sums = [zero, first, zero, zero];
+    if !len.is_multiple_of(LINE) {
+        let (here, behind) = (ones(len % LINE), at.wrapping_add(len & !(LINE - 1)));
+        // SAFETY: of the 64 bytes behind all whole lines only those of `bytes` are read.
+        let last = unsafe { _mm512_maskz_loadu_epi8(here, behind.cast()) };
+        sums[0] = pairs(last);
+    }
+    // The odd one first, where there is nothing yet that it would have to be added to.
+    if len & LINE != 0 {
+        // SAFETY: there is a line, as this bit says.
+        sums[2] = pairs(unsafe { whole(at) });
+        at = at.wrapping_add(LINE);
+    }
     let end = at.wrapping_add(len & !(8 * LINE - 1));
     while at != end {
-        // SAFETY: up to `end` there are eights of lines, of which these are the first four.
+        // SAFETY: up to `end` there are eights of the other lines, of which these are the first four.
         sums = unsafe { plus_four(sums, at) };
         // SAFETY: and these the others.
         sums = unsafe { plus_four(sums, at.wrapping_add(4 * LINE)) };
@@ -92,21 +101,16 @@ fn sum_of_lines(bytes: &[u8], first: __m512i, loads: usize) -> u32 {
         sums = unsafe { plus_four(sums, at) };
         at = at.wrapping_add(4 * LINE);
     }
-    let [mut e, mut f, mut g, h] = sums;
+    let [mut e, mut f, g, h] = sums;
     if len & (2 * LINE) != 0 {
         // SAFETY: behind those two lines, as this bit says.
         let one = unsafe { whole(at) };
         // SAFETY: this is the second.
         let other = unsafe { whole(at.wrapping_add(LINE)) };
         (e, f) = (plus(e, one), plus(f, other));
-        at = at.wrapping_add(2 * LINE);
-    }
-    if len & LINE != 0 {
-        // SAFETY: behind those one, as this bit says.
-        g = plus(g, unsafe { whole(at) });
     }
     let sums = _mm512_add_epi32(_mm512_add_epi32(e, f), _mm512_add_epi32(g, h));
-    sum_of_lanes(sums, (lines / LINE).wrapping_add(1).wrapping_add(loads))
+    sum_of_lanes(sums, len.div_ceil(LINE).wrapping_add(loads))
 }
 
 /// Adds the four lines that begin there.
