@@ -71,7 +71,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "router/in-memory",
         "linecard router, packets in hand",
-        120.2,
+        98.9,
     ),
     budget(
         "router/in-memory",

@@ -8,9 +8,9 @@ use static_assertions::const_assert_eq;
 
 use crate::mempool::{Frame, RoomError};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use crate::mempool::{heads, heads_mut};
+use crate::mempool::{eight_heads, eight_heads_mut, heads, heads_mut};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use crate::platform::Numbers;
+use crate::platform::{Avx2, Eight, Numbers};
 use crate::wire::{Layers, checksum, parse};
 
 /// A port's number in its forwarder.
@@ -207,6 +207,48 @@ impl<'p> Packet<'p> {
             (f, &mut b.layers),
             (g, &mut c.layers),
             (h, &mut d.layers),
+        ];
+        Some((heads, lens))
+    }
+
+    /// As [`heads`](Self::heads), of eight packets.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn eight_heads<const N: usize>(
+        avx2: Avx2,
+        eight: &[Self; 8],
+    ) -> Option<([&[u8; N]; 8], Eight)> {
+        eight_heads(avx2, eight.each_ref().map(|packet| &packet.frame))
+    }
+
+    /// As [`heads_and_layers_mut`](Self::heads_and_layers_mut), of eight packets.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn eight_heads_and_layers_mut<const N: usize>(
+        avx2: Avx2,
+        eight: &mut [Self; 8],
+    ) -> Option<([HeadMut<'_, N>; 8], Eight)> {
+        let [a, b, c, d, e, f, g, h] = eight;
+        let frames = [
+            &mut a.frame,
+            &mut b.frame,
+            &mut c.frame,
+            &mut d.frame,
+            &mut e.frame,
+            &mut f.frame,
+            &mut g.frame,
+            &mut h.frame,
+        ];
+        let ([i, j, k, l, m, n, o, p], lens) = eight_heads_mut(avx2, frames)?;
+        let heads = [
+            (i, &mut a.layers),
+            (j, &mut b.layers),
+            (k, &mut c.layers),
+            (l, &mut d.layers),
+            (m, &mut e.layers),
+            (n, &mut f.layers),
+            (o, &mut g.layers),
+            (p, &mut h.layers),
         ];
         Some((heads, lens))
     }

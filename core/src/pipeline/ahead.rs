@@ -44,12 +44,23 @@ impl<'a, 'p> Ahead<'a, 'p> {
     /// Asks for those of the next four: for who works on four at a time.
     #[inline]
     pub fn ask_four(&mut self) {
-        let Some((four, rest)) = self.0.as_slice().split_first_chunk::<4>() else {
+        self.ask_some::<4>();
+    }
+
+    /// Asks for those of the next eight.
+    #[inline]
+    pub(crate) fn ask_eight(&mut self) {
+        self.ask_some::<8>();
+    }
+
+    #[inline(always)]
+    fn ask_some<const COUNT: usize>(&mut self) {
+        let Some((some, rest)) = self.0.as_slice().split_first_chunk::<COUNT>() else {
             // Taken out: who calls this has it in registers.
             return core::mem::take(self).ask_all();
         };
         self.0 = rest.iter();
-        for packet in four {
+        for packet in some {
             prefetch_read(packet.frame().as_ptr());
         }
     }

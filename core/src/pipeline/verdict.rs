@@ -5,7 +5,7 @@ use core::fmt;
 use super::DropReason;
 use crate::packet::PortId;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use crate::platform::Numbers;
+use crate::platform::{Columns, Eight, Numbers};
 
 /// What becomes of a packet: four bytes.
 ///
@@ -60,9 +60,8 @@ impl Verdict {
     /// Whether no stage has decided on any of these.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline]
-    pub(crate) fn are_undecided(all: &[Self; 4]) -> bool {
-        let [a, b, c, d] = all;
-        a.0 | b.0 | c.0 | d.0 == 0
+    pub(crate) fn are_undecided<const COUNT: usize>(all: &[Self; COUNT]) -> bool {
+        all.iter().fold(0, |bits, verdict| bits | verdict.0) == 0
     }
 
     /// Four as numbers, of which that of one that is undecided is zero.
@@ -77,6 +76,14 @@ impl Verdict {
     #[inline(always)]
     pub(crate) fn send_four(ports: Numbers) -> [Self; 4] {
         let words: [u32; 4] = ((ports & Numbers::splat(0xffff)) | Numbers::splat(SEND)).into();
+        words.map(Self)
+    }
+
+    /// Likewise eight.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn send_eight(ports: Eight) -> [Self; 8] {
+        let words: [u32; 8] = ((ports & ports.all(0xffff)) | ports.all(SEND)).into();
         words.map(Self)
     }
 

@@ -169,6 +169,13 @@ impl Numbers {
         Self(sse2!(_mm_andnot_si128(other.0, self.0)))
     }
 
+    /// With the last of the other in place of its own.
+    #[inline(always)]
+    pub(crate) fn with_last_of(self, other: Self) -> Self {
+        let last = Self(sse2!(_mm_set_epi32(-1, 0, 0, 0)));
+        self.without(last) | (other & last)
+    }
+
     /// Whether all four are zero.
     #[inline(always)]
     pub(crate) fn are_zero(self) -> bool {
@@ -196,6 +203,13 @@ impl From<[u64; 2]> for Numbers {
     #[inline(always)]
     fn from([low, high]: [u64; 2]) -> Self {
         Self(sse2!(_mm_set_epi64x(high.cast_signed(), low.cast_signed())))
+    }
+}
+
+impl From<Numbers> for __m128i {
+    #[inline(always)]
+    fn from(lanes: Numbers) -> Self {
+        lanes.0
     }
 }
 
@@ -292,6 +306,7 @@ mod tests {
             is(x.right::<7>(), a.map(|a| a >> 7));
             is(x.left::<7>(), a.map(|a| a << 7));
             is(x - y, each(a, b, u32::wrapping_sub));
+            is(x.with_last_of(y), [a[0], a[1], a[2], b[3]]);
             is(x.without(y), each(a, b, |a, b| a & !b));
             is(x.right_by(7), a.map(|a| a >> 7));
             is(x.swap_bytes(), a.map(u32::swap_bytes));

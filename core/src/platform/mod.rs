@@ -9,14 +9,18 @@
 //! - [`NonCoherent`] around it does real [`CacheMaintenance`] for every frame;
 //! - [`barrier`] orders what a device must see in order.
 //!
-//! It is also the one place where the core is written for a processor: vectors for checksums, hashes, look-ups, four
-//! headers or eight descriptors at a time. Each has a plain way beside it that gives the same, for other
+//! It is also the one place where the core is written for a processor: vectors for checksums, hashes, look-ups, four or
+//! eight headers or eight descriptors at a time. Each has a plain way beside it that gives the same, for other
 //! processors.
 
 pub mod barrier;
 mod cache;
 mod clock;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod columns;
 mod dma;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod eight;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod four;
 mod gfni;
@@ -32,10 +36,14 @@ mod words;
 
 pub use cache::{CacheInstruction, CacheMaintenance};
 pub use clock::{Clock, Instant, ManualClock, NoClock};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use columns::{Columns, HALF};
 pub(crate) use dma::REGION_ALIGN;
 pub use dma::{
     Arena, DeviceAddress, Dma, DmaBuffer, DmaError, DmaMap, NonCoherent, Region, Window,
 };
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use eight::{Avx2, Eight};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) use four::Numbers;
 pub(crate) use gfni::{Gfni, Matrices, matrices};

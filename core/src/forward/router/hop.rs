@@ -1,6 +1,8 @@
 //! Where a packet leaves, in sixteen bytes.
 
 use crate::packet::PortId;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::Numbers;
 use crate::wire::MacAddr;
 
 /// Where a packet leaves: the Ethernet addresses to write, the port, and the MTU.
@@ -71,6 +73,14 @@ impl Hop {
     #[inline(always)]
     pub(super) const fn port_and_mtu(&self) -> u32 {
         self.port.0 as u32 | (self.mtu as u32) << 16
+    }
+
+    /// All of it: the addresses, and last [the port and the MTU](Self::port_and_mtu).
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn row(&self) -> Numbers {
+        let [low, high] = [self.macs as u32, (self.macs >> 32) as u32];
+        Numbers::from([low, high, self.macs_rest, self.port_and_mtu()])
     }
 
     #[inline]

@@ -216,7 +216,8 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             &self.ipv4, interfaces, from, packets, verdicts, found, ahead,
         );
         let others = if A::ONE_LOAD && !marks.are_kept() {
-            fast4::forward(&self.ipv4, &self.table, packets, verdicts, found, slow)
+            let routes = &self.ipv4;
+            fast4::forward(routes, &self.table, packets, verdicts, found, slow, ahead)
         } else {
             marks.mark(Phase::PARSE, count);
             if found.any() {

@@ -20,6 +20,13 @@ pub(super) fn has_avx512() -> bool {
     imp::Vectors::known() == imp::Vectors::Avx512
 }
 
+/// Whether there are vectors of 256 bits. Finding that out costs a load and a comparison, but the first time.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[inline]
+pub(super) fn has_avx2() -> bool {
+    imp::has_avx2()
+}
+
 /// A sum of `bytes` as little-endian 16-bit words; an odd last byte counts as if a zero
 /// followed. It is that sum but for a multiple of 2^16 - 1, and zero only if every byte is. `None` where the
 /// processor has no vectors of 512 bits that cost it nothing elsewhere, or [`sum_of_words`] has not found
@@ -73,6 +80,11 @@ mod imp {
         (Vectors::known() >= Vectors::Avx2).then(|| unsafe { avx2::sum(blocks) })
     }
 
+    #[inline]
+    pub(super) fn has_avx2() -> bool {
+        Vectors::known() >= Vectors::Avx2
+    }
+
     /// A number of [`Vectors`], or 0 until it is known.
     static KNOWN: AtomicU8 = AtomicU8::new(0);
 
@@ -124,6 +136,11 @@ mod imp {
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 mod imp {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    pub(super) const fn has_avx2() -> bool {
+        false
+    }
+
     #[inline]
     pub(super) fn sum_of_bytes(_bytes: &[u8]) -> Option<u32> {
         None

@@ -6,6 +6,8 @@ use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::super::Hop;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::Numbers;
 use crate::wire::checksum::Sum;
 use crate::wire::{Header, Kinds, Layers};
 
@@ -36,9 +38,20 @@ static_assertions::assert_eq_size!(Head, [u8; 34]);
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Rows {
-    _addresses: [u8; 10],
-    kinds: [u8; 8],
+    _destination: [u8; 2],
+    kinds: [[u8; 8]; 2],
     rest: [u8; 16],
+}
+
+/// The same as it is written by rows.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Changes {
+    front: [u8; 16],
+    _between: [u8; 6],
+    ttl_checksum: little_endian::U32,
+    _addresses: [u8; 8],
 }
 
 impl Header for Head {}
@@ -48,6 +61,15 @@ impl Head {
     #[inline(always)]
     pub(super) fn elsewhere(&self, mac: u64) -> u64 {
         self.macs.get() << 16 ^ mac
+    }
+
+    /// Zero, if all are.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn are_elsewhere(heads: [&Self; 8], mac: u64) -> u64 {
+        let mac = mac >> 16;
+        let differ = |bits, head: &Self| bits | head.macs.get() ^ mac;
+        heads.into_iter().fold(0, differ) << 16
     }
 
     /// It is IPv4 without options: RFC 1812 section 5.2.2 (3) and (4).
@@ -124,12 +146,31 @@ impl Head {
         self.ttl_checksum.set(aged);
     }
 
+    /// As [`forward`](Self::forward), for the hop whose row this is.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn forward_by_row(&mut self, hop: Numbers, aged: u32) {
+        let changes: &mut Changes = zerocopy::transmute_mut!(self);
+        let front = Numbers::from_le_bytes(&changes.front);
+        changes.front = hop.with_last_of(front).to_le_bytes();
+        changes.ttl_checksum.set(aged);
+    }
+
     /// The eight bytes about the ethertype, up to the total length.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline(always)]
     pub(super) fn kinds(&self) -> [u8; 8] {
         let Rows { kinds, .. } = zerocopy::transmute_ref!(self);
+        let [_, kinds] = kinds;
         *kinds
+    }
+
+    /// The sixteen bytes that end with those.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn kinds_row(&self) -> Numbers {
+        let Rows { kinds, .. } = zerocopy::transmute_ref!(self);
+        Numbers::from(kinds.map(u64::from_le_bytes))
     }
 
     /// The sixteen bytes behind those, the last.
@@ -281,8 +322,31 @@ mod tests {
                 assert_eq!(after[14..], *expected.as_bytes(), "{checksum:#06x}");
                 assert_eq!(after[..12], [10, 11, 12, 13, 14, 15, 1, 3, 5, 7, 9, 11]);
                 assert_eq!(after[12..14], before[12..14]);
+                #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+                {
+                    let mut head: Head = zerocopy::transmute!(before);
+                    head.forward_by_row(hop.row(), head.aged());
+                    let by_row: [u8; 34] = zerocopy::transmute!(head);
+                    assert_eq!(by_row, after);
+                }
             }
         }
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[test]
+    fn one_that_is_elsewhere_is_enough() {
+        let plain = head(|_| {});
+        assert_eq!(Head::are_elsewhere([&plain; 8], MAC), 0);
+        assert_ne!(Head::are_elsewhere([&plain; 8], NO_MAC), 0);
+        for (at, bit) in (0..8).flat_map(|at| (0..48).map(move |bit| (at, bit))) {
+            let other = head(|bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+            let mut heads = [&plain; 8];
+            heads[at] = &other;
+            assert_ne!(Head::are_elsewhere(heads, MAC), 0, "bit {bit} of {at}");
+        }
+        let another_source = head(|bytes| bytes[6] ^= 1);
+        assert_eq!(Head::are_elsewhere([&another_source; 8], MAC), 0);
     }
 
     #[test]

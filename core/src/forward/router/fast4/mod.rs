@@ -2,8 +2,8 @@
 //!
 //! Whatever is not plain is left to the slow path, which does all of it again, by the book.
 //!
-//! [`find`] looks at the headers of a burst, four at a time where there are vectors, notes what is needed
-//! of those that are plain, and asks for what their look-ups will read. Then [`forward`] looks each up,
+//! [`find`] looks at the headers of a burst, four or eight at a time where there are vectors, notes what is
+//! needed of those that are plain, and asks for what their look-ups will read. Then [`forward`] looks each up,
 //! writes its headers, and decides. Where look-ups are cheaper together, or somebody wants to know what
 //! each step takes, they come between the two, and [`rewrite`] has the rest.
 //!
@@ -11,8 +11,12 @@
 //! requests is one that the processor waits for.
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod eight;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod four;
 mod head;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod look;
 
 use core::hint::cold_path;
 
@@ -22,6 +26,8 @@ use super::{Hop, Interface, MAX_BURST};
 use crate::lookup::{Lpm, NextHop};
 use crate::packet::{Offloads, Packet, PortId};
 use crate::pipeline::{Ahead, Verdict};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::Avx2;
 use crate::wire::Header;
 
 use head::{Head, PLAIN};
@@ -90,29 +96,80 @@ pub(super) fn find(
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     if let Some(port) = from {
         let mac = key(interfaces, port);
-        let (fours, packets) = packets.as_chunks();
-        let (their_verdicts, verdicts) = verdicts.as_chunks();
-        // Taken out, so that it stays in registers.
-        let mut next = core::mem::take(ahead);
-        let mut at = 0;
-        for (four, verdicts) in fours.iter().zip(their_verdicts) {
-            next.ask_four();
-            if !find_four(routes, mac, four, verdicts, found, at) {
-                cold_path();
-                find_each(routes, interfaces, four, verdicts, found, at);
+        let own = Own { interfaces, mac };
+        if let Some(avx2) = Avx2::known() {
+            let left = eight::find(avx2, routes, mac, packets, verdicts, found);
+            if left != 0 || !packets.len().is_multiple_of(8) {
+                find_left(routes, own, packets, verdicts, found, left);
             }
-            at = at.wrapping_add(4);
-        }
-        *ahead = next;
-        if !packets.is_empty() {
-            packets.iter().for_each(|_| ahead.ask());
-            find_each(routes, interfaces, packets, verdicts, found, at);
+        } else {
+            find_fours(routes, own, packets, verdicts, found, 0, ahead);
         }
         return;
     }
     let _ = from;
     packets.iter().for_each(|_| ahead.ask());
     find_each(routes, interfaces, packets, verdicts, found, 0);
+}
+
+/// Whom packets are for: the interfaces, and what frames begin with for that by which all came in.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    interfaces: &'a [Interface],
+    mac: u64,
+}
+
+/// Likewise the eights whose packets have a bit in `left`, and what is behind the last eight.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[inline(never)]
+fn find_left(
+    routes: &impl Lpm<u32>,
+    own: Own<'_>,
+    packets: &[Packet<'_>],
+    verdicts: &[Verdict],
+    found: &mut Found,
+    left: u32,
+) {
+    let mut at: usize = 0;
+    for (packets, verdicts) in packets.chunks(8).zip(verdicts.chunks(8)) {
+        if left >> (at % 32) & 1 != 0 || packets.len() < 8 {
+            let none = &mut Ahead::default();
+            find_fours(routes, own, packets, verdicts, found, at, none);
+        }
+        at = at.wrapping_add(8);
+    }
+}
+
+/// Likewise four at a time, the first of them that `at`.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[inline(never)]
+fn find_fours(
+    routes: &impl Lpm<u32>,
+    own: Own<'_>,
+    packets: &[Packet<'_>],
+    verdicts: &[Verdict],
+    found: &mut Found,
+    mut at: usize,
+    ahead: &mut Ahead<'_, '_>,
+) {
+    let (fours, packets) = packets.as_chunks();
+    let (their_verdicts, verdicts) = verdicts.as_chunks();
+    // Taken out, so that it stays in registers.
+    let mut next = core::mem::take(ahead);
+    for (four, verdicts) in fours.iter().zip(their_verdicts) {
+        next.ask_four();
+        if !find_four(routes, own.mac, four, verdicts, found, at) {
+            cold_path();
+            find_each(routes, own.interfaces, four, verdicts, found, at);
+        }
+        at = at.wrapping_add(4);
+    }
+    *ahead = next;
+    if !packets.is_empty() {
+        packets.iter().for_each(|_| ahead.ask());
+        find_each(routes, own.interfaces, packets, verdicts, found, at);
+    }
 }
 
 /// Likewise four packets for this Ethernet address, the first of them that `at`; gives whether it may be that
@@ -134,16 +191,15 @@ fn find_four(
     let (Some(destinations), Some(aged)) = (destinations, aged) else {
         return false;
     };
-    let Some((heads, frames)) = four::open(packets, verdicts, mac) else {
+    let Some(seen) = four::open(packets, verdicts, mac) else {
         return false;
     };
-    let four = four::look(heads, frames);
-    found.bits.plain |= four.plain << (at % 32);
-    found.bits.fragments |= four.fragments << (at % 32);
-    *destinations = four.destinations;
-    *aged = four.aged;
-    for destination in four.destinations {
-        routes.prefetch(destination);
+    found.bits.plain |= seen.plain << (at % 32);
+    found.bits.fragments |= seen.fragments << (at % 32);
+    *destinations = seen.destinations.into();
+    *aged = seen.aged.into();
+    for destination in destinations {
+        routes.prefetch(*destination);
     }
     true
 }
@@ -203,17 +259,26 @@ fn plain<'a>(packet: &'a Packet<'_>, verdict: Verdict, mac: u64) -> Option<&'a H
 /// Looks up each plain packet, and sends it by the hop that was found. Those that fit no hop, and what
 /// is undecided and not plain, get the verdict `slow`; gives how many those are.
 #[inline(never)]
-pub(super) fn forward(
+pub(super) fn forward<'p>(
     routes: &impl Lpm<u32>,
     table: &Table<'_>,
-    packets: &mut [Packet<'_>],
+    packets: &mut [Packet<'p>],
     verdicts: &mut [Verdict],
     found: &Found,
     slow: Verdict,
+    ahead: &mut Ahead<'_, 'p>,
 ) -> usize {
     let glance = |destination| routes.glance(destination);
-    let sent = send(table.hops(), packets, verdicts, found, glance);
+    let hops = table.hops();
     let all = !u32::MAX.unbounded_shl(packets.len() as u32);
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    let sent = eight::send(routes, hops, packets, verdicts, found, ahead);
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+    let (sent, _) = (0, ahead);
+    let sent = match sent == all {
+        true => all,
+        false => send(hops, packets, verdicts, found, sent, glance),
+    };
     if sent == all && found.bits.fragments == 0 {
         return 0;
     }
@@ -236,26 +301,28 @@ pub(super) fn rewrite(
 }
 
 /// Sends the plain packets whose answer is at hand and is a hop that they fit, four at a time: those of a four with
-/// another among them are left, as is what is behind the last four. Gives a bit for each that is sent.
+/// another among them are left, as is what is behind the last four. Gives a bit for each that is sent, and those of `sent`,
+/// which were before.
 ///
 /// Nothing that is rare is in this loop, and no call, for the sake of the registers.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-#[inline(always)]
+#[inline(never)]
 fn send(
     hops: &[Hop],
     packets: &mut [Packet<'_>],
     verdicts: &mut [Verdict],
     found: &Found,
+    mut sent: u32,
     glance: impl Fn(u32) -> Option<Option<NextHop>>,
 ) -> u32 {
     let (fours, _) = packets.as_chunks_mut();
     let (their_verdicts, _) = verdicts.as_chunks_mut();
     let (destinations, _) = found.destinations.as_chunks();
     let (aged, _) = found.aged.as_chunks();
-    let (mut sent, mut bits) = (0, 0xf);
+    let mut bits = 0xf;
     let each = fours.iter_mut().zip(their_verdicts);
     for ((packets, verdicts), (destinations, aged)) in each.zip(destinations.iter().zip(aged)) {
-        if found.bits.plain & bits == bits
+        if found.bits.plain & !sent & bits == bits
             && let Some(answers) = glance_four(destinations, &glance)
             && let Some(four) = four::write(hops, packets, aged, answers.map(entry))
         {
@@ -282,7 +349,7 @@ fn glance_four(
     }
 }
 
-/// Sends the plain packets whose answer is at hand and is a hop that they fit; gives a bit for each.
+/// Sends the plain packets whose answer is at hand and is a hop that they fit; gives a bit for each, and those of `sent`.
 ///
 /// Nothing that is rare is in this loop, and no call, for the sake of the registers.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
@@ -292,9 +359,9 @@ fn send(
     packets: &mut [Packet<'_>],
     verdicts: &mut [Verdict],
     found: &Found,
+    mut sent: u32,
     glance: impl Fn(u32) -> Option<Option<NextHop>>,
 ) -> u32 {
-    let mut sent = 0;
     let mut bit = 1_u32;
     let plain = found.bits.plain;
     let each = found.destinations.iter().zip(&found.aged);
