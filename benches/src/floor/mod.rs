@@ -5,11 +5,18 @@
 //! rows, `udp` for the UDP forwarder's. Each goes over the bench's frames in one loop, in which the next burst's
 //! headers are asked for one by one.
 
+#[cfg(target_arch = "x86_64")]
+mod columns;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod route;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod udp;
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) mod udp {
+pub(crate) use none as route;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use none as udp;
+#[cfg(not(target_arch = "x86_64"))]
+mod none {
     //! There is none for other processors.
 
     pub(crate) fn contender(_: &str, _: bool) -> Result<crate::harness::Contender, String> {

@@ -1,47 +1,58 @@
 //! The routing step by hand: parse, the RFC 1812 checks with the header checksum verified, DIR-24-8, TTL and
 //! checksum, a new Ethernet header.
 //!
-//! The next burst's headers and the entries of the table a few packets on are asked for one by one: the fastest
-//! of a dozen orders that were tried.
+//! Four headers at a time: rows of sixteen bytes are turned into columns. What is noted of a four is used when the next
+//! two have been looked at, so that the table's entries and the next burst's headers are on their way meanwhile: the
+//! fastest of some orders that were tried. One header after the other, by words, takes half as long again.
+//!
+//! ```text
+//!   byte   0           10        14        18        22        26      30       34
+//!          addresses   │ ─ type  │ version │ ident., │ TTL,    │ source│ destin-│
+//!                      │         │ length  │ offset  │ checks. │       │ ation  │
+//! ```
 
+use core::arch::x86_64::{
+    _mm_cmpeq_epi32, _mm_max_epu8, _mm_min_epu8, _mm_movemask_epi8, _mm_setzero_si128,
+    _mm_slli_epi32, _mm_srli_epi32,
+};
 use core::ptr::NonNull;
 
 use linecard::lookup::Routes4;
 use linecard::platform::prefetch_read;
-use linecard::wire::checksum::Sum;
 use linecard_linux::memory::{PagePolicy, Table};
-use zerocopy::little_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::columns::{HALF, add, and, greater, halves, or, row, splat, swapped, turn, words, xor};
 use super::{BURST, Burst, FROM, Line, TO};
 use crate::harness::Contender;
 use crate::routing::{FRAME, GATEWAYS, ROUTES};
 
-/// The first line of a frame, in the words in which it is read and written.
-#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct Header {
-    to_from: U64,
-    from: U32,
-    /// Ethertype, version and header length, DSCP.
-    kind: U32,
-    length: U16,
-    ident_fragment: U32,
-    ttl_checksum: U32,
-    source: U32,
-    destination: U32,
-    _rest: [u8; 30],
-}
-
 type Root = [u16; 1 << 24];
 type Hops = [(u64, u32); 32];
 
+/// What is known of four headers.
+#[derive(Clone, Copy, Default)]
+struct Four {
+    destinations: [u32; 4],
+    /// TTL, protocol and checksum, one hop further.
+    aged: [u32; 4],
+}
+
 /// The loop over the headers of all flows, in the order of memory or shuffled.
 pub(crate) fn contender(name: &'static str, shuffled: bool) -> Result<Contender, String> {
+    super::contender(name, shuffled, loop_of_fours()?)
+}
+
+/// The loop, where the processor has what it is made of.
+fn loop_of_fours() -> Result<impl FnMut(Burst<'_>) -> u32, String> {
+    if !is_x86_feature_detected!("avx2") {
+        return Err("wants AVX2".to_owned());
+    }
     let root = root()?;
     // One hop a gateway: the Ethernet addresses that it writes, the first port's own before all.
     let hops = [(TO, FROM); 32];
-    super::contender(name, shuffled, move |burst| forward(burst, root, &hops))
+    #[allow(unsafe_code)]
+    // SAFETY: the processor has AVX2, as was just asked.
+    Ok(move |burst: Burst<'_>| unsafe { forward(burst, root, &hops) })
 }
 
 /// DIR-24-8 without its second level: of the routes longer than 24 bits it knows the /24 alone.
@@ -59,51 +70,97 @@ fn root() -> Result<&'static Root, String> {
 
 /// One burst; gives how many are not to be forwarded.
 #[inline(never)]
+#[target_feature(enable = "avx2")]
 fn forward((lines, next): Burst<'_>, root: &Root, hops: &Hops) -> u32 {
-    let entry = |header: &Header| &root[(header.destination.get().swap_bytes() >> 8) as usize];
-    let ask = |line: &Line| {
-        prefetch_read(NonNull::from(entry(zerocopy::transmute_ref!(line))).cast());
-    };
-    lines.iter().take(AHEAD).for_each(|line| ask(line));
     let mut bad = 0;
-    for at in 0..BURST {
-        if let Some(line) = next.get(at) {
+    let mut notes = [Four::default(); BURST / 4];
+    let (fours, _) = lines.as_chunks_mut::<4>();
+    let mut next = next.as_chunks::<4>().0.iter();
+    for at in 0..BURST / 4 + AHEAD {
+        if let (Some(four), Some(note)) = (fours.get(at), notes.get_mut(at)) {
+            bad += look(four.each_ref().map(|line| &**line), note);
+            for destination in note.destinations {
+                prefetch_read(NonNull::from(entry(root, destination)).cast());
+            }
+        }
+        let Some(before) = at.checked_sub(AHEAD) else {
+            continue;
+        };
+        for line in next.next().into_iter().flatten() {
             prefetch_read(NonNull::from(&**line).cast());
         }
-        if let Some(line) = lines.get(at + AHEAD) {
-            ask(line);
+        let note = notes[before];
+        let notes = note.destinations.iter().zip(note.aged);
+        for (line, (destination, aged)) in fours[before].iter_mut().zip(notes) {
+            let (to_from, from) = hops[usize::from(*entry(root, *destination)) % 32];
+            line[..8].copy_from_slice(&to_from.to_le_bytes());
+            line[8..12].copy_from_slice(&from.to_le_bytes());
+            line[22..26].copy_from_slice(&aged.to_le_bytes());
         }
-        let header: &mut Header = zerocopy::transmute_mut!(&mut *lines[at]);
-        bad += u32::from(!is_good(header));
-        let (to_from, from) = hops[usize::from(*entry(header)) % 32];
-        header.to_from.set(to_from);
-        header.from.set(from);
-        // RFC 1624: a TTL one less is a checksum one more in its first byte, with the carry.
-        let old = header.ttl_checksum.get();
-        let carry = if old >= 0xfffe_0000 { 0x1_0000 } else { 0 };
-        let new = old.wrapping_add(0xffff).wrapping_add(carry);
-        header.ttl_checksum.set(new);
     }
     bad
 }
 
-/// RFC 1812, section 5.2.2, as far as the header alone tells; for us, in a frame of [`FRAME`].
-#[inline(always)]
-fn is_good(header: &Header) -> bool {
-    let bytes: &[u8; 64] = zerocopy::transmute_ref!(header);
-    let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, ip @ ..] = bytes;
-    let unicast = |address: U32| (address.get() as u8).wrapping_sub(1) < 223;
-    (header.to_from.get() << 16 == TO << 16)
-        & (header.kind.get() & 0x00ff_ffff == 0x0045_0008)
-        & (header.length.get().swap_bytes().wrapping_sub(20) <= FRAME as u16 - 34)
-        & (header.ttl_checksum.get() as u8 > 1)
-        & ip.first_chunk().is_some_and(Sum::is_valid_20)
-        & unicast(header.source)
-        & unicast(header.destination)
+/// RFC 1812, section 5.2.2, as far as the headers alone tell; for us, in frames of [`FRAME`]. Gives how many are not to
+/// be forwarded.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn look(lines: [&Line; 4], note: &mut Four) -> u32 {
+    let [to_low, to_high, ..] = turn(lines.map(|line| row::<0>(line)));
+    let [_, _, types, lengths] = turn(lines.map(|line| row::<2>(line)));
+    let [offsets, ages, sources, destinations] = turn(lines.map(|line| row::<18>(line)));
+    let (byte, low) = (splat(0xff), splat(0xffff));
+
+    let to = or(
+        xor(to_low, splat(TO as u32)),
+        and(xor(to_high, splat((TO >> 32) as u32)), low),
+    );
+    // Ethertype 0x0800, version 4 with 20 bytes of header.
+    let kinds = or(
+        xor(_mm_srli_epi32::<16>(types), splat(0x0008)),
+        and(xor(lengths, splat(0x45)), byte),
+    );
+    // The header checksum: the sum of ten halves, folded once, is 0xffff.
+    let sums = add(
+        add(halves(offsets), halves(ages)),
+        add(halves(sources), halves(destinations)),
+    );
+    let sums = add(add(sums, halves(lengths)), splat(10 * HALF));
+    let sums = xor(add(_mm_srli_epi32::<16>(sums), and(sums, low)), low);
+    // The length has the header in it, and the frame has all of it; the TTL does not become zero.
+    let length = _mm_srli_epi32::<16>(swapped(lengths));
+    let few = or(
+        or(
+            greater(splat(20), length),
+            greater(length, splat(FRAME as u32 - 14)),
+        ),
+        greater(splat(2), and(ages, byte)),
+    );
+    // The first bytes of both addresses are from 1 to 223.
+    let first = or(
+        and(sources, byte),
+        _mm_slli_epi32::<8>(and(destinations, byte)),
+    );
+    let within = _mm_max_epu8(_mm_min_epu8(first, splat(0xdfdf)), splat(0x0101));
+    let wrong = or(or(or(to, kinds), or(sums, few)), xor(within, first));
+    let right = _mm_movemask_epi8(_mm_cmpeq_epi32(wrong, _mm_setzero_si128()));
+
+    // RFC 1624: a TTL one less is a checksum one more in its first byte, with the carry.
+    let carries = _mm_cmpeq_epi32(or(_mm_srli_epi32::<16>(ages), splat(1)), low);
+    let aged = add(add(ages, low), and(carries, splat(0x1_0000)));
+    note.aged = words(aged);
+    let halves = swapped(destinations);
+    let swapped = or(_mm_slli_epi32::<16>(halves), _mm_srli_epi32::<16>(halves));
+    note.destinations = words(swapped);
+    4 - right.count_ones() / 4
 }
 
-/// Packets between asking for an entry of the table and reading it.
-const AHEAD: usize = 4;
+fn entry(root: &Root, destination: u32) -> &u16 {
+    &root[(destination >> 8) as usize]
+}
+
+/// Fours between asking for entries of the table and reading them.
+const AHEAD: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -114,10 +171,9 @@ mod tests {
 
     #[test]
     fn it_sends_what_the_router_sends() {
-        let (root, hops) = (root().unwrap(), [(TO, FROM); 32]);
         // A destination, an ethertype, the version, the total length, the checksum, the TTL.
         let looked_at = [0, 5, 12, 13, 14, 16, 22, 24, 25];
         let stage = router_stage(same_mac).unwrap();
-        agrees(stage, |burst| forward(burst, root, &hops), &looked_at);
+        agrees(stage, loop_of_fours().unwrap(), &looked_at);
     }
 }
