@@ -8,7 +8,7 @@ use crate::packet::Packet;
 ///
 /// # Safety
 /// [`frame`](Self::frame) gives the frame that is dropped with `self`, each item its own, and the
-/// same every time. Whoever forgets `self` forgets nothing but that frame. It has 16, 32 or 64 bytes, all of
+/// same every time. Whoever forgets `self` forgets nothing but that frame. It has 16 or 32 bytes, all of
 /// them initialised: the frame's 16 first, then zeros in a [new](Self::new) one.
 pub unsafe trait Framed<'p>: Sized {
     /// A new one, on this frame.

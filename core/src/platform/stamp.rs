@@ -13,6 +13,15 @@
 //! |---|---|
 //! | eight at a time | 3 |
 //! | one by one | 11 |
+//!
+//! Where frames are freed and allocated again at once, each step waits for the one before, as what is read was just
+//! written. So each eight numbers are in the order in which the fewest steps bring them together, which
+//! is undone when descriptors are made of them:
+//!
+//! | descriptors of | their numbers, in memory |
+//! |---|---|
+//! | 16 bytes | 0 4 1 5 2 6 3 7 |
+//! | 32 bytes | 0 2 1 3 4 6 5 7 |
 
 use core::mem::MaybeUninit;
 
@@ -51,11 +60,12 @@ const COLOUR: u32 = 5;
 
 impl Wide {
     /// Writes a descriptor of the frame with each of these numbers into each of the cells; as many as there
-    /// are of both. It is `address`, a frame's [offset](Stride::offset) further, then `word`, then zeros.
+    /// are of both, each eight in its [order](self). It is `address`, a frame's [offset](Stride::offset) further,
+    /// then `word`, then zeros.
     ///
     /// # Safety
     ///
-    /// A `T` has 16, 32 or 64 bytes, and these are one that the caller may have.
+    /// A `T` has 16 or 32 bytes, and these are one that the caller may have.
     #[inline(always)]
     pub(crate) unsafe fn stamp<T>(
         self,
@@ -77,12 +87,12 @@ impl Wide {
     }
 
     /// The other way: writes the number of each descriptor's frame to `numbers`, as many as there are of
-    /// both, where frame 0 begins at `base`. Gives which bits of any descriptor's second word are not as in
-    /// `word`.
+    /// both, each eight in its [order](self), where frame 0 begins at `base`. Gives which bits of any descriptor's
+    /// second word are not as in `word`.
     ///
     /// # Safety
     ///
-    /// A `T` has 16, 32 or 64 bytes, all of them initialised.
+    /// A `T` has 16 or 32 bytes, all of them initialised.
     #[inline(always)]
     pub(crate) unsafe fn numbers<T>(
         self,
@@ -114,7 +124,7 @@ impl Wide {
 /// As for [`Wide::numbers`].
 #[inline(always)]
 unsafe fn one_number<T>(stride: Stride, base: u64, word: u64, item: &T, number: &mut u32) -> u64 {
-    const { assert!(matches!(size_of::<T>(), 16 | 32 | 64)) }
+    const { assert!(matches!(size_of::<T>(), 16 | 32)) }
     let words = core::ptr::from_ref(item).cast::<[u64; 2]>();
     // SAFETY: so many bytes are there, initialised (the caller's word), and may lie anywhere.
     let [address, second] = unsafe { words.read_unaligned() };
@@ -125,7 +135,7 @@ unsafe fn one_number<T>(stride: Stride, base: u64, word: u64, item: &T, number: 
 /// One descriptor.
 #[inline(always)]
 fn one<T>(stride: Stride, address: u64, word: u64, number: u32, cell: &mut MaybeUninit<T>) {
-    const { assert!(matches!(size_of::<T>(), 16 | 32 | 64)) }
+    const { assert!(matches!(size_of::<T>(), 16 | 32)) }
     *cell = MaybeUninit::zeroed();
     let to = cell.as_mut_ptr().cast::<[u64; 2]>();
     let address = address.wrapping_add(stride.offset(number));
@@ -135,13 +145,15 @@ fn one<T>(stride: Stride, address: u64, word: u64, number: u32, cell: &mut Maybe
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
 mod avx512 {
+    use core::arch::asm;
     use core::arch::x86_64::{
-        _mm_cvtsi32_si128, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64,
-        _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_loadu_si512, _mm512_mask_mov_epi64,
-        _mm512_mask_permutexvar_epi64, _mm512_mask_reduce_or_epi64, _mm512_maskz_set1_epi64,
-        _mm512_permutex2var_epi64, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sll_epi64,
-        _mm512_slli_epi64, _mm512_srl_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
-        _mm512_ternarylogic_epi64,
+        __m512i, _mm_cvtsi32_si128, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi64,
+        _mm512_castsi512_si256, _mm512_cvtepi64_epi32, _mm512_cvtepu32_epi64, _mm512_loadu_si512,
+        _mm512_mask_mov_epi32, _mm512_mask_permutexvar_epi64, _mm512_mask_reduce_or_epi64,
+        _mm512_maskz_set1_epi64, _mm512_permutex2var_epi64, _mm512_set1_epi64, _mm512_setr_epi64,
+        _mm512_setzero_si512, _mm512_sll_epi64, _mm512_slli_epi64, _mm512_srl_epi64,
+        _mm512_storeu_si512, _mm512_sub_epi64, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi64,
+        _mm512_unpacklo_epi64,
     };
 
     use super::{COLOUR, MaybeUninit, Stride, one, one_number};
@@ -164,7 +176,7 @@ mod avx512 {
         };
         let (numbers, few) = numbers.as_chunks::<8>();
         let (cells, rest) = cells.as_chunks_mut::<8>();
-        let words = _mm512_maskz_set1_epi64(Places::<T>::FIRST << 1, word.cast_signed());
+        let words = _mm512_maskz_set1_epi64(seconds::<T>(), word.cast_signed());
         let base = _mm512_set1_epi64(address.cast_signed());
         let shift = _mm_cvtsi32_si128(stride.shift.cast_signed());
         let colours = _mm512_set1_epi64(stride.colours.into());
@@ -172,28 +184,38 @@ mod avx512 {
             // SAFETY: 32 bytes are there, and the load wants no alignment.
             let eight = unsafe { _mm256_loadu_si256(eight.as_ptr().cast()) };
             let eight = _mm512_cvtepu32_epi64(eight);
+            let mut at = _mm512_add_epi64(base, _mm512_sll_epi64(eight, shift));
+            // SAFETY: nothing is done. The compiler would add the base to the colour, which comes last.
+            unsafe {
+                asm!("/* {} */", inout(zmm_reg) at, options(pure, nomem, nostack, preserves_flags));
+            }
             let colour = _mm512_slli_epi64::<COLOUR>(eight);
             // (a ^ b) & c
             let colour = _mm512_ternarylogic_epi64::<0x28>(colour, eight, colours);
-            let at = _mm512_add_epi64(base, _mm512_sll_epi64(eight, shift));
             let addresses = _mm512_add_epi64(at, colour);
-            let to = cells.as_mut_ptr().cast::<u64>();
-            for (part, from) in Places::<T>::FROM
-                .iter()
-                .take(Places::<T>::WORDS)
-                .enumerate()
-            {
-                // SAFETY: 64 bytes are there, and the load wants no alignment.
-                let from = unsafe { _mm512_loadu_si512(from.as_ptr().cast()) };
-                let first = Places::<T>::FIRST;
-                let words = _mm512_mask_permutexvar_epi64(words, first, from, addresses);
+            let to = cells.as_mut_ptr().cast::<__m512i>();
+            let put = |part: usize, vector| {
                 // SAFETY: eight cells are as many vectors as one has words.
-                let to = unsafe { to.add(8 * part) };
+                let to = unsafe { to.add(part) };
                 // SAFETY: 64 bytes are there, and the store wants no alignment.
-                unsafe { _mm512_storeu_si512(to.cast(), words) };
+                unsafe { _mm512_storeu_si512(to, vector) };
+            };
+            if size_of::<T>() == 16 {
+                let words = _mm512_set1_epi64(word.cast_signed());
+                put(0, _mm512_unpacklo_epi64(addresses, words));
+                put(1, _mm512_unpackhi_epi64(addresses, words));
+            } else {
+                for (part, [first, next]) in
+                    [[0, 2], [1, 3], [4, 6], [5, 7]].into_iter().enumerate()
+                {
+                    let from = _mm512_setr_epi64(first, 0, 0, 0, next, 0, 0, 0);
+                    let pair = _mm512_mask_permutexvar_epi64(words, FIRSTS, from, addresses);
+                    put(part, pair);
+                }
             }
         }
         for (&number, cell) in few.iter().zip(rest) {
+            one_by_one();
             one(stride, address, word, number, cell);
         }
     }
@@ -219,88 +241,71 @@ mod avx512 {
         let words = _mm512_set1_epi64(word.cast_signed());
         let start = _mm512_set1_epi64(base.cast_signed());
         let shift = _mm_cvtsi32_si128(stride.shift.cast_signed());
-        // SAFETY: 64 bytes are there, and the load wants no alignment.
-        let firsts = unsafe { _mm512_loadu_si512(Places::<T>::FIRSTS.as_ptr().cast()) };
+        let to_upper = _mm_cvtsi32_si128(u32::BITS.wrapping_sub(stride.shift).cast_signed());
+        let firsts = _mm512_setr_epi64(0, 4, 8, 12, 0, 0, 0, 0);
         let mut difference = _mm512_setzero_si512();
         for (items, numbers) in items.iter().zip(numbers) {
-            let from = items.as_ptr().cast::<u64>();
-            let mut vector = |part: usize| {
+            let from = items.as_ptr().cast::<__m512i>();
+            let mut get = |part: usize| {
                 // SAFETY: eight items are as many vectors as one has words.
-                let from = unsafe { from.add(8 * part) };
+                let from = unsafe { from.add(part) };
                 // SAFETY: 64 bytes are there, initialised (the caller's word), and the load wants no
                 // alignment.
-                let vector = unsafe { _mm512_loadu_si512(from.cast()) };
+                let vector = unsafe { _mm512_loadu_si512(from) };
                 // a | (b ^ c)
                 difference = _mm512_ternarylogic_epi64::<0xf6>(difference, vector, words);
                 vector
             };
-            let mut addresses = _mm512_setzero_si512();
-            for pair in 0..Places::<T>::WORDS / 2 {
-                let (one, other) = (vector(2 * pair), vector(2 * pair + 1));
-                let some = _mm512_permutex2var_epi64(one, firsts, other);
-                let lanes = Places::<T>::lanes(pair);
-                addresses = _mm512_mask_mov_epi64(addresses, lanes, some);
-            }
-            let at = _mm512_srl_epi64(_mm512_sub_epi64(addresses, start), shift);
-            let at = _mm512_cvtepi64_epi32(at);
+            let at = if size_of::<T>() == 16 {
+                let addresses = _mm512_unpacklo_epi64(get(0), get(1));
+                let at = _mm512_srl_epi64(_mm512_sub_epi64(addresses, start), shift);
+                _mm512_cvtepi64_epi32(at)
+            } else {
+                // Two numbers in each word that has an address: of one vector, and, in the upper half, of the
+                // next one.
+                let mut two = |part: usize| {
+                    let (one, next) = (get(part), get(part + 1));
+                    let one = _mm512_srl_epi64(_mm512_sub_epi64(one, start), shift);
+                    let next = _mm512_sll_epi64(_mm512_sub_epi64(next, start), to_upper);
+                    _mm512_mask_mov_epi32(one, UPPERS, next)
+                };
+                let (four, next) = (two(0), two(2));
+                _mm512_castsi512_si256(_mm512_permutex2var_epi64(four, firsts, next))
+            };
             // SAFETY: 32 bytes are there, and the store wants no alignment.
             unsafe { _mm256_storeu_si256(numbers.as_mut_ptr().cast(), at) };
         }
-        let seconds = Places::<T>::FIRST << 1;
-        let mut difference = _mm512_mask_reduce_or_epi64(seconds, difference).cast_unsigned();
+        let difference = _mm512_mask_reduce_or_epi64(seconds::<T>(), difference);
+        let mut difference = difference.cast_unsigned();
         for (item, number) in few.iter().zip(rest) {
+            one_by_one();
             // SAFETY: the caller's word.
             difference |= unsafe { one_number(stride, base, word, item, number) };
         }
         difference
     }
 
-    /// Where the words of eight `T` beside each other come from.
-    struct Places<T>(T);
-
-    impl<T> Places<T> {
-        /// In each.
-        const WORDS: usize = {
-            assert!(matches!(size_of::<T>(), 16 | 32 | 64));
-            size_of::<T>() / 8
-        };
-
-        /// Which words of a vector are the first of a `T`.
-        const FIRST: u8 = match Self::WORDS {
-            2 => 0b0101_0101,
-            4 => 0b0001_0001,
-            _ => 1,
-        };
-
-        /// The first words of each `T` in two vectors, over and over.
-        const FIRSTS: [u64; 8] = {
-            let mut firsts = [0; 8];
-            let mut lane = 0;
-            while lane < 8 {
-                firsts[lane] = (lane * Self::WORDS % 16) as u64;
-                lane += 1;
-            }
-            firsts
-        };
-
-        /// Which of eight `T` are in this one of their pairs of vectors.
-        #[inline(always)]
-        const fn lanes(pair: usize) -> u8 {
-            let each = 16 / Self::WORDS;
-            (((1_u32 << each) - 1) << (pair * each)) as u8
-        }
-
-        /// Of each vector's words that are the first of a `T`, which of eight.
-        const FROM: [[u64; 8]; 8] = {
-            let mut from = [[0; 8]; 8];
-            let mut word = 0;
-            while word < 8 * Self::WORDS {
-                from[word / 8][word % 8] = (word / Self::WORDS) as u64;
-                word += 1;
-            }
-            from
-        };
+    /// In a loop over fewer than eight, which the compiler would make a gather or a scatter of.
+    #[inline(always)]
+    fn one_by_one() {
+        // SAFETY: nothing is done.
+        unsafe { asm!("", options(nomem, nostack, preserves_flags)) };
     }
+
+    /// Which words of a vector are the first of a descriptor of 32 bytes.
+    const FIRSTS: u8 = 0b0001_0001;
+
+    /// Which words of a vector are the second of a `T`.
+    const fn seconds<T>() -> u8 {
+        const { assert!(matches!(size_of::<T>(), 16 | 32)) }
+        match size_of::<T>() {
+            16 => 0b1010_1010,
+            _ => FIRSTS << 1,
+        }
+    }
+
+    /// The upper half of each word of a vector.
+    const UPPERS: u16 = 0b1010_1010_1010_1010;
 }
 
 #[cfg(all(test, target_arch = "x86_64", target_feature = "sse2", not(miri)))]
@@ -321,29 +326,34 @@ mod tests {
         let mut cells = std::vec![MaybeUninit::new([!0; WORDS]); places];
         // SAFETY: any numbers of 64 bits may be there.
         unsafe { wide.stamp(stride, address, word, numbers, &mut cells) };
-        let offsets = numbers.iter().map(|&number| stride.offset(number));
-        for (cell, offset) in cells
-            .iter()
-            .zip(offsets.map(Some).chain(core::iter::repeat(None)))
-        {
-            let mut expected = match offset {
-                Some(_) => [0; WORDS],
-                None => [!0; WORDS],
-            };
-            if let Some(offset) = offset {
-                expected[0] = address.wrapping_add(offset);
-                expected[1] = word;
-            }
-            // SAFETY: it was made so above.
-            assert_eq!(unsafe { cell.assume_init() }, expected);
-        }
-        // And back.
         let count = places.min(numbers.len());
-        // SAFETY: so many were made above.
-        let items: Vec<_> = cells[..count]
-            .iter()
+        let (made, untouched) = cells.split_at(count);
+        assert!(untouched.iter().all(|cell| {
+            // SAFETY: it was made so above.
+            unsafe { cell.assume_init() == [!0; WORDS] }
+        }));
+        // SAFETY: all were made above.
+        let items: Vec<[u64; WORDS]> = (made.iter())
             .map(|cell| unsafe { cell.assume_init() })
             .collect();
+        for (items, numbers) in items.chunks(8).zip(numbers[..count].chunks(8)) {
+            let mut expected: Vec<_> = (numbers.iter())
+                .map(|&number| {
+                    let mut expected = [0; WORDS];
+                    expected[0] = address.wrapping_add(stride.offset(number));
+                    expected[1] = word;
+                    expected
+                })
+                .collect();
+            let mut items = items.to_vec();
+            // Eight are in an order of their own.
+            if items.len() == 8 {
+                items.sort_unstable();
+                expected.sort_unstable();
+            }
+            assert_eq!(items, expected);
+        }
+        // And back, into the order in which they were.
         for changed in (0..count).map(Some).chain([None]) {
             let (mut items, mut back) = (items.clone(), std::vec![!0; count]);
             if let Some(changed) = changed {
@@ -368,7 +378,6 @@ mod tests {
             let stride = Stride { shift, colours: ((1 << colours) - 1) << 6 };
             check::<2>(stride, words, &numbers, places);
             check::<4>(stride, words, &numbers, places);
-            check::<8>(stride, words, &numbers, places);
         }
     }
 }
