@@ -2,7 +2,7 @@
 
 use core::{fmt, hint::cold_path};
 
-use super::{CONSUMER, Drain, Indices, PRODUCER};
+use super::{CONSUMER, Drain, Indices, PRODUCER, wait::Wait};
 use crate::{
     ring::{BulkError, Sink, slots::Slots},
     sync::atomic::Ordering,
@@ -32,19 +32,23 @@ pub struct Consumer<'r, T> {
     tail: usize,
     slots: Slots<'r, T>,
     indices: &'r Indices,
+    wait: Wait,
 }
 
 impl<'r, T> Consumer<'r, T> {
     pub(super) fn new(indices: &'r Indices, slots: Slots<'r, T>) -> Self {
+        let head = indices.head.load(Ordering::Relaxed);
         Self {
-            head: indices.head.load(Ordering::Relaxed),
+            head,
             tail: indices.tail.load(Ordering::Acquire),
             slots,
             indices,
+            wait: Wait::new(head, slots.capacity()),
         }
     }
 
-    /// Takes one item out; `None` when the ring is empty.
+    /// Takes one item out; `None` when the ring is empty. If items come one after the other, and faster
+    /// here than there, it [waits](super#pace) a moment before it says so.
     #[inline]
     pub fn dequeue(&mut self) -> Option<T> {
         // As `held_of`, but the head is read once: behind the ordered load it would be read again.
@@ -54,7 +58,11 @@ impl<'r, T> Consumer<'r, T> {
             self.tail = self.indices.tail.load(Ordering::Acquire);
             if self.tail == head {
                 cold_path();
-                return None;
+                let wait = self.wait.clone();
+                (self.tail, self.wait) = wait.for_more(head, &self.indices.tail, head);
+                if self.tail == head {
+                    return None;
+                }
             }
         }
         self.head = head.wrapping_add(1);

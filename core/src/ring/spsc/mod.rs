@@ -19,9 +19,16 @@
 //! | `head` | [`Consumer`] | `Release`, after the items were taken | `Acquire`, before the slots are written again |
 //! | `live` | both, when split and when dropped | `Release` on drop | `Acquire` |
 //!
-//! Every operation takes a bounded number of steps, whatever the other side does: no loop, no lock, no
-//! compare-and-swap. A side that stops holds up nothing but itself: the other one finds the ring full
-//! or empty.
+//! Every operation takes a bounded number of steps, whatever the other side does: no lock, no compare-and-swap,
+//! no loop but a [wait](#pace). A side that stops holds up nothing but itself: the other one finds the ring
+//! full or empty.
+//!
+//! # Pace
+//! Of two threads that pass items one by one, the faster one finds the ring empty, or full, again and again, and
+//! each of its looks holds the other one up. So [`Consumer::dequeue`] and [`Producer::enqueue`] wait 16 to
+//! 64 pauses, 4 µs at most, before they say *empty* or *full* when they have moved a few items since
+//! they last said so, for as long as waiting brings more. An item that comes alone is never waited for, nor is
+//! one that is there kept. What moves several items at a time never waits.
 //!
 //! # Handles
 //! [`Ring::split`] borrows the ring and gives the two handles; they move to two threads, and
@@ -66,6 +73,7 @@ mod consumer;
 mod drain;
 mod producer;
 mod reserve;
+mod wait;
 
 use core::{fmt, mem::MaybeUninit};
 

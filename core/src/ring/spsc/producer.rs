@@ -2,7 +2,7 @@
 
 use core::{fmt, hint::cold_path};
 
-use super::{CONSUMER, Indices, PRODUCER, Reservation};
+use super::{CONSUMER, Indices, PRODUCER, Reservation, wait::Wait};
 use crate::{
     ring::{BulkError, Source, slots::Slots},
     sync::atomic::Ordering,
@@ -33,27 +33,39 @@ pub struct Producer<'r, T> {
     limit: usize,
     slots: Slots<'r, T>,
     indices: &'r Indices,
+    wait: Wait,
 }
 
 impl<'r, T> Producer<'r, T> {
     pub(super) fn new(indices: &'r Indices, slots: Slots<'r, T>) -> Self {
         let head = indices.head.load(Ordering::Acquire);
+        let tail = indices.tail.load(Ordering::Relaxed);
         Self {
-            tail: indices.tail.load(Ordering::Relaxed),
+            tail,
             limit: head.wrapping_add(slots.capacity()),
             slots,
             indices,
+            wait: Wait::new(tail, slots.capacity()),
         }
     }
 
-    /// Puts one item in, or gives it back when the ring is full.
+    /// Puts one item in, or gives it back when the ring is full. If items come one after the other, and
+    /// faster here than there, it [waits](super#pace) a moment before it says so.
     ///
     /// # Errors
     /// The ring is full.
     #[inline]
     pub fn enqueue(&mut self, item: T) -> Result<(), T> {
         if self.room_for(1) == 0 {
-            return Err(item);
+            let capacity = self.slots.capacity();
+            let full = self.tail.wrapping_sub(capacity);
+            let wait = self.wait.clone();
+            let (head, wait) = wait.for_more(self.tail, &self.indices.head, full);
+            self.wait = wait;
+            self.limit = head.wrapping_add(capacity);
+            if self.limit == self.tail {
+                return Err(item);
+            }
         }
         // SAFETY: there is room, so `tail`'s slot is free; free slots are the producer's.
         unsafe { self.slots.write(self.tail, item) };
