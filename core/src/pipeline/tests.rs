@@ -143,6 +143,60 @@ fn worker<'p, S: Stage<'p>>(
     worker
 }
 
+/// Sends all by port 0, and reads or does not by turns: in the rounds of which it says so.
+struct Turns {
+    reads: Vec<bool>,
+    round: usize,
+}
+
+impl Stage<'_> for Turns {
+    fn process(&mut self, lot: &mut Lot<'_, '_>) {
+        lot.decide(Verdict::send(PortId(0)));
+    }
+
+    fn reads(&self) -> bool {
+        self.reads[self.round]
+    }
+}
+
+#[test]
+fn what_no_stage_reads_is_worked_on_at_once_and_in_its_turn() {
+    for turns in 0..32_u32 {
+        let reads: Vec<bool> = (0..5).map(|round| turns >> round & 1 == 1).collect();
+        with_pool(32, |pool| {
+            let stats = WorkerStats::new();
+            let cache = Cache::new(pool, "core 0", 16).expect("a cache");
+            let stage = Turns {
+                reads: reads.clone(),
+                round: 0,
+            };
+            let mut worker: Worker<'_, _, _, _, _> = Worker::new(stage, NoClock, cache, &stats);
+            let numbers = Numbers {
+                calls: vec![4; 5],
+                next: 0,
+            };
+            let all = Slow {
+                takes: Vec::new(),
+                default: 32,
+                seen: Vec::new(),
+            };
+            worker.add_port(numbers, all).expect("room for it");
+            for (round, &reads) in reads.iter().enumerate() {
+                worker.stage().round = round;
+                assert_eq!(worker.poll(), 4);
+                let waits = stats.received.value() - stats.sent.value();
+                assert!(waits <= 4, "{turns:#b}, {round}: {waits}");
+                if turns == 0 || reads {
+                    assert_eq!(waits, if reads { 4 } else { 0 }, "{turns:#b}, {round}");
+                }
+            }
+            worker.drain(1);
+            let seen = &worker.port(PortId(0)).expect("a port").1.seen;
+            assert!(seen.iter().copied().eq(0..20), "{turns:#b}: {seen:?}");
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

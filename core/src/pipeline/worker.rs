@@ -36,7 +36,8 @@ pub enum WorkerError {
 ///
 /// While a burst is worked on, the headers of the next one are [asked for](Ahead): a burst that was
 /// received is processed after the next receive, which follows at once.
-/// With nothing else to receive it is processed in the same [`poll`](Self::poll).
+/// With nothing else to receive it is processed in the same [`poll`](Self::poll); and at once, if no stage
+/// [reads](Stage::reads) what would be asked for.
 ///
 /// `R` and `T` are the queues' types — one type, or an enum over several — `S` the stage and `C`
 /// the clock. `PORTS` is the most ports, `BURST` the most packets that are received at a time.
@@ -263,7 +264,7 @@ where
             return 0;
         };
         let [a, b] = &mut self.bursts;
-        let incoming = if self.pending { a } else { b };
+        let (incoming, before) = if self.pending { (a, b) } else { (b, a) };
         let sampled = self.sampling.begin();
         let count = rx.rx_burst(&mut self.cache, &mut incoming.packets);
         if count == 0 {
@@ -273,14 +274,18 @@ where
         let id = PortId(port as u16);
         let offloads = self.cache.note_port(incoming.packets.as_mut_slice(), id);
         incoming.unfinished = offloads.intersects(Offloads::L4_UNFINISHED);
-        incoming.asked = !self.stage.reads();
+        let reads = self.stage.reads();
+        incoming.asked = !reads;
         incoming.port = id;
         incoming.at = now;
         incoming.sampled = sampled;
         if let Some(observer) = self.sampling.of(sampled) {
             observer.mark(Phase::RECEIVE, count);
         }
-        self.turn();
+        // Half as many packets are under way, and in the cache, if this is the next to be worked on.
+        if reads || !before.packets.is_empty() {
+            self.turn();
+        }
         count
     }
 
