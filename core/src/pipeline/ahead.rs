@@ -49,7 +49,7 @@ impl<'a, 'p> Ahead<'a, 'p> {
 
     /// Asks for those of the next eight.
     #[inline]
-    pub(crate) fn ask_eight(&mut self) {
+    pub fn ask_eight(&mut self) {
         self.ask_some::<8>();
     }
 
