@@ -74,7 +74,7 @@ pub const BUDGETS: &[Budget] = &[
         "linecard cross-connect, packets in hand",
         25.1,
     ),
-    budget("udp/in-memory", "linecard UDP, packets in hand", 128.0),
+    budget("udp/in-memory", "linecard UDP, packets in hand", 102.0),
     budget("parse/udp/verified", "linecard", 66.3),
     budget("parse/mix/verified", "linecard", 73.9),
     budget("checksum/20", "linecard", 30.6),
@@ -113,7 +113,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        178.0,
+        149.0,
     ),
 ];
 

@@ -87,6 +87,14 @@ impl Verdict {
         words.map(Self)
     }
 
+    /// Those of four, in one store: their reader may load them together.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn write_four(to: &mut [Self; 4], four: [Self; 4]) {
+        let words: [u32; 4] = Numbers::from(four.map(|Self(word)| word)).into();
+        *to = words.map(Self);
+    }
+
     /// This one, or `other` if it is undecided.
     #[inline]
     pub const fn or(self, other: Self) -> Self {

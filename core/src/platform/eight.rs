@@ -2,6 +2,8 @@
 //!
 //! As [`Numbers`], for twice as many at the price of the same instructions, but for the loads: two rows
 //! share a register, one of the first four and one of the last four, so that turning costs half as well.
+//! What is done with a row of eight is [beside](super::row).
+//!
 //! [`Avx2`] is the proof that the processor has such registers, and what it [runs](Avx2::run) is compiled for them.
 
 use core::arch::x86_64::{
@@ -63,7 +65,7 @@ fn run_with_avx2<W: Work>(work: W) -> W::Output {
 ///
 /// All methods are compiled into what [`Avx2::run`] runs; elsewhere they are calls.
 #[derive(Clone, Copy)]
-pub(crate) struct Eight(__m256i);
+pub(crate) struct Eight(pub(super) __m256i);
 
 /// Calls what wants AVX2.
 macro_rules! avx2 {

@@ -206,6 +206,13 @@ impl From<[u64; 2]> for Numbers {
     }
 }
 
+impl From<__m128i> for Numbers {
+    #[inline(always)]
+    fn from(lanes: __m128i) -> Self {
+        Self(lanes)
+    }
+}
+
 impl From<Numbers> for __m128i {
     #[inline(always)]
     fn from(lanes: Numbers) -> Self {

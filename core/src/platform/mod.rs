@@ -29,6 +29,8 @@ mod lanes;
 mod places;
 mod prefetch;
 mod rank;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod row;
 mod stamp;
 mod survey;
 mod wide;

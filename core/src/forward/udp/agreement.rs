@@ -6,8 +6,9 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::super::super::testing::{Lab, with_lab};
+use super::super::super::testing::with_lab;
 use super::super::*;
+use super::ways::{both_ways, four_at_a_time, process};
 use super::{arbitrary_rule, packet4};
 use crate::packet::PortId;
 use crate::wire::checksum::Delta;
@@ -103,68 +104,6 @@ fn shapes() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// What becomes of a packet by both ways, which is the same; whether the short one took it.
-fn both_ways<'p, const RULES: usize>(
-    lab: &mut Lab<'p>,
-    stage: &UdpForwarder<RULES>,
-    port: u16,
-    frame: &[u8],
-) -> bool {
-    let [mut short, mut general] = [(); 2].map(|()| lab.chain(port, &[frame]));
-    let expected = stage.decide(&mut general);
-    let Some(verdict) = stage.decide_plain(&mut short) else {
-        assert_eq!(short.data(), frame, "what is left is as it was");
-        return false;
-    };
-    assert_eq!(verdict, expected, "{frame:02x?}");
-    assert_eq!(short.data(), general.data(), "{frame:02x?}");
-    assert_eq!(short.layers, general.layers);
-    true
-}
-
-/// What becomes of four packets together, which is what becomes of each alone; whether they were taken
-/// together, which they are if the short way would have taken each and a rule takes it.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-fn four_at_a_time<'p, const RULES: usize>(
-    lab: &mut Lab<'p>,
-    stage: &UdpForwarder<RULES>,
-    port: u16,
-    frames: [&[u8]; 4],
-) -> bool {
-    let [mut four, mut each] = [(); 2].map(|()| frames.map(|frame| lab.chain(port, &[frame])));
-    let mut verdicts = [Verdict::UNDECIDED; 4];
-    let expected = each.each_mut().map(|packet| stage.decide_plain(packet));
-    let (rules, port) = (&stage.rules, PortId(port));
-    let any = rules.any_from(port);
-    let together = four::decide(rules, port, any, &mut four, &mut verdicts).is_some();
-    let alone = expected.map(|verdict| verdict.filter(|verdict| verdict.port().is_some()));
-    let taken = alone.iter().all(Option::is_some);
-    assert_eq!(together, taken, "{frames:02x?}");
-    for at in 0..4 {
-        if together {
-            assert_eq!(Some(verdicts[at]), expected[at], "{at}");
-            assert_eq!(four[at].data(), each[at].data(), "{:02x?}", frames[at]);
-            assert_eq!(four[at].layers, each[at].layers);
-        } else {
-            assert_eq!(verdicts[at], Verdict::UNDECIDED);
-            assert_eq!(four[at].data(), frames[at], "what is left is as it was");
-        }
-    }
-    together
-}
-
-/// Elsewhere all go one by one.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-fn four_at_a_time<'p, const RULES: usize>(
-    lab: &mut Lab<'p>,
-    stage: &UdpForwarder<RULES>,
-    port: u16,
-    frames: [&[u8]; 4],
-) -> bool {
-    let taken = frames.map(|frame| both_ways(lab, stage, port, frame));
-    taken == [true; 4]
-}
-
 proptest! {
     #[test]
     fn the_short_way_gives_what_the_general_one_gives(
@@ -211,7 +150,7 @@ proptest! {
             frames[at] = frame;
         }
         with_lab(8, |lab| {
-            four_at_a_time(lab, &stage, port, frames.each_ref().map(|frame| &frame[..]));
+            four_at_a_time(lab, &mut stage, port, frames.each_ref().map(|frame| &frame[..]));
         });
     }
 
@@ -223,6 +162,7 @@ proptest! {
         chained in prop::collection::vec(0usize..40, 0..2),
         decided in prop::collection::vec(0usize..40, 0..2),
         known: bool,
+        hidden: bool,
     ) {
         let mut stage: UdpForwarder<5> = UdpForwarder::new();
         for rule in rules {
@@ -247,7 +187,7 @@ proptest! {
             let before = verdicts.clone();
             let lot = Lot::new(&mut packets, &mut verdicts, lab.now);
             let mut lot = if known { lot.from_port(PortId(1)) } else { lot };
-            stage.process(&mut lot);
+            process(&mut stage, &mut lot, hidden);
             for (at, packet) in alone.iter_mut().enumerate() {
                 let expected = if !before[at].is_undecided() {
                     before[at]
@@ -286,7 +226,7 @@ proptest! {
             if stage.add(rule).is_ok() {
                 with_lab(8, |lab| {
                     assert!(both_ways(lab, &stage, 0, &frame));
-                    four_at_a_time(lab, &stage, 0, [&frame; 4]);
+                    four_at_a_time(lab, &mut stage, 0, [&frame; 4]);
                 });
             }
         }
@@ -380,8 +320,8 @@ fn rules_of_other_ports_are_passed_over_once_for_a_lot() {
         let passed = first.words.elsewhere(PortId(1)) == 0;
         assert_eq!(passed, others <= 8, "{others}");
         with_lab(16, |lab| {
-            assert!(four_at_a_time(lab, &stage, 1, [&plain; 4]), "{others}");
-            assert_eq!(four_at_a_time(lab, &stage, 0, [&plain; 4]), others > 0);
+            assert!(four_at_a_time(lab, &mut stage, 1, [&plain; 4]), "{others}");
+            assert_eq!(four_at_a_time(lab, &mut stage, 0, [&plain; 4]), others > 0);
         });
     }
 }
@@ -444,11 +384,14 @@ fn plain_datagrams_go_the_short_way_and_no_others() {
                     four
                 };
                 for frame in &short {
-                    let together = four_at_a_time(lab, &stage, 0, four(frame));
+                    let together = four_at_a_time(lab, &mut stage, 0, four(frame));
                     assert_eq!(together, rules > 0, "{frame:02x?}");
                 }
                 for frame in &general {
-                    assert!(!four_at_a_time(lab, &stage, 0, four(frame)), "{frame:02x?}");
+                    assert!(
+                        !four_at_a_time(lab, &mut stage, 0, four(frame)),
+                        "{frame:02x?}"
+                    );
                 }
             }
         }

@@ -37,8 +37,8 @@ pub(super) struct Words {
     /// which both checksums count; nothing; by the ports, which only UDP's counts; by all.
     pub(super) change: [u32; 4],
     /// The bits of the port that count: none, if it may come in by any, or all; and what they are.
-    from_mask: u32,
-    from: u32,
+    pub(super) from_mask: u32,
+    pub(super) from: u32,
     /// Where the packet came in matters, or it may go to [VXLAN's port](vxlan::PORT) and have more
     /// headers: one question in place of two.
     pub(super) is_special: bool,

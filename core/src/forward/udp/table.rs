@@ -13,6 +13,8 @@
 use heapless::Vec;
 
 use super::key::Compiled;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use super::rows::Rows;
 use super::rule::UdpRuleError;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use crate::packet::PortId;
@@ -22,6 +24,9 @@ use crate::platform::Numbers;
 /// Up to `RULES` rules, and at most 65,535.
 pub(super) struct Table<const RULES: usize> {
     rules: Vec<Entry, RULES>,
+    /// What they are to AVX2, by the same numbers; made when a lot first wants them.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    rows: Vec<Rows, RULES>,
     /// More buckets than rules, so that few ports share one.
     buckets: [[Bucket; BUCKETS]; RULES],
     /// The first rule that names no destination port.
@@ -53,6 +58,8 @@ impl<const RULES: usize> Table<RULES> {
     pub(super) const fn new() -> Self {
         Self {
             rules: Vec::new(),
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            rows: Vec::new(),
             buckets: [[Bucket {
                 first: NONE,
                 named: NONE,
@@ -141,6 +148,53 @@ impl<const RULES: usize> Table<RULES> {
         let bucket = self.buckets.as_flattened().get(bucket as usize)?;
         let entry = self.rules.get(usize::from(bucket.named.min(any)))?;
         Some(&entry.rule)
+    }
+
+    /// The numbers of the rules to be looked at first for what goes to these ports; other numbers where there
+    /// is none.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn first_numbers(&self, ports: [[u8; 2]; 4], AnyRule(any): AnyRule) -> [u32; 4] {
+        let buckets = self.buckets.as_flattened();
+        ports.map(|port| {
+            let bucket = buckets.get(Self::bucket(u16::from_be_bytes(port)));
+            bucket.map_or(NONE, |bucket| bucket.named).min(any).into()
+        })
+    }
+
+    /// The rule of this number.
+    #[cfg(all(test, target_arch = "x86_64", target_feature = "sse2"))]
+    pub(super) fn rule(&self, number: u32) -> Option<&Compiled> {
+        Some(&self.rules.get(number as usize)?.rule)
+    }
+
+    /// Makes the rows of those rules that have none yet. Not in [`push`](Self::push): an image whose lots have no known
+    /// port would hold the code in vain.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline]
+    pub(super) fn complete_rows(&mut self) {
+        if self.rows.len() < self.rules.len() {
+            self.add_rows();
+        }
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[cold]
+    #[inline(never)]
+    fn add_rows(&mut self) {
+        // There is room for as many as there are rules: `extend` would panic if not.
+        for entry in self.rules.iter().skip(self.rows.len()) {
+            if self.rows.push(Rows::new(&entry.rule)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// What the rule of this number is to AVX2, once the rows are [complete](Self::complete_rows).
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(super) fn rows(&self, number: u32) -> Option<&Rows> {
+        self.rows.get(number as usize)
     }
 
     /// As [`find`](Self::find), in both chains from their heads.

@@ -13,6 +13,8 @@ use crate::wire::MacAddr;
 
 #[path = "agreement.rs"]
 mod agreement;
+#[path = "ways.rs"]
+mod ways;
 
 /// A UDP packet over IPv4.
 fn packet4(source: [u8; 4], destination: [u8; 4], ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
