@@ -54,6 +54,7 @@
 
 mod error;
 mod front;
+mod lines;
 pub mod mpmc;
 mod padded;
 mod slots;

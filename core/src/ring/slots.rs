@@ -2,9 +2,12 @@
 
 use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull, slice};
 
-use crate::sync::Track;
+use crate::{platform::prefetch_write, sync::Track};
 
-use super::storage::sealed;
+use super::{
+    lines::{LINE, move_down, move_up},
+    storage::sealed,
+};
 
 /// The slots as a handle sees them: a pointer and a mask.
 ///
@@ -119,7 +122,7 @@ impl<'r, T> Slots<'r, T> {
         if second == 0 {
             // SAFETY: all `count` slots lie between `slot(index)` and the end; the caller owns
             // them and `source` holds as many items in other memory, by the caller's word.
-            return unsafe { to.copy_from_nonoverlapping(source, count) };
+            return unsafe { move_up(source, to, count) };
         }
         // SAFETY: `first` slots lie between `slot(index)` and the end; otherwise as above.
         unsafe { to.copy_from_nonoverlapping(source, first) };
@@ -144,7 +147,7 @@ impl<'r, T> Slots<'r, T> {
         if second == 0 {
             // SAFETY: all `count` slots lie between `slot(index)` and the end; the caller owns
             // them, they hold items, and `target` has room for as many in other memory.
-            return unsafe { target.copy_from_nonoverlapping(from, count) };
+            return unsafe { move_down(from, target, count) };
         }
         // SAFETY: `first` slots lie between `slot(index)` and the end; otherwise as above.
         unsafe { target.copy_from_nonoverlapping(from, first) };
@@ -153,6 +156,25 @@ impl<'r, T> Slots<'r, T> {
         let from = self.first.cast::<T>().as_ptr();
         // SAFETY: the `second` slots lie from slot zero on; otherwise as above.
         unsafe { rest.copy_from_nonoverlapping(from, second) };
+    }
+
+    /// Asks for the lines of `count` slots from `index` on, to write them; not where they go over the end
+    /// of the ring's memory. A hint.
+    #[inline]
+    pub(crate) fn ask_for(&self, index: usize, count: usize) {
+        let (_, second) = self.runs(index, count);
+        if second > 0 {
+            return;
+        }
+        let first = self.slot(index).cast::<u8>();
+        // `count` and not `runs`: where the caller's is a constant, so is this loop's.
+        let bytes = size_of::<T>().wrapping_mul(count).min(MOST_ASKED);
+        let mut at = 0;
+        while at < bytes {
+            // SAFETY: `count` slots lie between `first` and the end, and `bytes` is at most their length.
+            prefetch_write(unsafe { first.add(at) });
+            at = at.wrapping_add(LINE);
+        }
     }
 
     /// The items of `count` slots from `index` on, to look at.
@@ -232,3 +254,7 @@ impl<'r, T> Slots<'r, T> {
         }
     }
 }
+
+/// As many bytes are asked for at once, at most: 32 items of 64 bytes. A core waits for a few dozen lines at
+/// a time.
+const MOST_ASKED: usize = 2048;

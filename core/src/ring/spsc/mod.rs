@@ -30,6 +30,12 @@
 //! they last said so, for as long as waiting brings more. An item that comes alone is never waited for, nor is
 //! one that is there kept. What moves several items at a time never waits.
 //!
+//! # Lines
+//! What a bulk or a burst costs between two cores is the way of the items' cache lines from one to the other, and
+//! back a lap later. The producer asks for those it will write a few bursts on as soon as it has written one, so
+//! that it finds them there. The consumer takes the lines of a burst from the last to the first: read upwards,
+//! they would lead its core to fetch the next ones, which the producer is writing, unasked.
+//!
 //! # Handles
 //! [`Ring::split`] borrows the ring and gives the two handles; they move to two threads, and
 //! when both are gone the ring can be split again, with the items that were left. A ring in a

@@ -203,6 +203,20 @@ impl<'r, T> Producer<'r, T> {
         // SAFETY: `count` is at most the number of items, and they were just moved out.
         unsafe { items.taken(count) };
         self.publish(count);
+        self.ask_ahead(count);
+    }
+
+    /// Asks for the lines of the slots that the burst after the next few will fill, if it is as long as this one:
+    /// they are on the consumer's core, which read them a lap ago, and each would be waited for.
+    ///
+    /// In a ring that is not much longer than that, they would be those that the consumer reads just then.
+    /// (Where a longer one is nearly full they hold items, which nobody but this core has seen yet.)
+    #[inline]
+    fn ask_ahead(&self, count: usize) {
+        let ahead = count.wrapping_mul(BURSTS_AHEAD);
+        if ahead.wrapping_add(count) <= self.slots.capacity() / 2 {
+            self.slots.ask_for(self.tail.wrapping_add(ahead), count);
+        }
     }
 
     /// Where the next item goes.
@@ -243,3 +257,7 @@ impl<T> fmt::Debug for Producer<'_, T> {
             .finish_non_exhaustive()
     }
 }
+
+/// So many bursts lie between the one that was written and the one whose lines are asked for. A line comes from
+/// another core in 25 to 150 ns on Zen 5, in which a burst of 32 is written.
+const BURSTS_AHEAD: usize = 3;
