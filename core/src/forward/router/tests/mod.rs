@@ -24,6 +24,7 @@ mod arp;
 mod chains;
 mod changes;
 mod icmp4;
+mod icmp6;
 mod ipv4;
 mod ipv6;
 mod memory;

@@ -1,136 +1,17 @@
-//! The views of `linecard::wire` on real, odd and hostile packets: nothing panics, and every part
-//! of every accepted header lies inside the bytes that it was made from.
-//!
-//! Frames come from a generator that stacks headers and then damages them, and from the captures of
-//! `LINECARD_DATA/pcap` where that is set.
-
-mod captures;
+//! From view to view through a frame, each looked at.
 
 use core::fmt::Display;
-use core::net::{Ipv4Addr, Ipv6Addr};
-use std::collections::BTreeMap;
 
 use linecard::wire::checksum::PseudoHeader;
-use linecard::wire::ndp::{Ndp, NeighborFlags};
+use linecard::wire::ndp::Ndp;
 use linecard::wire::*;
 
-/// How often each kind of header was accepted.
-type Seen = BTreeMap<&'static str, usize>;
-
-#[test]
-fn captures_are_walked() {
-    let Some(captures) = captures::all() else {
-        return;
-    };
-    let mut seen = Seen::new();
-    let (mut files, mut frames) = (0, 0);
-    for capture in &captures {
-        println!("{}", capture.name); // seen only if something fails
-        files += 1;
-        for frame in &capture.frames {
-            frames += 1;
-            let mut walk = Walk {
-                frame,
-                seen: &mut seen,
-            };
-            match capture.link {
-                captures::ETHERNET => walk.ethernet(frame),
-                link if captures::RAW_IP.contains(&link) => walk.ip(frame),
-                // Not for us, and all the better as hostile input.
-                _ => Walk {
-                    frame,
-                    seen: &mut Seen::new(),
-                }
-                .ethernet(frame),
-            }
-            everywhere(frame);
-        }
-    }
-    println!("{files} captures, {frames} frames: {seen:?}");
-    assert!(
-        files >= 200 && frames >= 1000,
-        "{files} files, {frames} frames: was anything read?"
-    );
-    for name in [
-        "Ethernet",
-        "LLC",
-        "SNAP",
-        "VLAN",
-        "ARP",
-        "MPLS",
-        "IPv4",
-        "IPv4 option",
-        "IPv6",
-    ] {
-        assert!(seen.contains_key(name), "no {name} was accepted");
-    }
-    for name in [
-        "IPv6 extension",
-        "IPv6 option",
-        "ICMPv4",
-        "ICMPv6",
-        "NDP",
-        "NDP option",
-        "quote",
-    ] {
-        assert!(seen.contains_key(name), "no {name} was accepted");
-    }
-}
-
-#[test]
-fn generated_packets_are_walked_whole() {
-    for (name, frame, expected) in generated() {
-        let mut seen = Seen::new();
-        Walk {
-            frame: &frame,
-            seen: &mut seen,
-        }
-        .ethernet(&frame);
-        let kinds: Vec<_> = seen.into_keys().collect();
-        assert_eq!(kinds, expected, "{name}");
-    }
-}
-
-#[test]
-fn damaged_packets_are_walked() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let originals = generated();
-    for round in 0..30_000 {
-        let (_, frame, _) = &originals[round % originals.len()];
-        let mut frame = frame.clone();
-        for _ in 0..random.below(4) {
-            let at = random.below(frame.len());
-            frame[at] = match random.below(3) {
-                0 => random.below(256) as u8,
-                1 => [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
-                _ => frame[at] ^ 1 << random.below(8),
-            };
-        }
-        if random.below(3) == 0 {
-            frame.truncate(random.below(frame.len() + 1));
-        }
-        Walk {
-            frame: &frame,
-            seen: &mut Seen::new(),
-        }
-        .ethernet(&frame);
-    }
-    for (_, frame, _) in &originals {
-        for len in 0..=frame.len() {
-            Walk {
-                frame: &frame[..len],
-                seen: &mut Seen::new(),
-            }
-            .ethernet(&frame[..len]);
-        }
-        everywhere(frame);
-    }
-}
+use crate::Seen;
 
 /// Walks the layers of a frame, from view to view.
-struct Walk<'a, 's> {
-    frame: &'a [u8],
-    seen: &'s mut Seen,
+pub(crate) struct Walk<'a, 's> {
+    pub(crate) frame: &'a [u8],
+    pub(crate) seen: &'s mut Seen,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -145,7 +26,7 @@ impl<'a> Walk<'a, '_> {
         *self.seen.entry(kind).or_default() += 1;
     }
 
-    fn ethernet(&mut self, bytes: &'a [u8]) {
+    pub(crate) fn ethernet(&mut self, bytes: &'a [u8]) {
         let Ok(view) = Ethernet::new(bytes) else {
             return;
         };
@@ -197,7 +78,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn ip(&mut self, bytes: &'a [u8]) {
+    pub(crate) fn ip(&mut self, bytes: &'a [u8]) {
         if let Ok(view) = Ipv4::new(bytes) {
             self.ipv4("IPv4", view);
             rewritten_ipv4(bytes);
@@ -329,7 +210,7 @@ fn same_checksum(a: u16, b: u16) -> bool {
 }
 
 /// Makes each view, read-only and mutable, at each offset of a frame's first bytes.
-fn everywhere(frame: &[u8]) {
+pub(crate) fn everywhere(frame: &[u8]) {
     let mut copy = frame.to_vec();
     for at in 0..frame.len().min(96) {
         let bytes = &frame[at..];
@@ -379,174 +260,5 @@ fn everywhere(frame: &[u8]) {
         let _ = ndp::RedirectMut::new(bytes).map(|view| view.options.len());
         let _ = vlan::pop(bytes);
         let _ = vlan::push(bytes, EtherType::QINQ, VlanTci(7));
-    }
-}
-
-const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-const HOST_4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const ROUTER_4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
-const HOST_6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-const ROUTER_6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xfe);
-
-/// Well-formed frames, each with the kinds of headers in it, sorted.
-fn generated() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
-    let icmp = icmpv4_error();
-    let options = [
-        7, 11, 8, 10, 0, 0, 3, 0, 0, 0, 0, 148, 4, 0, 0, 68, 8, 5, 0, 0, 0, 0, 0, 0,
-    ];
-    let packet = ipv4(IpProtocol::ICMP, &options, &icmp);
-    let double = [tag(EtherType::VLAN), tag(EtherType::IPV4), packet.clone()].concat();
-    let labels = [
-        bytes_of(&MplsHeader::new(MplsLabel(100), 0, false, 64)),
-        bytes_of(&MplsHeader::new(MplsLabel(200), 0, true, 64)),
-        ipv4(IpProtocol::UDP, &[], &[0; 8]),
-    ];
-    let snap = [
-        bytes_of(&LlcHeader::new(Sap::SNAP, Sap::SNAP, LlcHeader::UNNUMBERED)),
-        bytes_of(&SnapHeader::for_ethertype(EtherType::IPV4)),
-        ipv4(IpProtocol::UDP, &[], &[0; 8]),
-    ]
-    .concat();
-    let chain = [
-        &[43, 0, 5, 2, 0, 0, 1, 0][..], // hop-by-hop: router alert
-        &[51, 2, 4, 0, 0, 0, 0, 0],
-        &[0xfe; 16], // one segment
-        &[60, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1],
-        &[7; 12],                      // AH
-        &[44, 0, 0x3e, 3, 1, 2, 3, 0], // destination: an option
-        &[58, 0, 0, 1, 0, 0, 0, 9],    // first fragment
-        &icmpv6_error(),
-    ]
-    .concat();
-    let arp = bytes_of(&ArpHeader::request(MAC, HOST_4, ROUTER_4));
-
-    let quoted = ["ICMPv4", "IPv4", "IPv4 option", "quote"];
-    let extended = [
-        "AH",
-        "Ethernet",
-        "ICMPv6",
-        "IPv6",
-        "IPv6 extension",
-        "IPv6 option",
-        "IPv6 options",
-        "IPv6 routing",
-        "quote",
-    ];
-    vec![
-        (
-            "ARP",
-            ethernet(EtherType::ARP, &arp),
-            vec!["ARP", "Ethernet"],
-        ),
-        (
-            "ICMP error",
-            ethernet(EtherType::IPV4, &packet),
-            [&["Ethernet"], &quoted[..]].concat(),
-        ),
-        (
-            "two tags",
-            ethernet(EtherType::QINQ, &double),
-            [&["Ethernet"], &quoted[..], &["VLAN"]].concat(),
-        ),
-        (
-            "labels",
-            ethernet(EtherType::MPLS, &labels.concat()),
-            vec!["Ethernet", "IPv4", "MPLS"],
-        ),
-        (
-            "SNAP",
-            ethernet(EtherType(snap.len() as u16), &snap),
-            vec!["Ethernet", "IPv4", "LLC", "SNAP"],
-        ),
-        (
-            "extensions",
-            ethernet(EtherType::IPV6, &ipv6(IpProtocol::HOP_BY_HOP, &chain)),
-            extended.to_vec(),
-        ),
-        (
-            "NDP",
-            ethernet(EtherType::IPV6, &ipv6(IpProtocol::ICMPV6, &advertisement())),
-            vec!["Ethernet", "ICMPv6", "IPv6", "NDP", "NDP option"],
-        ),
-    ]
-    .into_iter()
-    .map(|(name, frame, mut kinds)| {
-        kinds.sort_unstable();
-        (name, frame, kinds)
-    })
-    .collect()
-}
-
-fn bytes_of(header: &impl Header) -> Vec<u8> {
-    let mut bytes = vec![0; size_of_val(header)];
-    header.write(&mut bytes).unwrap();
-    bytes
-}
-
-fn ethernet(ethertype: EtherType, payload: &[u8]) -> Vec<u8> {
-    let mut frame = bytes_of(&EthernetHeader::new(MacAddr::BROADCAST, MAC, ethertype));
-    frame.extend(payload);
-    frame.resize(frame.len().max(60), 0);
-    frame
-}
-
-fn tag(ethertype: EtherType) -> Vec<u8> {
-    bytes_of(&VlanHeader::new(VlanTci::new(0, false, 7), ethertype))
-}
-
-fn ipv4(protocol: IpProtocol, options: &[u8], payload: &[u8]) -> Vec<u8> {
-    let len = (options.len() + payload.len()) as u16;
-    let mut header = Ipv4Header::new(HOST_4, ROUTER_4, protocol, len).unwrap();
-    header.set_header_words((20 + options.len()) as u8 / 4);
-    let mut packet = [&bytes_of(&header), options, payload].concat();
-    Ipv4Mut::new(&mut packet).unwrap().fill_checksum();
-    packet
-}
-
-fn ipv6(next_header: IpProtocol, payload: &[u8]) -> Vec<u8> {
-    let mut header = Ipv6Header::new(HOST_6, ROUTER_6, next_header, payload.len() as u16);
-    header.set_hop_limit(255);
-    [&bytes_of(&header), payload].concat()
-}
-
-fn icmpv4_error() -> Vec<u8> {
-    let mut out = vec![0; 576];
-    let packet = ipv4(IpProtocol::UDP, &[], &[0; 8]);
-    let code = icmpv4::unreachable::FRAGMENTATION_NEEDED;
-    let message = Icmpv4Message::Unreachable {
-        code,
-        next_hop_mtu: 1400,
-    };
-    let len = icmpv4::write_error(&mut out, message, &packet).unwrap();
-    out.truncate(len);
-    out
-}
-
-fn icmpv6_error() -> Vec<u8> {
-    let mut out = vec![0; 1280];
-    let packet = ipv6(IpProtocol::UDP, &[0; 8]);
-    let pseudo = PseudoHeader::ipv6(HOST_6, ROUTER_6);
-    let message = Icmpv6Message::PacketTooBig { mtu: 1280 };
-    let len = icmpv6::write_error(&mut out, message, &packet, &pseudo).unwrap();
-    out.truncate(len);
-    out
-}
-
-fn advertisement() -> Vec<u8> {
-    let mut out = vec![0; 32];
-    let pseudo = PseudoHeader::ipv6(HOST_6, ROUTER_6);
-    ndp::write_advertisement(&mut out, HOST_6, MAC, NeighborFlags::SOLICITED, &pseudo).unwrap();
-    out
-}
-
-/// xorshift64: enough to damage packets with, and the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
     }
 }
