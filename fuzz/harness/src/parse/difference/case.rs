@@ -1,244 +1,26 @@
-//! Where `wire::parse` and etherparse differ on purpose.
+//! What a packet is, for a difference to hold.
 
 use linecard::wire::parse::{Check, Layer, Outcome, Parsed};
-use linecard::wire::{EtherType, IpProtocol, Ipv6Extensions, Kinds, Layers, MplsStack, VlanTags};
+use linecard::wire::{EtherType, IpProtocol, Kinds, Layers, MplsStack, VlanTags};
 
-use super::theirs::{End, Theirs};
-use super::{Start, compare};
-
-/// A deliberate difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Difference {
-    /// IEEE 802.3 with LLC.
-    Llc,
-    /// MPLS.
-    Mpls,
-    /// MACsec.
-    Macsec,
-    /// More than three tags.
-    FourTags,
-    /// ARP for something else than IPv4 over Ethernet.
-    ArpOfOtherKind,
-    /// An IP packet that is cut off in its first 20 bytes and has a header length under 20.
-    ShortAndBadHeaderLength,
-    /// IPv6 with the payload length 0 and bytes behind it.
-    ZeroPayloadLength,
-    /// A jumbogram.
-    Jumbogram,
-    /// More than one AH over IPv4.
-    SecondAh,
-    /// More IPv6 extension headers than are followed.
-    ManyExtensions,
-    /// IPv6 extension headers that are longer than an offset can say.
-    LongExtensions,
-    /// Extension headers behind the header of a later fragment.
-    BehindLaterFragment,
-    /// The first fragment.
-    FirstFragment,
-    /// UDP with the length 0.
-    ZeroUdpLength,
-    /// An ICMP timestamp that has not exactly 20 bytes.
-    TimestampLength,
-    /// ICMP over IPv6, or ICMPv6 over IPv4.
-    IcmpOfOtherVersion,
-    /// IGMP.
-    Igmp,
-}
-
-impl Difference {
-    /// Every one there is.
-    pub const ALL: [Self; 17] = [
-        Self::Llc,
-        Self::Mpls,
-        Self::Macsec,
-        Self::FourTags,
-        Self::ArpOfOtherKind,
-        Self::ShortAndBadHeaderLength,
-        Self::ZeroPayloadLength,
-        Self::Jumbogram,
-        Self::SecondAh,
-        Self::ManyExtensions,
-        Self::LongExtensions,
-        Self::BehindLaterFragment,
-        Self::FirstFragment,
-        Self::ZeroUdpLength,
-        Self::TimestampLength,
-        Self::IcmpOfOtherVersion,
-        Self::Igmp,
-    ];
-
-    /// Why we do as we do.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Llc => "a length is an unknown ethertype to them; we go on through LLC and SNAP",
-            Self::Mpls => "MPLS is an unknown ethertype to them; we go on behind the last label",
-            Self::Macsec => {
-                "MACsec is an unknown ethertype to us: what it carries is for who has the key"
-            }
-            Self::FourTags => {
-                "they take three tags and stop without a word; we take four and then say so"
-            }
-            Self::ArpOfOtherKind => {
-                "they take addresses of any length; a router has use for one kind"
-            }
-            Self::ShortAndBadHeaderLength => {
-                "both are true; they name the length first, but only without a link layer"
-            }
-            Self::ZeroPayloadLength => {
-                "they take the rest of the frame, padding included; RFC 8200 says that there is none"
-            }
-            Self::Jumbogram => "they do not look at the length that the option gives",
-            Self::SecondAh => "they take one AH over IPv4, we as many as over IPv6",
-            Self::ManyExtensions => "they follow a chain without end; we bound the work per packet",
-            Self::LongExtensions => {
-                "the offsets of a packet are four bytes, which a chain of a kilobyte does not fit"
-            }
-            Self::BehindLaterFragment => {
-                "the middle of a fragmented packet is no header, though they read it as one"
-            }
-            Self::FirstFragment => {
-                "they look at no fragment's layer 4; filters and hashes want the first one's"
-            }
-            Self::ZeroUdpLength => {
-                "RFC 768 has no length under 8; only a jumbogram may have it (RFC 2675)"
-            }
-            Self::TimestampLength => {
-                "what a timestamp has to hold is for who answers it; others only carry it"
-            }
-            Self::IcmpOfOtherVersion => {
-                "RFC 4443 is for IPv6 alone and RFC 792 for IPv4; the other one is unknown"
-            }
-            Self::Igmp => "IGMP is an unknown protocol to us: a router punts it unread",
-        }
-    }
-
-    /// The difference that this packet shows, if it has a name and all else is the same.
-    pub fn of(start: Start, bytes: &[u8], ours: Parsed, theirs: &Theirs) -> Option<Self> {
-        let case = Case {
-            start,
-            bytes,
-            ours,
-            theirs,
-        };
-        Self::ALL
-            .into_iter()
-            .find(|difference| difference.is(&case))
-    }
-
-    fn is(self, case: &Case<'_>) -> bool {
-        let (ours, theirs) = (case.ours, case.theirs);
-        match self {
-            Self::Llc => case.llc(),
-            Self::Mpls => case.mpls(),
-            Self::Macsec => {
-                theirs.end == End::Macsec
-                    && ours.outcome == Outcome::UnknownEtherType(EtherType(0x88e5))
-                    && ours.layers == case.layers(theirs.kinds, theirs.l3, None)
-            }
-            Self::FourTags => case.four_tags(),
-            Self::ArpOfOtherKind => {
-                let head = case.bytes.get(theirs.l3..theirs.l3 + 8);
-                let other = head.is_none_or(|head| head[..6] != [0, 1, 8, 0, 6, 4]);
-                let wrong = match ours.outcome {
-                    Outcome::Malformed(Check::ArpFormat) => true,
-                    Outcome::Truncated(Layer::Arp) => case.bytes.len() < theirs.l3 + 28,
-                    _ => false,
-                };
-                let kinds = theirs.kinds - Kinds::ARP;
-                let is_arp = theirs.kinds.contains(Kinds::ARP)
-                    || theirs.end == End::As(Outcome::Truncated(Layer::Arp));
-                is_arp && other && wrong && ours.layers == case.layers(kinds, theirs.l3, None)
-            }
-            Self::ShortAndBadHeaderLength => {
-                case.start == Start::Ip
-                    && case.bytes.len() < 20
-                    && case.bytes[0] & 0x0f < 5
-                    && ours.outcome == Outcome::Truncated(Layer::Ipv4)
-                    && theirs.end == End::As(Outcome::Malformed(Check::Ipv4HeaderLength))
-                    && ours.layers == Layers::default()
-            }
-            Self::ZeroPayloadLength => case.zero_payload_length(),
-            Self::Jumbogram => case.jumbogram(),
-            Self::SecondAh => {
-                let stopped = match theirs.end {
-                    End::As(Outcome::UnknownProtocol(IpProtocol::AH)) => true,
-                    // They look no further in a fragment, but at the first AH they have looked.
-                    End::As(Outcome::FirstFragment) => case.has_two_ah(),
-                    _ => false,
-                };
-                theirs.kinds.contains(Kinds::IPV4)
-                    && stopped
-                    && ours.layers.kinds() - Kinds::L4 - Kinds::VXLAN == theirs.kinds - Kinds::L4
-                    && ours.layers.l3_offset() == theirs.l3
-                    && (ours.layers.l4_offset() > theirs.l4 || !ours.outcome.is_well_formed())
-            }
-            Self::ManyExtensions => {
-                ours.outcome == Outcome::Malformed(Check::TooManyExtensions)
-                    && case.same_ip_below()
-                    && case.extensions().len() > usize::from(Ipv6Extensions::MAX)
-            }
-            Self::LongExtensions => {
-                ours.outcome == Outcome::Malformed(Check::ExtensionsLength)
-                    && case.same_ip_below()
-                    && case.extensions().iter().sum::<usize>() > Layers::MAX_L3_LEN - 40
-            }
-            Self::BehindLaterFragment => {
-                let walked = match theirs.end {
-                    // Over IPv4 that is AH; over IPv6 they walked headers that we have as well.
-                    End::As(Outcome::LaterFragment) => {
-                        theirs.kinds - ours.layers.kinds() == Kinds::L3_OPTIONS
-                    }
-                    End::As(
-                        Outcome::Truncated(Layer::Extension)
-                        | Outcome::Malformed(Check::AhLength | Check::HopByHopNotFirst),
-                    ) => true,
-                    _ => false,
-                };
-                ours.outcome == Outcome::LaterFragment && case.same_ip_below() && walked
-            }
-            Self::FirstFragment => case.first_fragment(),
-            Self::ZeroUdpLength => {
-                let zero = theirs
-                    .l4
-                    .is_some_and(|at| case.bytes[at + 4..at + 6] == [0, 0]);
-                let below = theirs.kinds - Kinds::UDP;
-                zero && theirs.kinds.contains(Kinds::UDP)
-                    && ours.outcome == Outcome::Malformed(Check::UdpLength)
-                    && ours.layers == case.layers(below, theirs.l3, None)
-            }
-            Self::TimestampLength => {
-                theirs.end == End::Icmpv4Timestamp
-                    && theirs
-                        .behind_ip
-                        .is_some_and(|at| matches!(case.bytes[at], 13 | 14))
-                    && ours.outcome == Outcome::Complete
-                    && ours.layers
-                        == case.layers(theirs.kinds | Kinds::ICMP, theirs.l3, theirs.behind_ip)
-            }
-            Self::IcmpOfOtherVersion => {
-                matches!(theirs.end, End::OtherIcmp(protocol) if case.is_unknown(protocol))
-            }
-            Self::Igmp => theirs.end == End::Igmp && case.is_unknown(IpProtocol::IGMP),
-        }
-    }
-}
-
+use super::super::theirs::{End, Theirs};
+use super::super::{Start, compare};
 /// A packet and what both say of it.
-struct Case<'a> {
-    start: Start,
-    bytes: &'a [u8],
-    ours: Parsed,
-    theirs: &'a Theirs,
+pub(super) struct Case<'a> {
+    pub(super) start: Start,
+    pub(super) bytes: &'a [u8],
+    pub(super) ours: Parsed,
+    pub(super) theirs: &'a Theirs,
 }
 
 impl Case<'_> {
-    fn layers(&self, kinds: Kinds, l3: usize, l4: Option<usize>) -> Layers {
+    pub(super) fn layers(&self, kinds: Kinds, l3: usize, l4: Option<usize>) -> Layers {
         let words = l4.map_or(0, |l4| (l4 - l3) / 4);
         Layers::new(kinds, l3 as u8, words as u8)
     }
 
     /// We have an unknown protocol where they have one that they know.
-    fn is_unknown(&self, protocol: IpProtocol) -> bool {
+    pub(super) fn is_unknown(&self, protocol: IpProtocol) -> bool {
         let (ours, theirs) = (self.ours, self.theirs);
         let kinds = theirs.kinds | Kinds::OTHER_L4;
         ours.outcome == Outcome::UnknownProtocol(protocol)
@@ -246,14 +28,14 @@ impl Case<'_> {
     }
 
     /// The same link layer and the same version of IP, at the same place.
-    fn same_ip_below(&self) -> bool {
+    pub(super) fn same_ip_below(&self) -> bool {
         let below = Kinds::VLAN | Kinds::QINQ | Kinds::IP;
         let (ours, theirs) = (self.ours.layers, self.theirs);
         ours.kinds() & below == theirs.kinds & below && ours.l3_offset() == theirs.l3
     }
 
     /// The ethertype that they stopped at.
-    fn unknown_ethertype(&self) -> Option<EtherType> {
+    pub(super) fn unknown_ethertype(&self) -> Option<EtherType> {
         match self.theirs.end {
             End::As(Outcome::UnknownEtherType(ethertype)) => Some(ethertype),
             _ => None,
@@ -262,7 +44,7 @@ impl Case<'_> {
 
     /// What we said is right if it is what is said of the frame with the bytes from `from` to `to`, that
     /// they do not know, taken out, and this ethertype in front instead.
-    fn agrees_without(
+    pub(super) fn agrees_without(
         &self,
         from: usize,
         to: usize,
@@ -284,7 +66,7 @@ impl Case<'_> {
                 .is_some_and(|layers| layers.with_kinds(layers.kinds() | kinds) == self.ours.layers)
     }
 
-    fn llc(&self) -> bool {
+    pub(super) fn llc(&self) -> bool {
         let Some(EtherType(length)) = self.unknown_ethertype().filter(|it| it.is_length()) else {
             return false;
         };
@@ -319,7 +101,12 @@ impl Case<'_> {
     }
 
     /// A length in SNAP, perhaps behind more tags, is none: we have an unknown ethertype there.
-    fn length_in_snap(&self, mut at: usize, mut ethertype: EtherType, unknown: EtherType) -> bool {
+    pub(super) fn length_in_snap(
+        &self,
+        mut at: usize,
+        mut ethertype: EtherType,
+        unknown: EtherType,
+    ) -> bool {
         let mut kinds = self.theirs.kinds | Kinds::LLC;
         while ethertype.is_vlan() {
             kinds.set(Kinds::QINQ, kinds.contains(Kinds::VLAN));
@@ -333,7 +120,7 @@ impl Case<'_> {
         ethertype == unknown && self.ours.layers == self.layers(kinds, at, None)
     }
 
-    fn mpls(&self) -> bool {
+    pub(super) fn mpls(&self) -> bool {
         let is_mpls = |it: &EtherType| matches!(*it, EtherType::MPLS | EtherType::MPLS_UPSTREAM);
         if self.unknown_ethertype().filter(is_mpls).is_none() {
             return false;
@@ -370,7 +157,7 @@ impl Case<'_> {
     }
 
     /// They stop at the third; ours is what is said with one tag fewer.
-    fn four_tags(&self) -> bool {
+    pub(super) fn four_tags(&self) -> bool {
         let stopped = self.unknown_ethertype().is_some_and(EtherType::is_vlan)
             || self.unknown_ethertype() == Some(EtherType(0x88e5));
         if !stopped || self.theirs.l3 != 14 + 3 * 4 {
@@ -392,19 +179,19 @@ impl Case<'_> {
     }
 
     /// IPv6's header, if the packet gets so far.
-    fn ipv6(&self) -> Option<&[u8]> {
+    pub(super) fn ipv6(&self) -> Option<&[u8]> {
         let ip = self.bytes.get(self.theirs.l3..)?;
         let is_ipv6 =
             self.theirs.kinds.contains(Kinds::IPV6) || self.ours.layers.contains(Kinds::IPV6);
         (is_ipv6 && ip.len() >= 40 && ip[0] >> 4 == 6).then_some(ip)
     }
 
-    fn has_jumbo_option(ip: &[u8]) -> bool {
+    pub(super) fn has_jumbo_option(ip: &[u8]) -> bool {
         ip[6] == 0 && ip[40..].windows(2).any(|option| option == [0xc2, 4])
     }
 
     /// The same as both say of the packet without what is behind the header.
-    fn zero_payload_length(&self) -> bool {
+    pub(super) fn zero_payload_length(&self) -> bool {
         let Some(ip) = self.ipv6().filter(|ip| ip[4..6] == [0, 0]) else {
             return false;
         };
@@ -418,7 +205,7 @@ impl Case<'_> {
     }
 
     /// The same as both say of the packet cut off where the option says, or no answer at all.
-    fn jumbogram(&self) -> bool {
+    pub(super) fn jumbogram(&self) -> bool {
         let ip = self.bytes.get(self.theirs.l3..).filter(|ip| ip.len() >= 48);
         let Some(ip) =
             ip.filter(|ip| ip[0] >> 4 == 6 && ip[4..6] == [0, 0] && Self::has_jumbo_option(ip))
@@ -451,7 +238,7 @@ impl Case<'_> {
     }
 
     /// Every extension header in the packet, as their kind and length, however many.
-    fn extensions(&self) -> Vec<usize> {
+    pub(super) fn extensions(&self) -> Vec<usize> {
         let Some(ip) = self.bytes.get(self.theirs.l3..).filter(|ip| ip.len() >= 40) else {
             return Vec::new();
         };
@@ -482,7 +269,7 @@ impl Case<'_> {
 
     /// We go on where they stop: at the place where they stop, and with an answer about layer 4.
     /// The IPv4 header is followed by AH, and that by another.
-    fn has_two_ah(&self) -> bool {
+    pub(super) fn has_two_ah(&self) -> bool {
         let Some(ip) = self.bytes.get(self.theirs.l3..) else {
             return false;
         };
@@ -491,7 +278,7 @@ impl Case<'_> {
         ip.get(9) == Some(&ah) && ip.get(first) == Some(&ah)
     }
 
-    fn first_fragment(&self) -> bool {
+    pub(super) fn first_fragment(&self) -> bool {
         let (ours, theirs) = (self.ours, self.theirs);
         let kinds = ours.layers.kinds();
         let fits = match ours.outcome {
