@@ -74,7 +74,7 @@ pub const BUDGETS: &[Budget] = &[
         "linecard cross-connect, packets in hand",
         25.1,
     ),
-    budget("udp/in-memory", "linecard UDP, packets in hand", 102.0),
+    budget("udp/in-memory", "linecard UDP, packets in hand", 67.2),
     budget("parse/udp/verified", "linecard", 66.3),
     budget("parse/mix/verified", "linecard", 73.9),
     budget("checksum/20", "linecard", 30.6),
@@ -114,7 +114,7 @@ pub const BUDGETS: &[Budget] = &[
     budget(
         "dpdk/5tswap/net_ring",
         "linecard UDP forwarder, net_ring, huge pages",
-        149.0,
+        114.5,
     ),
 ];
 

@@ -64,10 +64,10 @@ impl Verdict {
         all.iter().fold(0, |bits, verdict| bits | verdict.0) == 0
     }
 
-    /// Four as numbers, of which that of one that is undecided is zero.
+    /// Some as numbers, of which that of one that is undecided is zero.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline]
-    pub(crate) fn words(all: &[Self; 4]) -> [u32; 4] {
+    pub(crate) fn words<const COUNT: usize>(all: &[Self; COUNT]) -> [u32; COUNT] {
         all.map(|Self(word)| word)
     }
 

@@ -73,6 +73,12 @@ impl Eight {
         avx2!(_mm256_castsi256_si128(self.0)).into()
     }
 
+    /// The lower four of both.
+    #[inline(always)]
+    pub(crate) fn lowers(self, above: Self) -> Self {
+        Self(avx2!(_mm256_permute2x128_si256::<0x20>(self.0, above.0)))
+    }
+
     /// The upper four of both.
     #[inline(always)]
     pub(crate) fn uppers(self, above: Self) -> Self {
@@ -91,6 +97,23 @@ impl Eight {
             Self(avx2!(_mm256_unpackhi_epi64(low, low_2))),
             Self(avx2!(_mm256_unpacklo_epi64(high, high_2))),
             Self(avx2!(_mm256_unpackhi_epi64(high, high_2))),
+        ]
+    }
+
+    /// Turns eight rows into eight columns.
+    #[inline(always)]
+    pub(crate) fn columns([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self; 8] {
+        let [a, b, c, d] = Self::turn_fours([a, b, c, d]);
+        let [e, f, g, h] = Self::turn_fours([e, f, g, h]);
+        [
+            a.lowers(e),
+            b.lowers(f),
+            c.lowers(g),
+            d.lowers(h),
+            a.uppers(e),
+            b.uppers(f),
+            c.uppers(g),
+            d.uppers(h),
         ]
     }
 
@@ -116,6 +139,12 @@ impl Eight {
     #[inline(always)]
     pub(crate) fn signed_halves(self) -> Self {
         Self(avx2!(_mm256_madd_epi16(self.0, _mm256_set1_epi16(1))))
+    }
+
+    /// Likewise, but each half as often as the other's says.
+    #[inline(always)]
+    pub(crate) fn weigh_halves(self, weights: Self) -> Self {
+        Self(avx2!(_mm256_madd_epi16(self.0, weights.0)))
     }
 
     /// With the halves of each in the other order.
@@ -172,6 +201,12 @@ impl Eight {
     pub(crate) fn are_zero(self) -> bool {
         avx2!(_mm256_testz_si256(self.0, self.0)) != 0
     }
+
+    /// Whether there is a bit that the other has as well.
+    #[inline(always)]
+    pub(crate) fn meets(self, other: Self) -> bool {
+        avx2!(_mm256_testz_si256(self.0, other.0)) == 0
+    }
 }
 
 impl Sub for Eight {
@@ -220,11 +255,16 @@ mod tests {
             assert_eq!(lower, a[..4]);
             is(Eight::below(avx2, x.lower()), &|at| if at < 4 { a[at] } else { 0 });
             is(x.uppers(y), &|at| if at < 4 { a[at + 4] } else { b[at] });
+            is(x.lowers(y), &|at| if at < 4 { a[at] } else { b[at - 4] });
             is(x.but::<0b1010_0110>(y), &|at| if 0b1010_0110 >> at & 1 == 1 { b[at] } else { a[at] });
             is(x.with_upper_halves(y), &|at| a[at] & 0xffff | b[at] & 0xffff_0000);
             is(x.pick::<0b00_11_01_10>(), &|at| a[at & 4 | [2, 1, 3, 0][at % 4]]);
             is(x.signed_halves(), &|at| {
                 (i32::from(a[at] as i16) + i32::from((a[at] >> 16) as i16)).cast_unsigned()
+            });
+            is(x.weigh_halves(y), &|at| {
+                let product = |shift: u32| i32::from((a[at] >> shift) as i16) * i32::from((b[at] >> shift) as i16);
+                product(0).wrapping_add(product(16)).cast_unsigned()
             });
             is(x.swap_halves(), &|at| a[at].rotate_left(16));
             is(x.swap_bytes_of_halves(), &|at| a[at].swap_bytes().rotate_left(16));
@@ -244,16 +284,31 @@ mod tests {
                 assert_eq!(found, core::array::from_fn(|at| rows[at % 4][at & 4 | column]));
             }
         }
+
+        #[test]
+        fn eight_rows_turn_into_eight_columns(rows: [[u32; 8]; 8]) {
+            let Some(avx2) = Avx2::known() else { return Ok(()) };
+            let columns = Eight::columns(rows.each_ref().map(|row| Eight::load(avx2, row)));
+            for (column, found) in columns.into_iter().enumerate() {
+                let found: [u32; 8] = found.into();
+                assert_eq!(found, core::array::from_fn(|at| rows[at][column]));
+            }
+        }
     }
 
     #[test]
     fn any_bit_is_not_zero() {
         let Some(avx2) = Avx2::known() else { return };
+        let ones = Eight::splat(avx2, !0);
         assert!(Eight::splat(avx2, 0).are_zero());
+        assert!(!Eight::splat(avx2, 0).meets(ones));
         for (at, bit) in (0..8).flat_map(|at| (0..32).map(move |bit| (at, bit))) {
             let mut numbers = [0; 8];
             numbers[at] = 1 << bit;
-            assert!(!Eight::load(avx2, &numbers).are_zero(), "bit {bit} of {at}");
+            let row = Eight::load(avx2, &numbers);
+            assert!(!row.are_zero(), "bit {bit} of {at}");
+            assert!(row.meets(ones));
+            assert!(!row.meets(ones.without(row)));
         }
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::super::super::testing::with_lab;
 use super::super::*;
-use super::ways::{both_ways, four_at_a_time, process};
+use super::ways::{both_ways, eight_at_a_time, four_at_a_time, go_by_eights, process};
 use super::{arbitrary_rule, packet4};
 use crate::packet::PortId;
 use crate::wire::checksum::Delta;
@@ -139,7 +139,6 @@ proptest! {
         // What the others do not take, mostly.
         let all = UdpRule { source: Endpoint::default(), destination: Endpoint::default(), ..all };
         let _ = stage.add(all);
-        let flip = |address: Ipv4Addr, other| Ipv4Addr::from_bits(address.to_bits() ^ u32::from(other));
         let mut frames = plain.map(|(source_port, destination_port, udp, [source, destination])| {
             let hosts = [flip(SOURCE, source), flip(DESTINATION, destination)].map(|host| host.octets());
             let mut frame = packet4(hosts[0], hosts[1], (source_port, destination_port), &[7; 10]);
@@ -154,6 +153,36 @@ proptest! {
         });
     }
 
+    /// Often eight to one port, of which some are damaged or go elsewhere.
+    #[test]
+    fn eight_together_become_what_each_becomes_alone(
+        rules in prop::collection::vec(likely_rule(), 0..4),
+        all in likely_rule(),
+        (from, to) in (0u16..2, 0u16..4),
+        odd in prop::collection::vec((0usize..8, shapes()), 0..2),
+        plain in prop::array::uniform8((0u16..4, any::<u16>(), any::<[bool; 2]>())),
+    ) {
+        let mut stage: UdpForwarder<5> = UdpForwarder::new();
+        for rule in rules {
+            // Some name both families.
+            let _ = stage.add(rule);
+        }
+        let all = UdpRule { source: Endpoint::default(), destination: Endpoint::default(), ..all };
+        let _ = stage.add(all);
+        let mut frames = plain.map(|(port, udp, others)| {
+            let hosts = [flip(SOURCE, others[0]), flip(DESTINATION, others[1])].map(|host| host.octets());
+            let mut frame = packet4(hosts[0], hosts[1], (port, to), &[7; 10]);
+            frame[40..42].copy_from_slice(&udp.to_be_bytes());
+            frame
+        });
+        for (at, frame) in odd {
+            frames[at] = frame;
+        }
+        with_lab(24, |lab| {
+            eight_at_a_time(lab, &mut stage, from, frames.each_ref().map(|frame| &frame[..]));
+        });
+    }
+
     /// Whole bursts, of any length, of one port or of several: what becomes of each packet alone.
     #[test]
     fn bursts_become_what_their_packets_become(
@@ -161,9 +190,14 @@ proptest! {
         frames in prop::collection::vec(shapes(), 1..40),
         chained in prop::collection::vec(0usize..40, 0..2),
         decided in prop::collection::vec(0usize..40, 0..2),
+        alike in 0usize..40,
         known: bool,
         hidden: bool,
     ) {
+        let mut frames = frames;
+        for (at, frame) in frames.iter_mut().take(alike).enumerate() {
+            *frame = packet4(SOURCE.octets(), DESTINATION.octets(), (at as u16 & 3, 2), &[7; 10]);
+        }
         let mut stage: UdpForwarder<5> = UdpForwarder::new();
         for rule in rules {
             let _ = stage.add(rule);
@@ -224,9 +258,11 @@ proptest! {
             }
             let mut stage: UdpForwarder<1> = UdpForwarder::new();
             if stage.add(rule).is_ok() {
-                with_lab(8, |lab| {
+                with_lab(24, |lab| {
                     assert!(both_ways(lab, &stage, 0, &frame));
-                    four_at_a_time(lab, &mut stage, 0, [&frame; 4]);
+                    let four = four_at_a_time(lab, &mut stage, 0, [&frame; 4]);
+                    let eight = eight_at_a_time(lab, &mut stage, 0, [&frame; 8]);
+                    assert_eq!(eight, four && go_by_eights());
                 });
             }
         }
@@ -245,9 +281,6 @@ proptest! {
                 added.push(rule);
             }
         }
-        let flip = |address: Ipv4Addr, other: bool| {
-            Ipv4Addr::from_bits(address.to_bits() ^ u32::from(other))
-        };
         with_lab(4, |lab| {
             for (port, source_port, destination_port, others) in packets {
                 let (source, destination) = (flip(SOURCE, others[0]), flip(DESTINATION, others[1]));
@@ -273,6 +306,11 @@ proptest! {
             }
         });
     }
+}
+
+/// The address, or its neighbour.
+fn flip(address: Ipv4Addr, other: bool) -> Ipv4Addr {
+    Ipv4Addr::from_bits(address.to_bits() ^ u32::from(other))
 }
 
 /// By the words of [`Endpoint`]'s documentation.
@@ -365,7 +403,7 @@ fn plain_datagrams_go_the_short_way_and_no_others() {
         with(39, 7),
         plain[..41].to_vec(),
     ];
-    with_lab(8, |lab| {
+    with_lab(24, |lab| {
         for rules in 0..2 {
             let mut stage: UdpForwarder<4> = UdpForwarder::new();
             if rules > 0 {
@@ -377,25 +415,31 @@ fn plain_datagrams_go_the_short_way_and_no_others() {
             for frame in &general {
                 assert!(!both_ways(lab, &stage, 0, frame), "{frame:02x?}");
             }
-            for lane in 0..4 {
-                let four = |odd| {
-                    let mut four = [&plain[..]; 4];
-                    four[lane] = odd;
-                    four
-                };
-                for frame in &short {
-                    let together = four_at_a_time(lab, &mut stage, 0, four(frame));
-                    assert_eq!(together, rules > 0, "{frame:02x?}");
-                }
-                for frame in &general {
-                    assert!(
-                        !four_at_a_time(lab, &mut stage, 0, four(frame)),
-                        "{frame:02x?}"
-                    );
-                }
+            for (lane, frame) in
+                (0..8).flat_map(|lane| short.iter().map(move |frame| (lane, frame)))
+            {
+                let together = four_at_a_time(lab, &mut stage, 0, but(&plain, lane / 2, frame));
+                assert_eq!(together, rules > 0, "{frame:02x?}");
+                let together = eight_at_a_time(lab, &mut stage, 0, but(&plain, lane, frame));
+                assert_eq!(together, rules > 0 && go_by_eights(), "{frame:02x?}");
+            }
+            for (lane, frame) in
+                (0..8).flat_map(|lane| general.iter().map(move |frame| (lane, frame)))
+            {
+                let four = but(&plain, lane / 2, frame);
+                assert!(!four_at_a_time(lab, &mut stage, 0, four), "{frame:02x?}");
+                let eight = but(&plain, lane, frame);
+                assert!(!eight_at_a_time(lab, &mut stage, 0, eight), "{frame:02x?}");
             }
         }
     });
+}
+
+/// The same frame everywhere, but an odd one in one place.
+fn but<'a, const COUNT: usize>(frame: &'a [u8], at: usize, odd: &'a [u8]) -> [&'a [u8]; COUNT] {
+    let mut frames = [frame; COUNT];
+    frames[at] = odd;
+    frames
 }
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 1, 2, 3);

@@ -19,10 +19,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::key::Compiled;
 use super::plain::Head;
 use super::table::{AnyRule, Table};
-use super::{UdpForwarder, four};
 use crate::packet::{Packet, PortId};
-use crate::pipeline::{Ahead, Verdict};
-use crate::platform::{Avx2, Columns, Eight, HALF, Numbers, Work};
+use crate::pipeline::Verdict;
+use crate::platform::{Avx2, Columns, Eight, HALF, Numbers};
 use crate::wire::vxlan;
 
 /// A rule, by rows.
@@ -31,19 +30,20 @@ use crate::wire::vxlan;
 pub(super) struct Rows {
     /// The bits that count, and what they are. In the place of UDP's length and checksum is the port by which a
     /// packet came in.
-    mask: [u32; 8],
-    value: [u32; 8],
+    pub(super) mask: [u32; 8],
+    pub(super) value: [u32; 8],
     /// The bits that stay, and those that are turned over then.
-    keep: [u32; 8],
-    set: [u32; 8],
-    /// The flow's bits that no checksum has to be corrected for, as [`Words`](super::plain::Words) have them.
-    known: [u32; 8],
-    /// What the checksums get for each word of the flow, besides what is unknown of it.
-    gain: [u32; 8],
+    pub(super) keep: [u32; 8],
+    pub(super) set: [u32; 8],
+    /// 1 for each half of the flow that the checksums have to be corrected for, 0 for what is
+    /// [known](super::plain::Words::known).
+    pub(super) weights: [u32; 8],
+    /// What the checksums lose for each word of the flow, besides what is unknown of it.
+    pub(super) loss: [u32; 8],
     /// The bits of the frame's first 16 bytes that stay, and those that are set.
-    keep_front: [u64; 2],
-    set_front: [u64; 2],
-    verdict: Verdict,
+    pub(super) keep_front: [u64; 2],
+    pub(super) set_front: [u64; 2],
+    pub(super) verdict: Verdict,
 }
 
 impl Rows {
@@ -51,13 +51,13 @@ impl Rows {
         let words = &rule.words;
         let [mask, value, keep, set, known] =
             [words.mask, words.value, words.keep, words.set, words.known].map(halves);
-        // What an unknown lane of 16 bits adds to a sum is what it was less 2^15, where it should be
-        // what it was less 2^16 - 1; and a known one adds -1.
-        let gain = [0, 1, 2].map(|at| {
-            let unknown = [known[at] as u16, (known[at] >> 16) as u16];
-            let unknown = unknown.iter().filter(|lane| **lane == 0).count() as u32;
-            words.change[at].wrapping_add(unknown << 15).wrapping_sub(2)
+        // An unknown half adds what it was, less 2^15, where it should add what it was less 2^16 - 1.
+        let weights = known.map(|bits| [0, 16].map(|half| u32::from(bits >> half & 0xffff == 0)));
+        let loss = [0, 1, 2].map(|at| {
+            let unknown: u32 = weights[at].iter().sum();
+            words.change[at].wrapping_add(unknown * (HALF - 1))
         });
+        let weights = weights.map(|[low, high]| low | high << 16);
         let (keep_front, set_front) = (halves(words.keep_front), halves(words.set_front));
         let [_, _, keep_10, keep_12] = keep_front;
         let [_, _, set_10, set_12] = set_front;
@@ -98,12 +98,21 @@ impl Rows {
                 biased(keep[2], set[2]),
                 biased(keep[3], set[3]),
             ],
-            known: [0, 0, 0, 0, known[0], known[1], known[2], known[3]],
-            gain: [0, 0, 0, 0, gain[0], gain[1], gain[2], 0],
+            weights: [0, 0, 0, 0, weights[0], weights[1], weights[2], 0],
+            loss: [0, 0, 0, 0, loss[0], loss[1], loss[2], 0],
             keep_front: words.keep_front,
             set_front: words.set_front,
             verdict: rule.verdict,
         }
+    }
+}
+
+impl Rows {
+    /// Whether it takes nothing that came in by this port.
+    #[inline(always)]
+    pub(super) const fn is_elsewhere(&self, PortId(from): PortId) -> bool {
+        let ([.., mask], [.., value]) = (self.mask, self.value);
+        (value ^ from as u32) & mask != 0
     }
 }
 
@@ -117,68 +126,6 @@ const fn halves([low, high]: [u64; 2]) -> [u32; 4] {
     ]
 }
 
-/// Decides on the undecided, four at a time, which all came in by this port.
-#[inline]
-pub(super) fn decide_lot<'p, const RULES: usize>(
-    avx2: Avx2,
-    stage: &UdpForwarder<RULES>,
-    from: PortId,
-    packets: &mut [Packet<'p>],
-    verdicts: &mut [Verdict],
-    ahead: &mut Ahead<'_, 'p>,
-) {
-    let (fours, packets) = packets.as_chunks_mut();
-    let (their_verdicts, verdicts) = verdicts.as_chunks_mut();
-    avx2.run(Fours {
-        avx2,
-        stage,
-        from,
-        packets: fours,
-        verdicts: their_verdicts,
-        ahead,
-    });
-    if !packets.is_empty() {
-        stage.decide_each(packets, verdicts, ahead);
-    }
-}
-
-/// Packets of a lot, four by four.
-struct Fours<'a, 'n, 'p, const RULES: usize> {
-    avx2: Avx2,
-    stage: &'a UdpForwarder<RULES>,
-    from: PortId,
-    packets: &'a mut [[Packet<'p>; 4]],
-    verdicts: &'a mut [[Verdict; 4]],
-    ahead: &'a mut Ahead<'n, 'p>,
-}
-
-impl<const RULES: usize> Work for Fours<'_, '_, '_, RULES> {
-    type Output = ();
-
-    #[inline(always)]
-    fn work(self) {
-        let (avx2, from, rules) = (self.avx2, self.from, &self.stage.rules);
-        let any = rules.any_from(from);
-        // Taken out, so that it stays in registers.
-        let mut next = core::mem::take(self.ahead);
-        let verdicts = self.verdicts.chunks_mut(FOURS);
-        for (fours, verdicts) in self.packets.chunks_mut(FOURS).zip(verdicts) {
-            // Two loads, one behind the other, and a product: done before, nobody waits for them.
-            let mut firsts = [[0; 4]; FOURS];
-            for (four, firsts) in fours.iter().zip(&mut firsts) {
-                *firsts = first_rules(rules, any, four);
-            }
-            for ((four, verdicts), firsts) in fours.iter_mut().zip(verdicts).zip(&firsts) {
-                next.ask_four();
-                if decide(avx2, rules, from, *firsts, four, verdicts).is_none() {
-                    otherwise(self.stage, from, any, four, verdicts);
-                }
-            }
-        }
-        *self.ahead = next;
-    }
-}
-
 /// The numbers of the rules to be looked at first for four packets, as far as there are any.
 #[inline(always)]
 pub(super) fn first_rules<const RULES: usize>(
@@ -187,40 +134,27 @@ pub(super) fn first_rules<const RULES: usize>(
     four: &[Packet<'_>; 4],
 ) -> [u32; 4] {
     match Packet::heads::<38>(four) {
-        Some((heads, _)) => rules.first_numbers(heads.map(|[.., a, b]| [*a, *b]), any),
+        Some((heads, _)) => {
+            heads.map(|[.., a, b]| rules.first_number(u16::from_be_bytes([*a, *b]), any))
+        }
         None => [u32::MAX; 4],
-    }
-}
-
-/// The other ways to decide on four.
-#[cold]
-#[inline(never)]
-fn otherwise<const RULES: usize>(
-    stage: &UdpForwarder<RULES>,
-    from: PortId,
-    any: AnyRule,
-    packets: &mut [Packet<'_>; 4],
-    verdicts: &mut [Verdict; 4],
-) {
-    if four::decide(&stage.rules, from, any, packets, verdicts).is_none() {
-        stage.decide_each(packets, verdicts, &mut Ahead::default());
     }
 }
 
 /// A head by its first row.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct Front {
-    front: [u8; 16],
+pub(super) struct Front {
+    pub(super) front: [u8; 16],
     _rest: [u8; 26],
 }
 
 /// And by the one behind.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct Back {
+pub(super) struct Back {
     _front: [u8; 10],
-    row: [u8; 32],
+    pub(super) row: [u8; 32],
 }
 
 /// Decides on four packets that came in by this port, and rewrites them; `None`, and nothing has changed,
@@ -277,20 +211,27 @@ fn wrong(avx2: Avx2, columns: [Eight; 4], frames: Numbers, verdicts: &[Verdict; 
     // 2^20; once folded, only 0xffff is a multiple of 2^16 - 1 other than zero, which a version of 4 rules out.
     let sums = versions.signed_halves() + offsets.but::<0b1111_0000>(types).signed_halves();
     let sums = sums + sums.uppers(sums) + ages.signed_halves() + splat(10 * HALF);
-    let sums = splat(0xffff_0000).without(sums + sums.swap_halves());
+    let sums = splat(0xffff).without(sums + sums.right::<16>());
 
-    // UDP's length is all that there is behind IPv4's header: what is behind it is not UDP's, and rare
-    // (RFC 9868). And it is at least UDP's header, at most what is there.
     let lengths = ages.uppers(ages).with_upper_halves(versions);
-    let lengths = lengths.swap_bytes_of_halves() ^ splat(0x0080_0080);
-    let differ = lengths.minus_halves(lengths.lower_halves_twice()) ^ splat(20 << 16);
-    let frames = Eight::below(avx2, frames) + splat(0xffff_0000_u32.wrapping_sub(34));
-    let few = lengths.exceed_halves_by(frames) | splat(8).exceed_halves_by(lengths);
+    let lengths = wrong_lengths(avx2, lengths ^ splat(LESS), Eight::below(avx2, frames));
 
     // In the lower four it would be an offset, and wrong as well.
     let vxlan = (offsets | splat(0xffff)).equals(splat(VXLAN));
     let decided = Numbers::from(Verdict::words(verdicts));
-    Eight::below(avx2, (sums | differ | few).lower() | decided) | vxlan
+    Eight::below(avx2, (sums | lengths).lower() | decided) | vxlan
+}
+
+/// Not zero, if lengths are wrong: UDP's below, IPv4's above. In frames of these lengths.
+#[inline(always)]
+pub(super) fn wrong_lengths(avx2: Avx2, lengths: Eight, frames: Eight) -> Eight {
+    let splat = |number| Eight::splat(avx2, number);
+    // UDP's length is all that there is behind IPv4's header: what is behind it is not UDP's, and rare
+    // (RFC 9868). And it is at least UDP's header, at most what is there.
+    let lengths = lengths.swap_bytes_of_halves();
+    let differ = lengths.minus_halves(lengths.lower_halves_twice()) ^ splat(20 << 16);
+    let room = frames + splat(0xffff_0000_u32.wrapping_sub(34));
+    differ | lengths.exceed_halves_by(room) | splat(8).exceed_halves_by(lengths)
 }
 
 /// The bits that count for the rules, and are not as they say.
@@ -309,8 +250,8 @@ fn differ(avx2: Avx2, rows: [Eight; 4], rules: [&Rows; 4], from: PortId) -> Eigh
 fn checksums(avx2: Avx2, ages: Eight, rows: [Eight; 4], rules: [&Rows; 4]) -> Eight {
     // By rows: what the sums get for each word of the flow.
     let gain = |at: usize| {
-        let known = rows[at] | Eight::load(avx2, &rules[at].known);
-        known.signed_halves() - Eight::load(avx2, &rules[at].gain)
+        let unknown = rows[at].weigh_halves(Eight::load(avx2, &rules[at].weights));
+        unknown - Eight::load(avx2, &rules[at].loss)
     };
     let [sources, destinations, ports, _] = Eight::turn_fours([gain(0), gain(1), gain(2), gain(3)]);
     let addresses = sources + destinations;
@@ -339,9 +280,7 @@ fn write(avx2: Avx2, head: &mut [u8; 42], rule: &Rows, row: Eight, ends: Eight) 
 }
 
 /// By which lanes of 16 bits are less, in both halves of a number: the highest bit turned over.
-const LESS: u32 = 0x8000_8000;
+pub(super) const LESS: u32 = 0x8000_8000;
 
-/// Fours whose rules are looked up before the first is rewritten: a burst.
-const FOURS: usize = 8;
 /// VXLAN's port in the upper half, less 2^15.
 const VXLAN: u32 = (vxlan::PORT.swap_bytes() as u32) << 16 ^ 0x8000_0000 | 0xffff;

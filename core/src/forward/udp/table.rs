@@ -150,16 +150,12 @@ impl<const RULES: usize> Table<RULES> {
         Some(&entry.rule)
     }
 
-    /// The numbers of the rules to be looked at first for what goes to these ports; other numbers where there
-    /// is none.
+    /// The number of the rule to be looked at first for what goes to this port; another number where there is none.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline(always)]
-    pub(super) fn first_numbers(&self, ports: [[u8; 2]; 4], AnyRule(any): AnyRule) -> [u32; 4] {
-        let buckets = self.buckets.as_flattened();
-        ports.map(|port| {
-            let bucket = buckets.get(Self::bucket(u16::from_be_bytes(port)));
-            bucket.map_or(NONE, |bucket| bucket.named).min(any).into()
-        })
+    pub(super) fn first_number(&self, port: u16, AnyRule(any): AnyRule) -> u32 {
+        let bucket = self.buckets.as_flattened().get(Self::bucket(port));
+        bucket.map_or(NONE, |bucket| bucket.named).min(any).into()
     }
 
     /// The rule of this number.

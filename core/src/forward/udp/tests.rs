@@ -218,6 +218,51 @@ fn the_first_rule_that_matches_wins() {
     });
 }
 
+/// Whichever way has been given up meanwhile.
+#[test]
+fn rules_that_share_a_port_take_their_packets_lot_after_lot() {
+    let frames = |to: &dyn Fn(usize) -> (u8, u16)| -> Vec<Vec<u8>> {
+        let frame = |at| {
+            let (host, port) = to(at);
+            packet4([10, 1, 2, host], [192, 0, 2, 9], (5, port), b"x")
+        };
+        (0..32).map(frame).collect()
+    };
+    let mut stage: UdpForwarder<9> = UdpForwarder::new();
+    for host in 0..8u8 {
+        let mut rule = UdpRule::to(PortId(host.into()));
+        rule.source.network = Network::new([10, 1, 2, host].into(), 32);
+        rule.destination.port = Some(53);
+        stage.add(rule).expect("it fits together");
+    }
+    let mut other = UdpRule::to(PortId(8));
+    other.destination.port = Some(80);
+    stage.add(other).expect("it fits together");
+    let shared = frames(&|at| (at as u8 & 7, 53));
+    let alike = frames(&|at| (at as u8 & 7, 80));
+    let mixed = frames(&|at| (0, if at & 1 == 0 { 80 } else { 53 }));
+    with_lab(64, |lab| {
+        for (lots, frames, to) in [
+            (80, &shared, [0, 1, 2, 3, 4, 5, 6, 7]),
+            (80, &mixed, [8, 0, 8, 0, 8, 0, 8, 0]),
+            (80, &alike, [8; 8]),
+            (10, &shared, [0, 1, 2, 3, 4, 5, 6, 7]),
+            (10, &alike, [8; 8]),
+        ] {
+            for _ in 0..lots {
+                let mut packets: Vec<_> =
+                    frames.iter().map(|frame| lab.chain(0, &[frame])).collect();
+                let mut verdicts = [Verdict::UNDECIDED; 32];
+                let lot = Lot::new(&mut packets, &mut verdicts, lab.now);
+                stage.process(&mut lot.from_port(PortId(0)));
+                for (at, verdict) in verdicts.into_iter().enumerate() {
+                    assert_eq!(verdict.port(), Some(PortId(to[at % 8])), "{at}");
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn others_are_dropped_by_name_or_left() {
     let udp = packet4([10, 1, 2, 3], [192, 0, 2, 9], (1, 2), b"x");

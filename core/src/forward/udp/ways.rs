@@ -1,6 +1,10 @@
 //! Each way to decide on packets gives what the others give.
 
 use super::super::super::testing::Lab;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use super::super::alike::Alike;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use super::super::plain::Flow;
 use super::super::*;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use crate::packet::PortId;
@@ -82,6 +86,78 @@ pub(super) fn four_at_a_time<'p, const RULES: usize>(
         assert_eq!(together, taken && first, "{frames:02x?}");
     }
     taken
+}
+
+/// What becomes of eight packets together by AVX2, where that is: what becomes of each alone, if the first rule for the
+/// first one's port takes all of them, and all go there. Whether it did.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(super) fn eight_at_a_time<'p, const RULES: usize>(
+    lab: &mut Lab<'p>,
+    stage: &mut UdpForwarder<RULES>,
+    port: u16,
+    frames: [&[u8]; 8],
+) -> bool {
+    let Some(avx2) = Avx2::known() else {
+        return false;
+    };
+    stage.rules.complete_rows();
+    let (stage, from) = (&*stage, PortId(port));
+    let any = stage.rules.any_from(from);
+    let [mut eight, mut each] = [(); 2].map(|()| frames.map(|frame| lab.chain(port, &[frame])));
+    let expected = each.each_mut().map(|packet| stage.decide_plain(packet));
+    let mut verdicts = [Verdict::UNDECIDED; 8];
+    let [first, ..] = &eight;
+    let alike = Alike::new(avx2, &stage.rules, from, any, first);
+    let together = alike.is_some_and(|alike| {
+        let mut decided = verdicts;
+        decided[usize::from(frames[0][0]) % 8] = Verdict::PUNT;
+        assert!(alike.decide(&mut eight, &mut decided).is_none());
+        alike.decide(&mut eight, &mut verdicts).is_some()
+    });
+    let flows = frames.map(|frame| Head::split(frame).ok().map(|(head, _)| head.flow()));
+    let to = flows[0].map(|flow| flow.destination_port());
+    let first = to.and_then(|to| stage.rules.rule(stage.rules.first_number(to, any)));
+    let all = flows.into_iter().zip(expected).all(|(flow, verdict)| {
+        let sent = verdict.is_some_and(|verdict| verdict.port().is_some());
+        let takes = |(flow, first): (Flow, &Compiled)| {
+            Some(flow.destination_port()) == to && first.words.takes(flow, from)
+        };
+        sent && flow.zip(first).is_some_and(takes)
+    });
+    assert_eq!(together, all, "{frames:02x?}");
+    for at in 0..8 {
+        if together {
+            assert_eq!(Some(verdicts[at]), expected[at], "{at}");
+            assert_eq!(eight[at].data(), each[at].data(), "{:02x?}", frames[at]);
+            assert_eq!(eight[at].layers, each[at].layers);
+        } else {
+            assert_eq!(verdicts[at], Verdict::UNDECIDED);
+            assert_eq!(eight[at].data(), frames[at], "what is left is as it was");
+        }
+    }
+    together
+}
+
+/// Whether [`eight_at_a_time`] may give that they were.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(super) fn go_by_eights() -> bool {
+    Avx2::known().is_some()
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+pub(super) const fn go_by_eights() -> bool {
+    false
+}
+
+/// Elsewhere none go together.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+pub(super) fn eight_at_a_time<'p, const RULES: usize>(
+    _: &mut Lab<'p>,
+    _: &mut UdpForwarder<RULES>,
+    _: u16,
+    _: [&[u8]; 8],
+) -> bool {
+    false
 }
 
 /// Elsewhere all go one by one.
