@@ -108,10 +108,11 @@ impl<const RULES: usize> Work for Eights<'_, '_, '_, RULES> {
         let (verdicts, _) = self.verdicts.as_chunks_mut();
         let mut done = 0;
         for (eight, verdicts) in eights.iter_mut().zip(verdicts) {
-            next.ask_eight();
             if alike.decide(eight, verdicts).is_none() {
                 break;
             }
+            // Behind the work: it takes a fortieth less time than the other way round.
+            next.ask_eight();
             done += 8;
         }
         *self.ahead = next;
