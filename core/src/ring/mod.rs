@@ -56,6 +56,7 @@ mod error;
 mod front;
 mod lines;
 pub mod mpmc;
+mod pace;
 mod padded;
 mod slots;
 pub mod spsc;

@@ -74,7 +74,6 @@
 //! user code would run in the window.
 
 mod consumer;
-mod patience;
 mod producer;
 mod side;
 

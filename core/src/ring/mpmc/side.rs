@@ -2,9 +2,8 @@
 
 use core::hint::cold_path;
 
-use super::patience::Patience;
 use crate::{
-    ring::Padded,
+    ring::{Padded, pace::Patience},
     sync::{
         atomic::{AtomicUsize, Ordering},
         const_unless_loom, pause, spin,

@@ -2,9 +2,9 @@
 
 use core::{fmt, hint::cold_path};
 
-use super::{CONSUMER, Drain, Indices, PRODUCER, wait::Wait};
+use super::{CONSUMER, Drain, Indices, PRODUCER};
 use crate::{
-    ring::{BulkError, Sink, slots::Slots},
+    ring::{BulkError, Sink, pace::Wait, slots::Slots},
     sync::atomic::Ordering,
 };
 

@@ -79,7 +79,6 @@ mod consumer;
 mod drain;
 mod producer;
 mod reserve;
-mod wait;
 
 use core::{fmt, mem::MaybeUninit};
 

@@ -2,9 +2,9 @@
 
 use core::{fmt, hint::cold_path};
 
-use super::{CONSUMER, Indices, PRODUCER, Reservation, wait::Wait};
+use super::{CONSUMER, Indices, PRODUCER, Reservation};
 use crate::{
-    ring::{BulkError, Source, slots::Slots},
+    ring::{BulkError, Source, pace::Wait, slots::Slots},
     sync::atomic::Ordering,
 };
 

@@ -2,6 +2,8 @@
 
 use core::{cmp::min, ptr};
 
+use super::{FIRST, enough, most};
+
 /// What a handle that moves items one by one has learned about the other side's pace.
 ///
 /// Each look at the other side's counter takes its line away from the core that writes it, and that core
@@ -14,7 +16,7 @@ use core::{cmp::min, ptr};
 /// item that comes alone is never waited with. Who finds enough each time, or something (both
 /// handles on one thread), never waits either.
 #[derive(Debug, Clone)]
-pub(super) struct Patience {
+pub(in crate::ring) struct Patience {
     /// So many are taken as they are found, without a thought: all there can be, as long as nothing is
     /// known; none, where few mean a wait; what was there before the last wait. At most the capacity.
     content: InMemory,
@@ -28,24 +30,24 @@ pub(super) struct Patience {
 
 impl Patience {
     /// Of a handle of a ring of so many slots: knows nothing, and does not wait.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(in crate::ring) fn new(capacity: usize) -> Self {
         Self {
             content: InMemory(capacity),
             steps: InMemory(0),
-            enough: InMemory(min(ENOUGH, capacity / 4)),
-            most: InMemory(min(MOST, capacity / SLOTS_A_STEP)),
+            enough: InMemory(enough(capacity)),
+            most: InMemory(most(capacity)),
         }
     }
 
     /// Whether so many can be taken without asking [`wait`](Self::wait). Never true above the capacity.
     #[inline(always)]
-    pub(super) fn is_content_with(&self, usable: usize) -> bool {
+    pub(in crate::ring) fn is_content_with(&self, usable: usize) -> bool {
         usable <= self.content.read()
     }
 
     /// A look found nothing.
     #[inline(always)]
-    pub(super) fn found_nothing(&mut self) {
+    pub(in crate::ring) fn found_nothing(&mut self) {
         self.content.write(0);
         self.steps.write(0);
     }
@@ -56,7 +58,7 @@ impl Patience {
     /// Inlined although it is rare: around a call the caller's loop would keep its counters in memory, and
     /// a compare-and-swap waits for every store before it.
     #[inline(always)]
-    pub(super) fn wait(&mut self, usable: usize) -> Option<usize> {
+    pub(in crate::ring) fn wait(&mut self, usable: usize) -> Option<usize> {
         let steps = self.steps.read();
         if steps == 0 {
             self.steps.write(min(FIRST, self.most.read()));
@@ -74,21 +76,6 @@ impl Patience {
         None
     }
 }
-
-/// As many as are worth a look: to take them lasts longer than to get the line, also from a core that is
-/// far away.
-const ENOUGH: usize = 256;
-
-/// Steps of a first wait: 0.9 µs on Zen 5, whose PAUSE takes 54 ns, and less on others. A line goes from one
-/// core to another and back in 120 to 700 ns there, by where they are.
-const FIRST: usize = 16;
-
-/// Steps of a wait, at most; of crossbeam's `Backoff`, too.
-const MOST: usize = 64;
-
-/// So many slots are filled or emptied in a step: in a small ring a long wait would find the other
-/// side waiting.
-const SLOTS_A_STEP: usize = 16;
 
 /// A number that stays in memory.
 ///

@@ -2,6 +2,7 @@
 
 use core::cmp::min;
 
+use super::{FIRST, enough, most};
 use crate::sync::{
     atomic::{AtomicUsize, Ordering},
     pause,
@@ -21,7 +22,7 @@ use crate::sync::{
 /// hand: there a look is followed by a compare-and-swap. Here it is most of what an operation costs, so
 /// the one that finds something is kept free of this.)
 #[derive(Debug, Clone)]
-pub(super) struct Wait {
+pub(in crate::ring) struct Wait {
     /// Where the handle was when it found nothing the last time.
     since: usize,
     /// Steps that it waited then; 0 if it did not.
@@ -38,14 +39,14 @@ pub(super) struct Wait {
 
 impl Wait {
     /// Of a handle that is at this index of a ring of so many slots.
-    pub(super) fn new(at: usize, capacity: usize) -> Self {
+    pub(in crate::ring) fn new(at: usize, capacity: usize) -> Self {
         Self {
             since: at,
             steps: 0,
             least: 0,
             rest: 0,
-            enough: min(ENOUGH, capacity / 4),
-            most: min(MOST, capacity / SLOTS_A_STEP),
+            enough: enough(capacity),
+            most: most(capacity),
         }
     }
 
@@ -54,7 +55,12 @@ impl Wait {
     // By value, and called: what an operation is made of stays in registers.
     #[cold]
     #[inline(never)]
-    pub(super) fn for_more(mut self, at: usize, other: &AtomicUsize, seen: usize) -> (usize, Self) {
+    pub(in crate::ring) fn for_more(
+        mut self,
+        at: usize,
+        other: &AtomicUsize,
+        seen: usize,
+    ) -> (usize, Self) {
         match self.steps_at(at) {
             0 => (seen, self),
             steps => {
@@ -94,20 +100,6 @@ impl Wait {
         self.steps
     }
 }
-
-/// As many as are worth a look: to move them lasts longer than to get the line, also from a core that is
-/// far away.
-const ENOUGH: usize = 256;
-
-/// Steps of a first wait: 0.9 µs on Zen 5, whose PAUSE takes 54 ns, and less on others. A line goes from one
-/// core to another and back in 120 to 700 ns there, by where they are.
-const FIRST: usize = 16;
-
-/// Steps of a wait, at most.
-const MOST: usize = 64;
-
-/// So many slots are filled or emptied in a step.
-const SLOTS_A_STEP: usize = 16;
 
 /// How often a wait is left out after one that brought too little.
 const REST: usize = 64;
