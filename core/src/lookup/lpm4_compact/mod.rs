@@ -55,6 +55,8 @@
 //! ```
 
 mod blocks;
+mod changes;
+mod config;
 mod reader;
 mod table;
 mod wide;
@@ -64,8 +66,9 @@ mod races;
 #[cfg(test)]
 mod tests;
 
+pub use config::Lpm4CompactConfig;
 pub use reader::Lpm4CompactReader;
-pub use table::{Lpm4Compact, Lpm4CompactConfig};
+pub use table::Lpm4Compact;
 
 use core::sync::atomic::{AtomicU16, AtomicU32};
 
