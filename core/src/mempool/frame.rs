@@ -11,8 +11,6 @@ use static_assertions::{const_assert, const_assert_eq};
 use super::framed::Framed;
 use super::home::Home;
 use super::{FrameIndex, Place, Pool, Segments};
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use crate::platform::Numbers;
 use crate::platform::Wide;
 
 /// One frame of a pool, owned: 16 bytes that say which, and where its data is.
@@ -158,13 +156,6 @@ impl<'p> Frame<'p> {
     #[inline(always)]
     pub(super) const fn word(&self) -> u64 {
         self.word
-    }
-
-    /// All of it: where its data begins, and the word.
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-    #[inline(always)]
-    pub(super) fn row(&self) -> Numbers {
-        Numbers::from([self.data.get(), self.word])
     }
 
     /// Whether this frame has no data.

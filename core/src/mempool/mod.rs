@@ -61,7 +61,7 @@ pub use colours::Colours;
 pub use frame::{Frame, PoolTag, RoomError};
 pub use free_list::Slot;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-pub(crate) use heads::{eight_heads, eight_heads_mut, heads, heads_mut};
+pub(crate) use heads::{EightHeads, heads, heads_mut};
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};

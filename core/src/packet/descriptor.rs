@@ -6,9 +6,9 @@ use core::mem::offset_of;
 use bitflags::bitflags;
 use static_assertions::const_assert_eq;
 
-use crate::mempool::{Frame, RoomError};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use crate::mempool::{eight_heads, eight_heads_mut, heads, heads_mut};
+use crate::mempool::{EightHeads, heads, heads_mut};
+use crate::mempool::{Frame, RoomError};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use crate::platform::{Avx2, Eight, Numbers};
 use crate::wire::{Layers, checksum, parse};
@@ -211,16 +211,6 @@ impl<'p> Packet<'p> {
         Some((heads, lens))
     }
 
-    /// As [`heads`](Self::heads), of eight packets.
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-    #[inline(always)]
-    pub(crate) fn eight_heads<const N: usize>(
-        avx2: Avx2,
-        eight: &[Self; 8],
-    ) -> Option<([&[u8; N]; 8], Eight)> {
-        eight_heads(avx2, eight.each_ref().map(|packet| &packet.frame))
-    }
-
     /// As [`heads_and_layers_mut`](Self::heads_and_layers_mut), of eight packets.
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     #[inline(always)]
@@ -228,29 +218,16 @@ impl<'p> Packet<'p> {
         avx2: Avx2,
         eight: &mut [Self; 8],
     ) -> Option<([HeadMut<'_, N>; 8], Eight)> {
-        let [a, b, c, d, e, f, g, h] = eight;
-        let frames = [
-            &mut a.frame,
-            &mut b.frame,
-            &mut c.frame,
-            &mut d.frame,
-            &mut e.frame,
-            &mut f.frame,
-            &mut g.frame,
-            &mut h.frame,
-        ];
-        let ([i, j, k, l, m, n, o, p], lens) = eight_heads_mut(avx2, frames)?;
-        let heads = [
-            (i, &mut a.layers),
-            (j, &mut b.layers),
-            (k, &mut c.layers),
-            (l, &mut d.layers),
-            (m, &mut e.layers),
-            (n, &mut f.layers),
-            (o, &mut g.layers),
-            (p, &mut h.layers),
-        ];
-        Some((heads, lens))
+        let heads = EightHeads::of(avx2, eight, Offloads::empty())?;
+        let lens = heads.lens();
+        Some((heads.into_heads_and_layers(), lens))
+    }
+
+    /// The frame and the known layers, both to be changed.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) const fn frame_and_layers_mut(&mut self) -> (&mut Frame<'p>, &mut Layers) {
+        (&mut self.frame, &mut self.layers)
     }
 
     /// The port below, what is [known](Self::offloads) above: both in one load.

@@ -65,6 +65,15 @@ impl<'a, 'p> Ahead<'a, 'p> {
         }
     }
 
+    /// The next eight, for who [asks](Next::ask) for each of them himself; none, if there are fewer.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn next_eight(&mut self) -> Option<[Next<'a, 'p>; 8]> {
+        let (eight, rest) = self.0.as_slice().split_first_chunk::<8>()?;
+        self.0 = rest.iter();
+        Some(eight.each_ref().map(Next))
+    }
+
     /// Asks for those of all the rest.
     #[inline(never)]
     pub fn ask_all(&mut self) {
@@ -83,6 +92,19 @@ impl<'a, 'p> Ahead<'a, 'p> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.as_slice().is_empty()
+    }
+}
+
+/// One of the packets that come next.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) struct Next<'a, 'p>(&'a Packet<'p>);
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+impl Next<'_, '_> {
+    /// Asks for its headers.
+    #[inline(always)]
+    pub(crate) fn ask(&self) {
+        prefetch_read(self.0.frame().as_ptr());
     }
 }
 

@@ -153,6 +153,20 @@ impl<'a, 'p> Lot<'a, 'p> {
         }
     }
 
+    /// As [`parts`](Self::parts), but for the verdicts, if the last is true: then they say nothing, as no stage has
+    /// looked at one, and all packets are undecided. The caller gives each of them one, or [tells](Self::decided) which all have.
+    #[inline]
+    pub(crate) fn unwritten_parts(&mut self) -> (Parts<'_, 'a, 'p>, bool) {
+        let fresh = self.all.take_if(|all| all.is_undecided()).is_some();
+        (self.parts(), fresh)
+    }
+
+    /// All packets have this verdict, whatever is written down.
+    #[inline]
+    pub(crate) const fn decided(&mut self, all: Verdict) {
+        self.all = Some(all);
+    }
+
     /// Asks for what no stage has asked for of the packets [`ahead`](Self::ahead).
     #[inline]
     pub fn ask_all(&mut self) {

@@ -103,8 +103,8 @@ impl Verdict {
 
     /// The verdict of all of these, if they are the same: found out in one pass without a branch for
     /// each.
-    #[inline]
-    pub(super) fn of_all(all: &[Self]) -> Option<Self> {
+    #[inline(always)]
+    pub(crate) fn of_all(all: &[Self]) -> Option<Self> {
         let (&first, others) = all.split_first()?;
         let differ = others
             .iter()

@@ -10,9 +10,10 @@ use core::arch::x86_64::{
     __m128i, __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256,
     _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32, _mm256_cmpgt_epi32,
     _mm256_inserti128_si256, _mm256_madd_epi16, _mm256_max_epu8, _mm256_min_epu8,
-    _mm256_movemask_ps, _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setr_epi8,
-    _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpackhi_epi32,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
+    _mm256_movemask_ps, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
+    _mm256_testz_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
+    _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 use core::ops::{Add, BitAnd, BitOr, BitXor};
 
@@ -41,10 +42,8 @@ impl Avx2 {
     /// Does the work as if there were none: for tests of the other form.
     #[cfg(test)]
     pub(crate) fn hidden<T>(work: impl FnOnce() -> T) -> T {
-        tests::IS_HIDDEN.set(true);
-        let done = work();
-        tests::IS_HIDDEN.set(false);
-        done
+        let _comes_back = tests::Hidden::new();
+        work()
     }
 
     /// Does the work, compiled for such a processor.
@@ -93,6 +92,29 @@ impl Eight {
             Self(avx2!(_mm256_unpacklo_epi64(high, high_2))),
             Self(avx2!(_mm256_unpackhi_epi64(high, high_2))),
         ]
+    }
+
+    /// The third and the seventh columns of eight rows of eight little-endian numbers.
+    #[inline(always)]
+    pub(crate) fn turn_thirds(_: Avx2, rows: [&[u8; 32]; 8]) -> [Self; 2] {
+        // SAFETY: both are 32 bytes, of which every pattern is a value.
+        let rows = rows.map(|row| unsafe { core::mem::transmute::<[u8; 32], __m256i>(*row) });
+        let [a, b, c, d, e, f, g, h] = rows;
+        // Thirds in the lower half of a register, sevenths in the upper.
+        let [i, j, k, l] = [(a, b), (c, d), (e, f), (g, h)]
+            .map(|(one, other)| avx2!(_mm256_unpackhi_epi32(one, other)));
+        let first = avx2!(_mm256_unpacklo_epi64(i, j));
+        let last = avx2!(_mm256_unpacklo_epi64(k, l));
+        [
+            Self(avx2!(_mm256_permute2x128_si256::<0x20>(first, last))),
+            Self(avx2!(_mm256_permute2x128_si256::<0x31>(first, last))),
+        ]
+    }
+
+    /// Whether no bit is set in both.
+    #[inline(always)]
+    pub(crate) fn is_apart(self, other: Self) -> bool {
+        avx2!(_mm256_testz_si256(self.0, other.0)) != 0
     }
 
     /// The last two columns of eight rows.
@@ -235,6 +257,21 @@ mod tests {
         pub(super) static IS_HIDDEN: Cell<bool> = const { Cell::new(false) };
     }
 
+    /// Hides AVX2 until it is dropped, as it is when the work panics, too.
+    pub(super) struct Hidden(bool);
+
+    impl Hidden {
+        pub(super) fn new() -> Self {
+            Self(IS_HIDDEN.replace(true))
+        }
+    }
+
+    impl Drop for Hidden {
+        fn drop(&mut self) {
+            IS_HIDDEN.set(self.0);
+        }
+    }
+
     /// What each method gives, all of them, of two columns.
     macro_rules! all {
         ($one:expr, $other:expr) => {{
@@ -282,6 +319,19 @@ mod tests {
             for (column, end) in ends.into_iter().enumerate() {
                 is(end, fours.map(|four| four[2 + column]));
             }
+            let twice: [[u8; 32]; 8] = core::array::from_fn(|at| {
+                let both = [rows[at], rows[7 - at]];
+                core::array::from_fn(|byte| both[byte / 16][byte % 16])
+            });
+            let [thirds, sevenths] = Eight::turn_thirds(avx2, twice.each_ref());
+            is(thirds, fours.map(|four| four[2]));
+            let mut backwards: [u32; 8] = sevenths.into();
+            backwards.reverse();
+            assert_eq!(backwards, <[u32; 8]>::from(thirds));
+            let [one, other]: [[u32; 8]; 2] = [eight[0].into(), eight[2].into()];
+            let apart = one.iter().zip(other).all(|(one, other)| one & other == 0);
+            assert_eq!(eight[0].is_apart(eight[2]), apart);
+            assert!(eight[0].is_apart(eight[0] ^ eight[0].all(u32::MAX)));
             let found = all!(eight[0], eight[2]);
             let [low, high] = fours.map(|four| all!(four[0], four[2]));
             for ((eight, low), high) in found.into_iter().zip(low).zip(high) {
@@ -294,6 +344,10 @@ mod tests {
     #[test]
     fn hidden_is_not_there() {
         assert!(Avx2::hidden(Avx2::known).is_none());
+        let there = Avx2::known().is_some();
+        let panicked = std::panic::catch_unwind(|| Avx2::hidden(|| panic!("to be caught")));
+        assert!(panicked.is_err());
+        assert_eq!(Avx2::known().is_some(), there);
         #[cfg(not(miri))]
         assert_eq!(
             Avx2::known().is_some(),

@@ -22,6 +22,8 @@ mod dma;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod eight;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod entries;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod four;
 mod gfni;
 mod isa;
@@ -46,6 +48,8 @@ pub use dma::{
 };
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) use eight::{Avx2, Eight};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use entries::entries;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) use four::Numbers;
 pub(crate) use gfni::{Gfni, Matrices, matrices};

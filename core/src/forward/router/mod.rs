@@ -197,40 +197,66 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
         })
     }
 
-    /// The passes over the packets from `at` on, [`MAX_BURST`] at most.
+    /// The passes over the packets from `at` on, [`MAX_BURST`] at most. Gives the verdict that all of them have, if it is
+    /// known to be one.
     #[inline]
-    fn passes(&mut self, lot: &mut Lot<'_, 'p>, at: usize) {
+    fn passes(&mut self, lot: &mut Lot<'_, 'p>, at: usize) -> Option<Verdict> {
         let slow = lot.exception(SLOW);
         let from = lot.port();
-        let Parts {
-            packets,
-            verdicts,
-            ahead,
-            mut marks,
-        } = lot.parts();
+        let (
+            Parts {
+                packets,
+                verdicts,
+                ahead,
+                mut marks,
+            },
+            fresh,
+        ) = lot.unwritten_parts();
         let (packets, verdicts) = part(packets, verdicts, at);
         let count = packets.len();
         let Scratch { found, hops, ipv6 } = &mut self.scratch;
         let interfaces = &*self.interfaces;
-        fast4::find(
-            &self.ipv4, interfaces, from, packets, verdicts, found, ahead,
-        );
-        let others = if A::ONE_LOAD && !marks.are_kept() {
-            let routes = &self.ipv4;
-            fast4::forward(routes, &self.table, packets, verdicts, found, slow, ahead)
-        } else {
-            marks.mark(Phase::PARSE, count);
-            if found.any() {
-                let addresses = found.destinations().get(..count).unwrap_or_default();
-                self.ipv4.lookup_bulk(addresses, hops);
+        let kept = marks.are_kept();
+        let passed = match A::ONE_LOAD && !kept {
+            true => {
+                let rules = fast4::Rules {
+                    routes: &self.ipv4,
+                    table: &self.table,
+                    interfaces,
+                    slow,
+                };
+                fast4::pass(&rules, from, packets, verdicts, fresh, found, ahead)
             }
-            marks.mark(Phase::LOOKUP, count);
-            let others = fast4::rewrite(&self.table, packets, verdicts, found, hops, slow);
-            marks.mark(Phase::REWRITE, count);
+            false => None,
+        };
+        let others = if let Some((others, same)) = passed {
+            if others == 0 {
+                return same;
+            }
             others
+        } else {
+            if fresh {
+                verdicts.fill(Verdict::UNDECIDED);
+            }
+            fast4::find(
+                &self.ipv4, interfaces, from, packets, verdicts, found, ahead,
+            );
+            if A::ONE_LOAD && !kept {
+                fast4::forward(&self.ipv4, &self.table, packets, verdicts, found, 0, slow)
+            } else {
+                marks.mark(Phase::PARSE, count);
+                if found.any() {
+                    let addresses = found.destinations().get(..count).unwrap_or_default();
+                    self.ipv4.lookup_bulk(addresses, hops);
+                }
+                marks.mark(Phase::LOOKUP, count);
+                let others = fast4::rewrite(&self.table, packets, verdicts, found, hops, slow);
+                marks.mark(Phase::REWRITE, count);
+                others
+            }
         };
         if others == 0 {
-            return;
+            return None;
         }
         // The packets have been counted once.
         let found = fast6::parse(self.interfaces, packets, verdicts, ipv6, slow);
@@ -242,12 +268,21 @@ impl<'m, 'p, A: Lpm<u32>, B: Lpm<u128>> Router<'m, 'p, A, B> {
             fast6::rewrite(&self.table, packets, verdicts, ipv6, found);
             marks.mark(Phase::REWRITE, 0);
         }
+        None
     }
 }
 
 impl<'p, A: Lpm<u32>, B: Lpm<u128>> Stage<'p> for Router<'_, 'p, A, B> {
     #[inline]
     fn process(&mut self, lot: &mut Lot<'_, 'p>) {
+        if lot.len() <= MAX_BURST {
+            if let Some(same) = self.passes(lot, 0) {
+                lot.decided(same);
+            }
+            return;
+        }
+        // All verdicts, as each part looks at its own alone.
+        let _ = lot.parts();
         let mut at = 0;
         while at < lot.len() {
             self.passes(lot, at);

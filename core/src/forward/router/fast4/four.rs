@@ -5,7 +5,7 @@ use super::look::{ETHERNET_LEN, Seen, look};
 use super::{Hop, UNUSUAL};
 use crate::packet::Packet;
 use crate::pipeline::Verdict;
-use crate::platform::Numbers;
+use crate::platform::{Numbers, entries};
 
 /// What is seen of four packets for this Ethernet address that may all be plain.
 #[inline(always)]
@@ -38,9 +38,9 @@ pub(super) fn write(
     hops: &[Hop],
     packets: &mut [Packet<'_>; 4],
     aged: &[u32; 4],
-    [a, b, c, d]: [usize; 4],
+    places: [u16; 4],
 ) -> Option<[Verdict; 4]> {
-    let hops = [hops.get(a)?, hops.get(b)?, hops.get(c)?, hops.get(d)?];
+    let hops = entries(hops, places)?;
     let (heads, frames) = Packet::heads_and_layers_mut(packets)?;
     let ways = Numbers::from(hops.map(Hop::port_and_mtu));
     // Padding counts: a frame too long for the link is cut by the slow path.

@@ -4,8 +4,9 @@
 //!
 //! [`find`] looks at the headers of a burst, four or eight at a time where there are vectors, notes what is
 //! needed of those that are plain, and asks for what their look-ups will read. Then [`forward`] looks each up,
-//! writes its headers, and decides. Where look-ups are cheaper together, or somebody wants to know what
-//! each step takes, they come between the two, and [`rewrite`] has the rest.
+//! writes its headers, and decides; where there are vectors of 256 bits, [`pass()`] has both in one. Where look-ups are
+//! cheaper together, or somebody wants to know what each step takes, they come between the two, and [`rewrite`]
+//! has the rest.
 //!
 //! The headers of the next burst are asked for between those of this one, a few at a time: a row of
 //! requests is one that the processor waits for.
@@ -17,6 +18,7 @@ mod four;
 mod head;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod look;
+mod pass;
 
 use core::hint::cold_path;
 
@@ -31,6 +33,7 @@ use crate::platform::Avx2;
 use crate::wire::Header;
 
 use head::{Head, PLAIN};
+pub(super) use pass::{Rules, pass};
 
 /// What is noted of a burst's packets: of each a bit, or a number.
 #[repr(align(64))]
@@ -87,7 +90,7 @@ pub(super) fn find(
     routes: &impl Lpm<u32>,
     interfaces: &[Interface],
     from: Option<PortId>,
-    packets: &[Packet<'_>],
+    packets: &mut [Packet<'_>],
     verdicts: &[Verdict],
     found: &mut Found,
     ahead: &mut Ahead<'_, '_>,
@@ -259,22 +262,18 @@ fn plain<'a>(packet: &'a Packet<'_>, verdict: Verdict, mac: u64) -> Option<&'a H
 /// Looks up each plain packet, and sends it by the hop that was found. Those that fit no hop, and what
 /// is undecided and not plain, get the verdict `slow`; gives how many those are.
 #[inline(never)]
-pub(super) fn forward<'p>(
+pub(super) fn forward(
     routes: &impl Lpm<u32>,
     table: &Table<'_>,
-    packets: &mut [Packet<'p>],
+    packets: &mut [Packet<'_>],
     verdicts: &mut [Verdict],
     found: &Found,
+    sent: u32,
     slow: Verdict,
-    ahead: &mut Ahead<'_, 'p>,
 ) -> usize {
     let glance = |destination| routes.glance(destination);
     let hops = table.hops();
     let all = !u32::MAX.unbounded_shl(packets.len() as u32);
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-    let sent = eight::send(routes, hops, packets, verdicts, found, ahead);
-    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-    let (sent, _) = (0, ahead);
     let sent = match sent == all {
         true => all,
         false => send(hops, packets, verdicts, found, sent, glance),
@@ -381,8 +380,8 @@ fn send(
 
 /// The number of the hop that a look-up gave. Entry 0 is no hop: nothing fits it.
 #[inline(always)]
-fn entry(answer: Option<NextHop>) -> usize {
-    answer.map_or(0, |hop| usize::from(hop.index()) + 1)
+fn entry(answer: Option<NextHop>) -> u16 {
+    answer.map_or(0, |hop| hop.index().wrapping_add(1))
 }
 
 /// Writes the headers of a packet for the hop that the look-up gave; `None` if there is none that
@@ -394,7 +393,7 @@ fn write(
     aged: u32,
     answer: Option<NextHop>,
 ) -> Option<Verdict> {
-    let hop = hops.get(entry(answer))?;
+    let hop = hops.get(usize::from(entry(answer)))?;
     let (data, layers) = packet.data_and_layers_mut();
     let (head, rest) = Head::split_mut(data).ok()?;
     // Padding counts: a frame too long for the link is cut by the slow path.

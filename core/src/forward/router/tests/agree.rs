@@ -15,6 +15,8 @@ use crate::wire::{Kinds, Layers};
 enum Way {
     /// As a worker has it done that nobody watches.
     Straight,
+    /// As [`Straight`](Self::Straight), behind stages that look at verdicts.
+    Written,
     /// Likewise where a processor has no vectors of 256 bits.
     Narrow,
     /// Under an observer, for whom each phase is a pass of its own.
@@ -42,18 +44,30 @@ impl<'p> Stage<'p> for Going<'_, '_, 'p> {
             (packet.layers, *verdict) = (OTHERS, Verdict::send(ELSEWHERE));
         }
         let ports: Vec<PortId> = packets.iter().map(|packet| packet.port).collect();
+        let fresh = self.decided == 0 && self.way != Way::Written;
+        if fresh {
+            // What is written down does not count then.
+            verdicts.fill(Verdict::PUNT);
+        }
         let mut lot = Lot::new(packets, verdicts, now);
+        if fresh {
+            lot = lot.fresh();
+        }
         if let [first, rest @ ..] = &ports[..]
             && rest.iter().all(|port| port == first)
         {
             lot = lot.from_port(*first);
         }
+        if self.way == Way::Watched {
+            lot = lot.observed(Some(&mut phases));
+        }
         match self.way {
-            Way::Straight => self.router.process(&mut lot),
+            Way::Straight | Way::Written => self.router.process(&mut lot),
             Way::Narrow => narrow(|| self.router.process(&mut lot)),
-            Way::Watched => self.router.process(&mut lot.observed(Some(&mut phases))),
+            Way::Watched => self.router.process(&mut lot),
             Way::ByTheBook => lot.decide(Verdict::exception(SLOW)),
         }
+        let _ = lot.parts();
         let pass = [Phase::PARSE, Phase::LOOKUP, Phase::REWRITE];
         assert_eq!(phases.0.starts_with(&pass), self.way == Way::Watched);
         for (packet, verdict) in packets.iter().zip(verdicts) {
@@ -141,10 +155,15 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
 
 /// All ways come to the same.
 fn agree(frames: &[(u16, Vec<u8>)], offloads: Offloads, decided: u32) {
-    let [straight, narrow, watched, book] =
-        [Way::Straight, Way::Narrow, Way::Watched, Way::ByTheBook]
-            .map(|way| outcome(way, frames, offloads, decided));
-    for other in [&narrow, &watched] {
+    let [straight, written, narrow, watched, book] = [
+        Way::Straight,
+        Way::Written,
+        Way::Narrow,
+        Way::Watched,
+        Way::ByTheBook,
+    ]
+    .map(|way| outcome(way, frames, offloads, decided));
+    for other in [&written, &narrow, &watched] {
         assert_eq!(straight.sent, other.sent);
         assert_eq!(straight.exceptions, other.exceptions);
     }
@@ -154,7 +173,7 @@ fn agree(frames: &[(u16, Vec<u8>)], offloads: Offloads, decided: u32) {
         let padded = short.len() < long.len();
         assert!(!padded || short.len() == end_of(short), "{long:?}");
     }
-    for other in [&narrow, &watched, &book] {
+    for other in [&written, &narrow, &watched, &book] {
         assert_eq!(straight.sent.len(), other.sent.len());
         assert_eq!(straight.dropped, other.dropped);
         assert_eq!(straight.made, other.made);
@@ -207,7 +226,7 @@ proptest! {
 #[test]
 fn what_is_plain_takes_no_exception() {
     let frames: Vec<_> = (0..70).map(|len| (0, udp(A, B, 64, len))).collect();
-    for way in [Way::Straight, Way::Narrow, Way::Watched] {
+    for way in [Way::Straight, Way::Written, Way::Narrow, Way::Watched] {
         let out = outcome(way, &frames, Offloads::empty(), 0);
         assert_eq!((out.sent.len(), out.exceptions), (70, 0), "{way:?}");
     }
