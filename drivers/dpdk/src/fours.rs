@@ -28,7 +28,8 @@ mod avx2 {
 
     use crate::ffi::Mbuf;
     use crate::frames::{Frames, Shape};
-    use crate::mbuf::{self, META, Plain};
+    use crate::glance::Plain;
+    use crate::mbuf::{self, META};
     use crate::memory::HEADROOM;
     use crate::tx::ETHERNET_HEADER;
 
@@ -304,7 +305,7 @@ mod none {
 
     use crate::ffi::Mbuf;
     use crate::frames::Frames;
-    use crate::mbuf::Plain;
+    use crate::glance::Plain;
 
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum Lending {}

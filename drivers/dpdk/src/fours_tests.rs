@@ -9,7 +9,7 @@ use linecard::packet::{Offloads, Packet};
 use super::{Lending, Taking};
 use crate::ffi::Mbuf;
 use crate::frames::Frames;
-use crate::mbuf::tests::{held_to, others, received};
+use crate::glance::tests::{held_to, others, received};
 use crate::mbuf::{self, MBUF, Meta};
 
 const FRAMES: usize = 16;

@@ -29,6 +29,12 @@ mod fours;
 mod frames;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
+mod glance;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
+mod intake;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
 mod lender;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]

@@ -5,8 +5,7 @@ use linecard::device::Features;
 use linecard::packet::{Offloads, Packet};
 use linecard::wire::{Kinds, Layers, parse};
 
-use crate::ffi::{Mbuf, Mempool};
-use crate::memory::HEADROOM;
+use crate::ffi::Mbuf;
 use crate::tag::TAG;
 
 /// Bytes 16 to 47 of an mbuf: where its packet is and what is known of it. One piece, so that it
@@ -186,106 +185,6 @@ pub(crate) fn tags(packet: &Packet<'_>, features: Features) -> bool {
     features.contains(Features::TX_VLAN) && packet.headroom() >= TAG
 }
 
-/// What most packets' mbufs are known by: seven loads from one cache line.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Glance {
-    counts: u32,
-    flags: u64,
-    /// Where its buffer begins.
-    buffer: usize,
-    offset: u16,
-    /// The address of its mempool.
-    pool: usize,
-    pub(crate) len: u16,
-}
-
-impl Glance {
-    /// Looks at an mbuf.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Meta::read`].
-    #[inline(always)]
-    pub(crate) unsafe fn at(mbuf: *mut Mbuf) -> Self {
-        let at = |offset| mbuf.wrapping_byte_add(offset);
-        // SAFETY: inside the mbuf's first line; the rest is the caller's promise, here and below.
-        let buffer = unsafe { mbuf.cast::<usize>().read() };
-        // SAFETY: as above.
-        let offset = unsafe { at(META).cast::<u16>().read() };
-        // SAFETY: as above; it is no multiple of four.
-        let counts = unsafe { at(REFCNT).cast::<u32>().read_unaligned() };
-        // SAFETY: as above.
-        let flags = unsafe { at(OL_FLAGS).cast::<u64>().read() };
-        // SAFETY: as above.
-        let len = unsafe { at(DATA_LEN).cast::<u16>().read() };
-        // SAFETY: as above.
-        let pool = unsafe { at(POOL).cast::<usize>().read() };
-        Self {
-            counts,
-            flags,
-            buffer,
-            offset,
-            pool,
-            len,
-        }
-    }
-
-    /// Whether it is one mbuf that DPDK alone has.
-    #[inline(always)]
-    pub(crate) const fn is_alone(&self) -> bool {
-        self.counts == ALONE
-    }
-
-    /// Whether its bytes are not its own.
-    #[inline(always)]
-    pub(crate) const fn is_elsewhere(&self) -> bool {
-        self.flags & ELSEWHERE != 0
-    }
-
-    /// Where the data begins.
-    #[inline(always)]
-    pub(crate) fn data(&self) -> usize {
-        self.buffer.wrapping_add(self.offset.into())
-    }
-}
-
-/// What an mbuf is held to that is received at once: of one mempool, by itself, with bytes of its own,
-/// and nothing known of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plain {
-    /// Its address.
-    pub(crate) mempool: usize,
-    /// Flags that it does not have.
-    pub(crate) without: u64,
-    /// Bytes from any of the mempool's buffers' starts to the end of its frame, at the least.
-    pub(crate) room: usize,
-}
-
-impl Plain {
-    /// `stamped` is the flag of a time, if that was asked for.
-    #[inline]
-    pub(crate) fn new(mempool: *mut Mempool, stamped: u64, room: usize) -> Self {
-        Self {
-            mempool: mempool.addr(),
-            without: ELSEWHERE | RX_ANY | stamped,
-            room,
-        }
-    }
-
-    /// Where its data begins, if the mbuf is such a one and its data, which is not behind the frame's last
-    /// byte, is inside of its frame; [`HEADROOM`] behind the buffer's start or more, as drivers leave it.
-    #[inline(always)]
-    pub(crate) fn data(&self, glance: &Glance) -> Option<usize> {
-        let (offset, len) = (usize::from(glance.offset), usize::from(glance.len));
-        let plain = glance.flags & self.without == 0
-            && glance.is_alone()
-            && glance.pool == self.mempool
-            && offset >= HEADROOM
-            && offset + len < self.room;
-        plain.then(|| glance.data())
-    }
-}
-
 /// How many refer to the mbuf.
 ///
 /// # Safety
@@ -362,7 +261,7 @@ pub(crate) const OURS: u16 = 0;
 pub(crate) const THEIRS: u16 = 1;
 
 /// One mbuf by itself, which DPDK has: its references and, behind them, its segments.
-const ALONE: u32 = THEIRS as u32 | 1 << 16;
+pub(crate) const ALONE: u32 = THEIRS as u32 | 1 << 16;
 
 /// The first eight bytes of a [`Meta`] but for the offset: [`ALONE`], and of no port.
 #[cfg(target_arch = "x86_64")]
@@ -373,39 +272,37 @@ pub(crate) const REARM: u64 = (ALONE as u64) << 16 | 0xffff << 48;
 pub(crate) const COUNTS: u64 = 0xffff_ffff << 16;
 
 pub(crate) const META: usize = 16;
-const REFCNT: usize = 18;
-const OL_FLAGS: usize = 24;
+pub(crate) const REFCNT: usize = 18;
+pub(crate) const OL_FLAGS: usize = 24;
 const PACKET_TYPE: usize = 32;
-const DATA_LEN: usize = 40;
-const POOL: usize = 56;
+pub(crate) const DATA_LEN: usize = 40;
+pub(crate) const POOL: usize = 56;
 const NEXT: usize = 64;
 const TX_OFFLOAD: usize = 72;
 
 /// What a packet may ask of a device.
 pub(crate) const ASKED: Offloads = Offloads::L4_WANTED.union(Offloads::VLAN_WANTED);
 
-const INDIRECT: u64 = 1 << 62;
-const EXTERNAL: u64 = 1 << 61;
+pub(crate) const INDIRECT: u64 = 1 << 62;
+pub(crate) const EXTERNAL: u64 = 1 << 61;
 /// Its bytes are another mbuf's, or nobody's.
-const ELSEWHERE: u64 = INDIRECT | EXTERNAL;
-const RX_HASH: u64 = 1 << 1;
-const L4_BAD: u64 = 1 << 3;
-const L3_BAD: u64 = 1 << 4;
-const RX_VLAN_STRIPPED: u64 = 1 << 6;
-const L3_GOOD: u64 = 1 << 7;
-const L4_GOOD: u64 = 1 << 8;
+pub(crate) const ELSEWHERE: u64 = INDIRECT | EXTERNAL;
+pub(crate) const RX_HASH: u64 = 1 << 1;
+pub(crate) const L4_BAD: u64 = 1 << 3;
+pub(crate) const L3_BAD: u64 = 1 << 4;
+pub(crate) const RX_VLAN_STRIPPED: u64 = 1 << 6;
+pub(crate) const L3_GOOD: u64 = 1 << 7;
+pub(crate) const L4_GOOD: u64 = 1 << 8;
 const L4_NONE: u64 = L4_BAD | L4_GOOD;
-const RX_ANY: u64 = RX_HASH | L4_NONE | L3_BAD | L3_GOOD | RX_VLAN_STRIPPED;
+pub(crate) const RX_ANY: u64 = RX_HASH | L4_NONE | L3_BAD | L3_GOOD | RX_VLAN_STRIPPED;
 const TX_TCP: u64 = 1 << 52;
-const TX_UDP: u64 = 3 << 52;
-const TX_IPV4: u64 = 1 << 55;
+pub(crate) const TX_UDP: u64 = 3 << 52;
+pub(crate) const TX_IPV4: u64 = 1 << 55;
 const TX_IPV6: u64 = 1 << 56;
 const TX_VLAN: u64 = 1 << 57;
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::vec::Vec;
-
+mod tests {
     use super::*;
 
     #[test]
@@ -423,85 +320,5 @@ pub(crate) mod tests {
         assert_eq!(stores[2], 0xffff_0001_0001_1234, "with the port as it was");
         // Of the next eight bytes, the tag and the hash are as they were: no flag says that they count.
         assert_eq!(stores[5], !0xffff | 0x5678);
-    }
-
-    /// The flag of a time.
-    const STAMPED: u64 = 1 << 23;
-
-    /// An mbuf as a driver hands it out, of a mempool whose buffers have 1,664 bytes.
-    pub(crate) fn received() -> [u64; MBUF / 8] {
-        let mut mbuf = [0; MBUF / 8];
-        mbuf[0] = 0x7f00_0000_1000;
-        mbuf[2] = 1 << 32 | 1 << 16 | 128;
-        mbuf[5] = 1000;
-        mbuf[7] = 0x1234_5600;
-        mbuf
-    }
-
-    /// What such mbufs are held to.
-    pub(crate) fn held_to() -> Plain {
-        let mempool = core::ptr::without_provenance_mut(0x1234_5600);
-        Plain::new(mempool, STAMPED, 1664)
-    }
-
-    fn plain(mut mbuf: [u64; MBUF / 8]) -> Option<usize> {
-        // SAFETY: there is room for an mbuf, aligned to eight bytes as the words are.
-        let glance = unsafe { Glance::at(mbuf.as_mut_ptr().cast()) };
-        held_to().data(&glance)
-    }
-
-    #[test]
-    fn an_mbuf_as_drivers_give_it_is_received_at_once() {
-        assert_eq!(plain(received()), Some(0x7f00_0000_1080));
-        // What a packet asked for that another port sends over a ring, and nothing is to be told of.
-        let mut sent = received();
-        sent[3] = TX_UDP | TX_IPV4 | 1 << 0;
-        assert!(plain(sent).is_some());
-    }
-
-    /// Mbufs that differ from such a one in one thing, and in which.
-    pub(crate) fn others() -> Vec<(&'static str, [u64; MBUF / 8])> {
-        type Change = fn(&mut [u64; MBUF / 8]);
-        let changes: [(&'static str, Change); 17] = [
-            ("of another pool", |mbuf| mbuf[7] += 64),
-            ("cloned", |mbuf| mbuf[2] += 1 << 16),
-            ("the program's", |mbuf| mbuf[2] -= 1 << 16),
-            ("two segments", |mbuf| mbuf[2] += 1 << 32),
-            ("another's bytes", |mbuf| mbuf[3] = INDIRECT),
-            ("nobody's bytes", |mbuf| mbuf[3] = EXTERNAL),
-            ("a hash", |mbuf| mbuf[3] = RX_HASH),
-            ("a wrong sum", |mbuf| mbuf[3] = L4_BAD),
-            ("a wrong sum of its header", |mbuf| mbuf[3] = L3_BAD),
-            ("a tag", |mbuf| mbuf[3] = RX_VLAN_STRIPPED),
-            ("a right sum of its header", |mbuf| mbuf[3] = L3_GOOD),
-            ("a right sum", |mbuf| mbuf[3] = L4_GOOD),
-            ("a time", |mbuf| mbuf[3] = STAMPED),
-            ("in the headroom", |mbuf| mbuf[2] -= 1),
-            ("past the frame", |mbuf| mbuf[2] |= 0xffff),
-            ("past it at its end", |mbuf| mbuf[5] = 1664 - 128),
-            ("nothing, behind the last byte", |mbuf| {
-                mbuf[2] += 1664 - 128;
-                mbuf[5] = 0;
-            }),
-        ];
-        let changed = changes.map(|(what, change)| {
-            let mut mbuf = received();
-            change(&mut mbuf);
-            (what, mbuf)
-        });
-        changed.into()
-    }
-
-    #[test]
-    fn all_others_are_looked_at_with_care() {
-        for (what, mbuf) in others() {
-            assert_eq!(plain(mbuf), None, "{what}");
-        }
-        let mut long = received();
-        long[5] = 0xffff;
-        assert_eq!(plain(long), None, "past the frame at its end");
-        // Up to the frame's end, but for the last byte: behind that no frame's data begins.
-        long[5] = 1664 - 129;
-        assert!(plain(long).is_some());
     }
 }

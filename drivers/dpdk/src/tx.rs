@@ -7,8 +7,8 @@ use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use linecard::device::{Features, TxQueue, TxStats};
-use linecard::mempool::{Cache, FrameIndex, SharedAccount};
-use linecard::packet::{Burst, BurstView, Offloads, Packet};
+use linecard::mempool::{Cache, SharedAccount};
+use linecard::packet::{BurstView, Packet};
 
 use crate::eal;
 use crate::ffi::{self, Mbuf};
@@ -17,8 +17,12 @@ use crate::mbuf::{self, Meta};
 use crate::memory::Shared;
 use crate::scope::Scope;
 use crate::state::{Half, PortState};
-use crate::tag::{self, TAG};
 use crate::xstats::Counters;
+use deal::Dealt;
+use unlike::Fate;
+
+mod deal;
+mod unlike;
 
 /// Sends packets through one queue.
 ///
@@ -59,34 +63,6 @@ pub struct Tx<'p> {
     _pool: PhantomData<&'p ()>,
 }
 
-/// What is to be done with a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Copy,
-    /// A checksum that the device does not finish.
-    Finish,
-    /// A VLAN tag that the device does not put on.
-    Tag,
-    Oversize,
-    Undersize,
-    Unsupported,
-}
-
-impl Fate {
-    /// Does in the device's place what was asked of it, which is asked no more; false if it cannot be
-    /// done.
-    fn amend(self, packet: &mut Packet<'_>) -> bool {
-        match self {
-            Self::Tag => tag::put_on(packet),
-            Self::Finish => {
-                packet.finish_checksum();
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
 impl<'p> Tx<'p> {
     pub(crate) fn new(
         state: Arc<PortState>,
@@ -108,173 +84,6 @@ impl<'p> Tx<'p> {
             stats: TxStats::default(),
             _pool: PhantomData,
         }
-    }
-
-    /// As `Lender::prepare`, for packets that are not like most; gives the length of the whole packet,
-    /// and adds the frames that it has beside the first.
-    #[cold]
-    #[inline(never)]
-    fn prepare_otherwise(
-        &self,
-        packet: &Packet<'p>,
-        more: &mut i32,
-    ) -> Result<(*mut Mbuf, usize), Fate> {
-        let frame = packet.frame();
-        if !ptr::eq(frame.pool(), self.shared.pool()) {
-            return Err(self.fate_of_foreign(packet));
-        }
-        let prepared = match packet.is_chained() {
-            true => self.prepare_chain(packet)?,
-            false => self.prepare_one(packet)?,
-        };
-        *more += self.frames_of(packet).count() as i32 - 1;
-        Ok(prepared)
-    }
-
-    /// Writes the mbuf of a packet of one frame that is longer than most, or asks for something.
-    fn prepare_one(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, usize), Fate> {
-        let (frame, len) = (packet.frame(), packet.len());
-        if len < ETHERNET_HEADER {
-            return Err(Fate::Undersize);
-        }
-        if len > self.max_frame && !self.is_tagged(packet, len) {
-            return Err(Fate::Oversize);
-        }
-        let (frames, index) = (self.shared.frames(), frame.index());
-        let mbuf = frames.mbuf(index);
-        let offset = frame.offset() - frames.buffer_offset(index);
-        let mut meta = Meta::segment(offset as u16, len as u16);
-        let asked = meta.ask(packet, self.features);
-        let lengths = asked.ok_or_else(|| self.fate_of_asking(packet))?;
-        // SAFETY: the frame is the program's: the packet is borrowed.
-        unsafe { meta.write(mbuf) };
-        // SAFETY: as above.
-        unsafe { mbuf::write_lengths(mbuf, lengths) };
-        Ok((mbuf, len))
-    }
-
-    /// Whether a packet is too long by no more than its VLAN tag, which an MTU does not count.
-    #[cold]
-    fn is_tagged(&self, packet: &Packet<'p>, len: usize) -> bool {
-        packet.data().get(12..14) == Some(&[0x81, 0x00]) && len <= self.max_frame + TAG
-    }
-
-    /// What the device was not set up for: it is done here, once, and whatever else is asked is asked
-    /// again afterwards. The tag first, which is in no checksum: the device may finish that yet.
-    #[cold]
-    fn fate_of_asking(&self, packet: &Packet<'p>) -> Fate {
-        if packet.offloads.contains(Offloads::VLAN_WANTED) && !mbuf::tags(packet, self.features) {
-            Fate::Tag
-        } else if packet.offloads.contains(Offloads::L4_WANTED) {
-            Fate::Finish
-        } else {
-            Fate::Unsupported
-        }
-    }
-
-    /// A packet of another pool is copied if that can help.
-    #[cold]
-    fn fate_of_foreign(&self, packet: &Packet<'p>) -> Fate {
-        let room = self.shared.pool().frame_size() - self.shared.pool().data_offset();
-        match packet.len() {
-            _ if packet.is_chained() => Fate::Unsupported,
-            len if len < ETHERNET_HEADER => Fate::Undersize,
-            len if len > self.max_frame.min(room) => Fate::Oversize,
-            _ => Fate::Copy,
-        }
-    }
-
-    /// Links the mbufs of a chain.
-    #[cold]
-    fn prepare_chain(&self, packet: &Packet<'p>) -> Result<(*mut Mbuf, usize), Fate> {
-        let total = packet.total_len();
-        if !self.features.contains(Features::TX_CHAINED) || packet.len() < ETHERNET_HEADER {
-            return Err(Fate::Unsupported);
-        }
-        if total > self.max_frame && !self.is_tagged(packet, total) {
-            return Err(Fate::Oversize);
-        }
-        let parts = packet.frame().segments().count();
-        let count = u16::try_from(parts).ok().filter(|&count| count <= SEGMENTS);
-        let count = count.ok_or(Fate::Unsupported)?;
-        let frames = self.shared.frames();
-        let mut head: *mut Mbuf = ptr::null_mut();
-        let mut last: *mut Mbuf = ptr::null_mut();
-        for (index, offset, len) in self.segments(packet) {
-            let mbuf = frames.mbuf(index);
-            let mut meta = Meta::segment((offset - frames.buffer_offset(index)) as u16, len);
-            if head.is_null() {
-                head = mbuf;
-                meta.nb_segs = count;
-                meta.pkt_len = total as u32;
-                let asked = meta.ask(packet, self.features);
-                let lengths = asked.ok_or_else(|| self.fate_of_asking(packet))?;
-                // SAFETY: the frames of the chain are the packet's, which is borrowed.
-                unsafe { mbuf::write_lengths(mbuf, lengths) };
-            } else {
-                // SAFETY: as above.
-                unsafe { mbuf::set_next(last, mbuf) };
-            }
-            // SAFETY: as above.
-            unsafe { meta.write(mbuf) };
-            last = mbuf;
-        }
-        Ok((head, total))
-    }
-
-    /// The frames of a packet, and where in each the data is.
-    #[inline]
-    fn segments<'a>(
-        &'a self,
-        packet: &'a Packet<'p>,
-    ) -> impl Iterator<Item = (FrameIndex, usize, u16)> + 'a {
-        let base = self.shared.pool().base().addr().get();
-        packet.frame().segments().filter_map(move |data| {
-            let at = data.as_ptr().addr().wrapping_sub(base) as u64;
-            let (index, offset) = self.shared.pool().locate(at)?;
-            Some((index, offset, data.len() as u16))
-        })
-    }
-
-    /// As [`segments`](Self::segments), also of a packet in one frame that has no data.
-    #[inline]
-    fn frames_of<'a>(&'a self, packet: &'a Packet<'p>) -> impl Iterator<Item = FrameIndex> + 'a {
-        let one = (!packet.is_chained()).then(|| packet.frame().index());
-        let chain = packet.is_chained().then(|| self.segments(packet));
-        let chain = chain.into_iter().flatten().map(|(index, ..)| index);
-        one.into_iter().chain(chain)
-    }
-
-    /// Takes back a packet that the driver did not take; gives how many frames it has.
-    ///
-    /// # Safety
-    ///
-    /// It was lent, and the driver does not have it.
-    #[cold]
-    unsafe fn unlend(&self, packet: &Packet<'p>) -> i32 {
-        let frames = self.shared.frames();
-        if !packet.is_chained() {
-            let index = packet.frame().index();
-            // SAFETY: the caller's promise.
-            unsafe { self.account.unlend(index) };
-            // SAFETY: the frame is the packet's again.
-            unsafe { mbuf::mark(frames.mbuf(index), mbuf::OURS) };
-            return 1;
-        }
-        let mut count = 0;
-        for (index, offset, len) in self.segments(packet) {
-            // SAFETY: the caller's promise.
-            unsafe { self.account.unlend(index) };
-            let mbuf = frames.mbuf(index);
-            let at = offset - frames.buffer_offset(index);
-            // As an mbuf must be when its frame is freed, by whichever way.
-            // SAFETY: the frame is the packet's again.
-            unsafe { Meta::segment(at as u16, len).ours().write(mbuf) };
-            // SAFETY: as above.
-            unsafe { mbuf::set_next(mbuf, ptr::null_mut()) };
-            count += 1;
-        }
-        count
     }
 
     /// Hands the packets at the front to the driver, up to the first that cannot go; gives how
@@ -367,6 +176,38 @@ impl<'p> Tx<'p> {
         }
     }
 
+    /// Takes back a packet that the driver did not take; gives how many frames it has.
+    ///
+    /// # Safety
+    ///
+    /// It was lent, and the driver does not have it.
+    #[cold]
+    unsafe fn unlend(&self, packet: &Packet<'p>) -> i32 {
+        let frames = self.shared.frames();
+        if !packet.is_chained() {
+            let index = packet.frame().index();
+            // SAFETY: the caller's promise.
+            unsafe { self.account.unlend(index) };
+            // SAFETY: the frame is the packet's again.
+            unsafe { mbuf::mark(frames.mbuf(index), mbuf::OURS) };
+            return 1;
+        }
+        let mut count = 0;
+        for (index, offset, len) in self.segments(packet) {
+            // SAFETY: the caller's promise.
+            unsafe { self.account.unlend(index) };
+            let mbuf = frames.mbuf(index);
+            let at = offset - frames.buffer_offset(index);
+            // As an mbuf must be when its frame is freed, by whichever way.
+            // SAFETY: the frame is the packet's again.
+            unsafe { Meta::segment(at as u16, len).ours().write(mbuf) };
+            // SAFETY: as above.
+            unsafe { mbuf::set_next(mbuf, ptr::null_mut()) };
+            count += 1;
+        }
+        count
+    }
+
     /// Writes down that the frames of packets go to the driver, where the pool tracks.
     ///
     /// # Safety
@@ -394,97 +235,6 @@ impl<'p> Tx<'p> {
             (frames + count, bytes.wrapping_add(packet.total_len()))
         })
     }
-
-    /// Deals with the first packet, which cannot be sent as it is; false if it has to wait.
-    #[cold]
-    fn deal_with(
-        &mut self,
-        fate: Fate,
-        cache: &mut Cache<'p>,
-        packets: &mut BurstView<'p>,
-    ) -> Dealt {
-        let count = match fate {
-            Fate::Copy => return self.copy(cache, packets),
-            Fate::Finish | Fate::Tag => {
-                let first = packets.as_mut_slice().first_mut();
-                if first.is_some_and(|packet| fate.amend(packet)) {
-                    return Dealt::Changed;
-                }
-                &mut self.stats.unsupported
-            }
-            Fate::Oversize => &mut self.stats.oversize,
-            Fate::Undersize => &mut self.stats.undersize,
-            Fate::Unsupported => &mut self.stats.unsupported,
-        };
-        *count = count.wrapping_add(1);
-        if let Some(packet) = packets.drain_front(1).next() {
-            cache.free(packet.into_frame());
-        }
-        Dealt::Done
-    }
-
-    /// Sends a copy in a frame of this pool in the place of the first packet, which is the caller's for
-    /// as long as the driver has not taken that.
-    fn copy(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> Dealt {
-        let Some(copy) = packets
-            .as_slice()
-            .first()
-            .and_then(|first| self.copy_of(first, cache))
-        else {
-            return Dealt::Wait;
-        };
-        let mut alone = Burst::<'p, 1>::new();
-        // There is room for one.
-        let _ = alone.push(copy);
-        let mut end = self.burst(cache, &mut alone);
-        // Once for each thing that was asked for.
-        while let (0, Some(fate)) = end
-            && alone.iter_mut().all(|copy| fate.amend(copy))
-        {
-            end = self.burst(cache, &mut alone);
-        }
-        alone.free(cache);
-        match end {
-            (0, None) => Dealt::Wait,
-            (0, Some(_)) => self.deal_with(Fate::Unsupported, cache, packets),
-            _ => {
-                self.stats.copied = self.stats.copied.wrapping_add(1);
-                if let Some(original) = packets.drain_front(1).next() {
-                    cache.free(original.into_frame());
-                }
-                Dealt::Done
-            }
-        }
-    }
-
-    /// `None` when there is no frame.
-    fn copy_of(&self, packet: &Packet<'p>, cache: &mut Cache<'p>) -> Option<Packet<'p>> {
-        let pool = self.shared.pool();
-        let frame = match ptr::eq(cache.pool(), pool) {
-            true => cache.alloc(),
-            false => pool.alloc(),
-        };
-        let mut copy = Packet::new(frame?);
-        // It was looked at before: there is room.
-        copy.append(packet.len())
-            .ok()?
-            .copy_from_slice(packet.data());
-        copy.offloads = packet.offloads;
-        copy.layers = packet.layers;
-        copy.vlan_tci = packet.vlan_tci;
-        Some(copy)
-    }
-}
-
-/// What was done with a packet that could not be sent as it was.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Dealt {
-    /// Taken: sent, or freed and counted.
-    Done,
-    /// It is another now.
-    Changed,
-    /// Nothing: there is no frame to copy it into.
-    Wait,
 }
 
 impl<'p> TxQueue<'p> for Tx<'p> {
@@ -554,9 +304,6 @@ impl Drop for Tx<'_> {
 
 /// Mbufs that are handed over at a time.
 const BURST: usize = 64;
-
-/// Mbufs of one packet at most: what every driver takes that takes several.
-const SEGMENTS: u16 = 8;
 
 /// Bytes of an Ethernet header (IEEE 802.3, 3.2): nothing shorter is a frame.
 pub(crate) const ETHERNET_HEADER: usize = 14;

@@ -34,7 +34,7 @@ fn packets_of_several_mbufs_are_chains_of_frames_both_ways() {
         assert_eq!(tx.tx_burst(&mut cache, &mut burst), 1);
         assert_eq!(far.take().as_deref(), Some(&bytes[..len]));
     }
-    // More than any device takes (`SEGMENTS` in src/tx.rs): received, and not sent.
+    // More than any device takes (`SEGMENTS` in src/tx/unlike.rs): received, and not sent.
     assert!(far.put(&bytes[..900], 100));
     assert_eq!(rx.rx_burst(&mut cache, &mut burst), 1);
     assert_eq!(tx.tx_burst(&mut cache, &mut burst), 1);
