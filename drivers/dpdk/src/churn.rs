@@ -6,7 +6,7 @@ use core::ptr;
 use linecard::mempool::Cache;
 
 use crate::eal;
-use crate::ffi::{self, Mbuf};
+use crate::ffi::{self, CHURN, Mbuf};
 use crate::memory::Memory;
 use crate::scope::Scope;
 
@@ -29,15 +29,13 @@ impl Memory {
             return 0;
         };
         let mut from = account.id().number();
-        let mut mbufs: [*mut Mbuf; BURST] = [ptr::null_mut(); BURST];
+        let mut mbufs: [*mut Mbuf; CHURN] = [ptr::null_mut(); CHURN];
         let mut all = 0;
         for _ in 0..times {
-            let count = BURST as u32;
-            let first = mbufs.as_mut_ptr();
             let mut scope = Scope::new(shared, cache);
-            // SAFETY: the mempool is this memory's, and `mbufs` has room for as many.
+            // SAFETY: the mempool is this memory's.
             let (got, freed) = scope.burst(|mempool, kept| unsafe {
-                ffi::lc_dpdk_alloc_burst(mempool, first, count, kept)
+                ffi::lc_dpdk_alloc_burst(mempool, &mut mbufs, kept)
             });
             let received = got as i32;
             let more = freed.wrapping_add(received).wrapping_neg();
@@ -50,14 +48,12 @@ impl Memory {
             account.count(0, received);
             // SAFETY: these were allocated above, and nobody else knows them.
             let (_, freed) = scope.burst(|mempool, kept| unsafe {
-                ffi::lc_dpdk_free_each(mempool, first, count, kept)
+                ffi::lc_dpdk_free_each(mempool, &mut mbufs, kept)
             });
             shared.settle_completing(account, freed.wrapping_neg());
-            all += BURST as u64;
+            all += CHURN as u64;
         }
         Scope::new(shared, cache).enter(&[], || {});
         all
     }
 }
-
-const BURST: usize = 32;

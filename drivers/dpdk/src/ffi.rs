@@ -111,6 +111,10 @@ pub(crate) struct Kept {
 }
 const _: () = assert!(size_of::<Kept>() == 12, "src/shim/shim.h");
 
+/// Mbufs at a time of [`churn`](crate::Memory::churn) (`LC_DPDK_CHURN` in `src/shim/mempool.c`).
+#[cfg(feature = "test-utils")]
+pub(crate) const CHURN: usize = 32;
+
 /// What the statistics are handed to, one by one: the argument, a name, a value.
 pub(crate) type EachXstat = extern "C" fn(*mut c_void, *const c_char, u64);
 
@@ -224,14 +228,12 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub(crate) fn lc_dpdk_alloc_burst(
         pool: *mut Mempool,
-        mbufs: *mut *mut Mbuf,
-        count: c_uint,
+        mbufs: &mut [*mut Mbuf; CHURN],
         kept: &mut Kept,
     ) -> u16;
     pub(crate) fn lc_dpdk_free_each(
         pool: *mut Mempool,
-        mbufs: *mut *mut Mbuf,
-        count: c_uint,
+        mbufs: &mut [*mut Mbuf; CHURN],
         kept: &mut Kept,
     ) -> u16;
     pub(crate) fn lc_dpdk_ring(name: *const c_char, count: c_uint) -> *mut Ring;
