@@ -1,8 +1,8 @@
 //! Ports joined in memory by rings.
 
 use super::{Capabilities, Device, DeviceError, Link, RxQueue, RxStats, TxQueue, TxStats};
-use crate::mempool::Cache;
-use crate::packet::{BurstView, Packet};
+use crate::mempool::{Cache, Carried, PORT_MASK};
+use crate::packet::{BurstView, Offloads, Packet, PortId};
 use crate::ring::{Storage, spsc};
 use crate::wire::MacAddr;
 
@@ -166,20 +166,32 @@ pub struct LoopbackRx<'r, 'p> {
     stats: RxStats,
 }
 
+impl LoopbackRx<'_, '_> {
+    #[inline]
+    const fn count(&mut self, carried: &Carried) {
+        self.stats.packets += carried.count as u64;
+        self.stats.bytes += carried.bytes as u64;
+    }
+}
+
 impl<'p> RxQueue<'p> for LoopbackRx<'_, 'p> {
     #[inline]
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
-        // While they are in the ring: what has just been copied is read at once only as it was written.
-        let (first, second) = self.ring.peek_burst(out.room());
-        let held = first.len() + second.len();
-        let mut bytes = BurstView::total_len_of(cache, first);
-        if !second.is_empty() {
-            bytes += BurstView::total_len_of(cache, second);
-        }
-        let got = self.ring.dequeue_burst(out.as_vec_mut(), held);
-        self.stats.packets += got as u64;
-        self.stats.bytes += bytes as u64;
-        got
+        let carried = cache.carry_out::<0>(&mut self.ring, out, PortId(0));
+        self.count(&carried);
+        carried.count
+    }
+
+    #[inline(always)]
+    fn rx_burst_by(
+        &mut self,
+        port: PortId,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+    ) -> (usize, Offloads) {
+        let carried = cache.carry_out::<PORT_MASK>(&mut self.ring, out, port);
+        self.count(&carried);
+        (carried.count, carried.offloads)
     }
 
     fn stats(&self) -> RxStats {
@@ -205,17 +217,12 @@ pub struct LoopbackTx<'r, 'p> {
 impl<'p> TxQueue<'p> for LoopbackTx<'_, 'p> {
     #[inline]
     fn tx_burst(&mut self, cache: &mut Cache<'p>, packets: &mut BurstView<'p>) -> usize {
-        let offered = BurstView::total_len_of(cache, packets.as_slice());
-        let sent = self.ring.enqueue_burst(packets.as_vec_mut());
-        self.stats.packets += sent as u64;
-        self.stats.completed += sent as u64;
-        let mut bytes = offered;
-        if !packets.is_empty() {
-            bytes -= BurstView::total_len_of(cache, packets.as_slice());
-            self.stats.full += 1;
-        }
-        self.stats.bytes += bytes as u64;
-        sent
+        let carried = cache.carry_in(&mut self.ring, packets);
+        self.stats.packets += carried.count as u64;
+        self.stats.completed += carried.count as u64;
+        self.stats.bytes += carried.bytes as u64;
+        self.stats.full += u64::from(!packets.is_empty());
+        carried.count
     }
 
     fn reclaim(&mut self, _cache: &mut Cache<'p>) -> usize {
@@ -286,8 +293,6 @@ mod tests {
     /// They are for whoever receives the packet.
     #[test]
     fn marks_go_with_their_packet() {
-        use crate::packet::Offloads;
-
         let mut memory = vec![0u8; 8 * 2048 + 63];
         let slots: Vec<Slot> = (0..8).map(|_| Slot::new()).collect();
         let region = Region::from_slice(&mut memory);
@@ -313,5 +318,100 @@ mod tests {
         }
         drop((ring, cache));
         pool.audit().expect("every frame is back");
+    }
+
+    /// Wherever in the ring they lie, and in however many frames.
+    #[test]
+    fn bursts_go_round_the_end_of_the_ring() {
+        let mut memory = vec![0u8; 64 * 2048 + 63];
+        let slots: Vec<Slot> = (0..64).map(|_| Slot::new()).collect();
+        let region = Region::from_slice(&mut memory);
+        let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
+        let mut cache = Cache::new(&pool, "core 0", 64).expect("an account");
+        let mut ring = Ring::<Inline<Packet<'_>, 16>>::new();
+        {
+            let mut port = Loopback::to_itself(&mut ring);
+            let (mut rx, mut tx) = port.open(0, &mut cache).expect("it opens");
+            let mut bytes = 0;
+            for count in (1..=16).chain([11; 16]) {
+                let mut burst: Burst<'_, 32> = Burst::new();
+                burst.alloc(&mut cache, count);
+                for (number, packet) in burst.iter_mut().enumerate() {
+                    packet.append(60 + number).expect("room");
+                    packet.mark = number as u16;
+                    bytes += 60 + number as u64;
+                }
+                let mut more = cache.alloc().expect("a frame");
+                more.append(100).expect("room");
+                let first = burst.as_mut_slice().first_mut().expect("a packet");
+                first.frame_mut().chain(more).expect("two frames");
+                bytes += 100;
+                assert_eq!(tx.tx_burst(&mut cache, &mut burst), count);
+                assert!(burst.is_empty());
+                assert_eq!(tx.stats().bytes, bytes);
+                assert_eq!(rx.rx_burst(&mut cache, &mut burst), count);
+                assert_eq!(rx.stats().bytes, bytes);
+                for (number, packet) in burst.iter().enumerate() {
+                    assert_eq!((packet.mark, packet.port), (number as u16, PortId(0)));
+                    assert_eq!(packet.len(), 60 + number);
+                }
+                burst.free(&mut cache);
+            }
+            assert_eq!(tx.stats().packets, rx.stats().packets);
+        }
+        drop((ring, cache));
+        pool.audit().expect("every frame is back, once");
+    }
+
+    /// By this queue, which does it on the way, and by one that does not say how.
+    #[test]
+    fn what_is_received_by_a_port_says_so() {
+        struct Plain<Q>(Q);
+        impl<'p, Q: RxQueue<'p>> RxQueue<'p> for Plain<Q> {
+            fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
+                self.0.rx_burst(cache, out)
+            }
+            fn stats(&self) -> RxStats {
+                self.0.stats()
+            }
+        }
+
+        let mut memory = vec![0u8; 64 * 2048 + 63];
+        let slots: Vec<Slot> = (0..64).map(|_| Slot::new()).collect();
+        let region = Region::from_slice(&mut memory);
+        let pool = Pool::new(region, &slots, PoolConfig::default()).expect("a pool");
+        let mut cache = Cache::new(&pool, "core 0", 64).expect("an account");
+        let mut ring = Ring::<Inline<Packet<'_>, 16>>::new();
+        {
+            let mut port = Loopback::to_itself(&mut ring);
+            let (mut rx, mut tx) = port.open(0, &mut cache).expect("it opens");
+            for plain in [false, true] {
+                let mut burst: Burst<'_> = Burst::new();
+                burst.alloc(&mut cache, 9);
+                for packet in burst.iter_mut() {
+                    packet.port = PortId(0x4321);
+                    packet.offloads = Offloads::L4_GOOD;
+                }
+                let seventh = burst.as_mut_slice().get_mut(6).expect("nine");
+                seventh.offloads = Offloads::L4_WANTED;
+                assert_eq!(tx.tx_burst(&mut cache, &mut burst), 9);
+                burst.alloc(&mut cache, 2);
+                let port = PortId(0xfffe);
+                let got = match plain {
+                    true => Plain(&mut rx).rx_burst_by(port, &mut cache, &mut burst),
+                    false => rx.rx_burst_by(port, &mut cache, &mut burst),
+                };
+                assert_eq!(got, (9, Offloads::L4_GOOD | Offloads::L4_WANTED));
+                let ports: Vec<u16> = burst.iter().map(|packet| packet.port.0).collect();
+                assert_eq!(ports[..2], [0; 2], "they were there before");
+                assert_eq!(ports[2..], [0xfffe; 9]);
+                let marks: Vec<_> = burst.iter().map(|packet| packet.offloads).collect();
+                assert_eq!(marks[8], Offloads::L4_WANTED);
+                assert_eq!(marks[10], Offloads::L4_GOOD);
+                burst.free(&mut cache);
+            }
+        }
+        drop((ring, cache));
+        pool.audit().expect("every frame is back, once");
     }
 }

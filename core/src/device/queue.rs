@@ -2,7 +2,7 @@
 
 use super::{Capabilities, DeviceError, Link, RxStats, TxStats};
 use crate::mempool::Cache;
-use crate::packet::BurstView;
+use crate::packet::{BurstView, Offloads, PortId};
 use crate::wire::MacAddr;
 
 /// One receive queue. One thread polls it.
@@ -41,6 +41,23 @@ pub trait RxQueue<'p>: Send {
     /// Frames for the device to fill next are taken from `cache`; when there are none, the device
     /// goes short and [`RxStats::no_frames`] counts it.
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize;
+
+    /// As [`rx_burst`](Self::rx_burst), for who knows the queue as `port`: the packets say that they came in
+    /// by it, and the marks that any of them has are given too.
+    ///
+    /// A queue that writes descriptors anyhow does so here as it writes them, and saves a pass over the burst.
+    #[inline]
+    fn rx_burst_by(
+        &mut self,
+        port: PortId,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+    ) -> (usize, Offloads) {
+        let before = out.len();
+        let got = self.rx_burst(cache, out);
+        let new = out.as_mut_slice().get_mut(before..).unwrap_or_default();
+        (got, cache.note_port(new, port))
+    }
 
     /// What was counted since the queue was opened.
     fn stats(&self) -> RxStats;
@@ -169,6 +186,16 @@ impl<'p, Q: RxQueue<'p> + ?Sized> RxQueue<'p> for &mut Q {
     #[inline]
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
         (**self).rx_burst(cache, out)
+    }
+
+    #[inline]
+    fn rx_burst_by(
+        &mut self,
+        port: PortId,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+    ) -> (usize, Offloads) {
+        (**self).rx_burst_by(port, cache, out)
     }
 
     fn stats(&self) -> RxStats {

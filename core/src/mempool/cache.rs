@@ -245,15 +245,6 @@ impl<'p> Cache<'p> {
         plain
     }
 
-    /// Whether one of `items` is chained, and the bytes of data in their first frames.
-    #[inline]
-    pub(crate) fn survey<T: Framed<'p>>(&self, items: &[T]) -> (bool, usize) {
-        match self.pool().wide() {
-            Some(wide) => Frame::survey_wide(wide, items),
-            None => Frame::survey(items),
-        }
-    }
-
     /// Writes down the port by which `packets` came in, and gives the marks that any of them has.
     #[inline(never)]
     pub(crate) fn note_port(&self, packets: &mut [Packet<'p>], port: PortId) -> Offloads {

@@ -11,7 +11,6 @@ use static_assertions::{const_assert, const_assert_eq};
 use super::framed::Framed;
 use super::home::Home;
 use super::{FrameIndex, Place, Pool, Segments};
-use crate::platform::Wide;
 
 /// One frame of a pool, owned: 16 bytes that say which, and where its data is.
 ///
@@ -365,14 +364,6 @@ impl<'p> Frame<'p> {
         eights.iter().flatten().for_each(&mut add);
         rest.iter().for_each(add);
         (any & CHAINED != 0, len as usize)
-    }
-
-    /// As [`survey`](Self::survey), by vectors.
-    #[inline]
-    pub(super) fn survey_wide<T: Framed<'p>>(wide: Wide, items: &[T]) -> (bool, usize) {
-        // SAFETY: a `T` has so many bytes, all of them initialised (`Framed`).
-        let (any, len) = unsafe { wide.survey(items, CHAINED, LEN) };
-        (any, len as usize)
     }
 
     /// Bytes of data, if the frame is of that pool, alone, and its data begins inside it; otherwise more than

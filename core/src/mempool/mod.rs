@@ -40,6 +40,7 @@
 mod account;
 mod bursts;
 mod cache;
+mod carry;
 mod chain;
 mod colours;
 mod frame;
@@ -56,12 +57,13 @@ mod shared;
 pub use account::{Account, AccountId, FrameIndex};
 pub use bursts::{Receiving, Sending};
 pub use cache::Cache;
+pub(crate) use carry::{Carried, PORT_MASK};
 pub use chain::Segments;
 pub use colours::Colours;
 pub use frame::{Frame, PoolTag, RoomError};
 pub use free_list::Slot;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-pub(crate) use heads::{EightHeads, heads, heads_mut};
+pub(crate) use heads::{EightHeads, eight_starts_mut, heads, heads_mut};
 pub use ledger::{AuditError, Entry, Ledger, Place};
 pub use limbo::Limbo;
 pub use pool::{Pool, PoolConfig, PoolError};

@@ -108,21 +108,9 @@ impl<'p, S: VecStorage<Packet<'p>> + ?Sized> BurstInner<'p, S> {
     #[inline]
     pub fn total_len_from(&self, first: usize) -> usize {
         let packets = self.packets.get(first..).unwrap_or_default();
-        Self::surveyed(packets, Frame::survey(packets))
-    }
-
-    /// Bytes of data in these packets, for who has a cache at hand: its pool knows how the
-    /// processor does it best.
-    #[inline]
-    pub(crate) fn total_len_of(cache: &Cache<'p>, packets: &[Packet<'p>]) -> usize {
-        Self::surveyed(packets, cache.survey(packets))
-    }
-
-    #[inline]
-    fn surveyed(packets: &[Packet<'p>], (chained, len): (bool, usize)) -> usize {
-        match chained {
-            true => Self::chained_len(packets),
-            false => len,
+        match Frame::survey(packets) {
+            (true, _) => Self::chained_len(packets),
+            (false, len) => len,
         }
     }
 

@@ -117,6 +117,7 @@ impl<'p, T: TxQueue<'p>, const PORTS: usize, const BURST: usize> Outbox<'p, T, P
     }
 
     /// Does with each packet of `burst` what its verdict says; `burst` is empty afterwards.
+    #[inline(never)]
     pub(super) fn sort(
         &mut self,
         cache: &mut Cache<'p>,

@@ -147,7 +147,7 @@ where
             sampling: Sampling {
                 observer: None,
                 between: 0,
-                left: 0,
+                left: u32::MAX,
             },
         }
     }
@@ -188,8 +188,7 @@ where
         }
         if received == 0 {
             // Nothing came: what was received before waits no longer.
-            self.turn();
-            self.work(now);
+            self.finish(now);
             if now >= self.next_tick {
                 self.tick(now);
             }
@@ -206,10 +205,8 @@ where
     /// not taken is freed as well, and stays counted as punted.
     pub fn drain(&mut self, rounds: usize) {
         let now = self.clock.now();
-        self.turn();
-        self.work(now);
-        self.turn();
-        self.work(now);
+        self.finish(now);
+        self.finish(now);
         self.outbox.drain(&mut self.cache, rounds);
     }
 
@@ -266,13 +263,12 @@ where
         let [a, b] = &mut self.bursts;
         let (incoming, before) = if self.pending { (a, b) } else { (b, a) };
         let sampled = self.sampling.begin();
-        let count = rx.rx_burst(&mut self.cache, &mut incoming.packets);
+        let id = PortId(port as u16);
+        let (count, offloads) = rx.rx_burst_by(id, &mut self.cache, &mut incoming.packets);
         if count == 0 {
             return 0;
         }
-        self.sampling.received();
-        let id = PortId(port as u16);
-        let offloads = self.cache.note_port(incoming.packets.as_mut_slice(), id);
+        self.sampling.received(sampled);
         incoming.unfinished = offloads.intersects(Offloads::L4_UNFINISHED);
         let reads = self.stage.reads();
         incoming.asked = !reads;
@@ -295,8 +291,15 @@ where
         self.pending = !self.pending;
     }
 
+    /// Runs the stages on the pending burst.
+    #[inline(never)]
+    fn finish(&mut self, now: Instant) {
+        self.turn();
+        self.work(now);
+    }
+
     /// Runs the stages on the burst that was received before the pending one.
-    #[inline]
+    #[inline(always)]
     fn work(&mut self, now: Instant) {
         let [a, b] = &mut self.bursts;
         let (burst, next) = if self.pending { (a, b) } else { (b, a) };
@@ -366,23 +369,23 @@ impl<'p> Sampling<'p> {
     /// Whether the burst that comes is sampled; tells the observer that work begins.
     #[inline]
     fn begin(&mut self) -> bool {
+        if self.left != 0 {
+            return false;
+        }
         let Some(observer) = &mut self.observer else {
             return false;
         };
-        let sampled = self.left == 0;
-        if sampled {
-            observer.begin();
-        }
-        sampled
+        observer.begin();
+        true
     }
 
     /// A burst came. Receives that found nothing are not counted: with a quiet port beside a busy
     /// one, the busy one's turn might never coincide with the sample's.
     #[inline]
-    const fn received(&mut self) {
-        self.left = match self.left {
-            0 => self.between,
-            left => left.wrapping_sub(1),
+    const fn received(&mut self, sampled: bool) {
+        self.left = match sampled {
+            true => self.between,
+            false => self.left.wrapping_sub(1),
         };
     }
 

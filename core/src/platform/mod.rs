@@ -15,6 +15,7 @@
 
 pub mod barrier;
 mod cache;
+mod carry;
 mod clock;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod columns;
@@ -28,17 +29,18 @@ mod four;
 mod gfni;
 mod isa;
 mod lanes;
+mod mark;
 mod places;
 mod prefetch;
 mod rank;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod row;
 mod stamp;
-mod survey;
 mod wide;
 mod words;
 
 pub use cache::{CacheInstruction, CacheMaintenance};
+pub(crate) use carry::carry;
 pub use clock::{Clock, Instant, ManualClock, NoClock};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 pub(crate) use columns::{Columns, HALF};

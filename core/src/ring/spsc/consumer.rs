@@ -170,6 +170,17 @@ impl<'r, T> Consumer<'r, T> {
         count
     }
 
+    /// Counts the next `count` items as taken: [`release`](Self::release) for who has moved them out of
+    /// what [`peek_burst`](Self::peek_burst) gave.
+    ///
+    /// # Safety
+    /// The ring holds that many, and the caller has become the owner of them.
+    #[inline]
+    pub(crate) unsafe fn assume_taken(&mut self, count: usize) {
+        self.head = self.head.wrapping_add(count);
+        self.publish();
+    }
+
     /// How many items are there to take at this moment; more once the producer goes on.
     #[inline]
     pub fn len(&mut self) -> usize {

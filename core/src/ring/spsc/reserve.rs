@@ -128,6 +128,9 @@ impl<T> Drop for Reservation<'_, '_, T> {
     #[inline]
     fn drop(&mut self) {
         let written = core::mem::take(&mut self.written);
+        if written == 0 {
+            return;
+        }
         let (slots, first) = (self.producer.slots(), self.producer.tail());
         // SAFETY: `written` slots from the tail on hold items that were not committed (`commit`
         // leaves zero); free slots are the producer's, and counted as empty from now on.

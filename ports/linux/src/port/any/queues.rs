@@ -8,7 +8,7 @@ use linecard::device::{
     TxQueue, TxStats,
 };
 use linecard::mempool::Cache;
-use linecard::packet::BurstView;
+use linecard::packet::{BurstView, Offloads, PortId};
 use linecard::platform::Arena;
 use linecard_pcap::{PcapRx, PcapTx};
 use linecard_virtio::vhost_user::{ClientRx, ClientTx, ServerRx, ServerTx};
@@ -152,22 +152,39 @@ impl<'p> AnyTx<'_, 'p> {
     }
 }
 
+/// The same of whatever queue it is.
+macro_rules! any_rx {
+    ($self:ident, $rx:ident => $call:expr) => {
+        match $self {
+            Self::AfXdp($rx) => $call,
+            Self::Pcap($rx) => $call,
+            Self::Generator($rx) => $call,
+            #[cfg(feature = "dpdk")]
+            Self::Dpdk($rx) => $call,
+            Self::VhostUser($rx) => $call,
+            Self::VhostUserServer($rx) => $call,
+            Self::Loopback($rx) => $call,
+            Self::Null($rx) => $call,
+            Self::Several($rx) => $call,
+            Self::Handover($rx) => $call,
+        }
+    };
+}
+
 impl<'p> RxQueue<'p> for AnyRx<'_, 'p> {
     #[inline]
     fn rx_burst(&mut self, cache: &mut Cache<'p>, out: &mut BurstView<'p>) -> usize {
-        match self {
-            Self::AfXdp(rx) => rx.rx_burst(cache, out),
-            Self::Pcap(rx) => rx.rx_burst(cache, out),
-            Self::Generator(rx) => rx.rx_burst(cache, out),
-            #[cfg(feature = "dpdk")]
-            Self::Dpdk(rx) => rx.rx_burst(cache, out),
-            Self::VhostUser(rx) => rx.rx_burst(cache, out),
-            Self::VhostUserServer(rx) => rx.rx_burst(cache, out),
-            Self::Loopback(rx) => rx.rx_burst(cache, out),
-            Self::Null(rx) => rx.rx_burst(cache, out),
-            Self::Several(rx) => rx.rx_burst(cache, out),
-            Self::Handover(rx) => rx.rx_burst(cache, out),
-        }
+        any_rx!(self, rx => rx.rx_burst(cache, out))
+    }
+
+    #[inline]
+    fn rx_burst_by(
+        &mut self,
+        port: PortId,
+        cache: &mut Cache<'p>,
+        out: &mut BurstView<'p>,
+    ) -> (usize, Offloads) {
+        any_rx!(self, rx => rx.rx_burst_by(port, cache, out))
     }
 
     fn stats(&self) -> RxStats {
