@@ -1,7 +1,9 @@
 //! Back to who sent it.
 
 use crate::packet::Packet;
-use crate::pipeline::{DropReason, Lot, Stage, Verdict};
+use crate::pipeline::{Ahead, DropReason, Lot, Stage, Verdict};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use crate::platform::{Avx2, Work};
 use crate::wire::{EthernetHeader, Header};
 
 /// Makes each frame's Ethernet source its destination and the other way round, and leaves the
@@ -28,12 +30,68 @@ pub struct MacSwap;
 impl Stage<'_> for MacSwap {
     #[inline]
     fn process(&mut self, lot: &mut Lot<'_, '_>) {
-        lot.each(|packet| match swap(packet) {
+        let done = lot.untouched().map_or(0, swap_eights);
+        lot.each_from(done, |packet| match swap(packet) {
             true => Verdict::UNDECIDED,
             false => Verdict::drop(DropReason::MALFORMED_L2),
         });
     }
 }
+
+/// Swaps the addresses of the first packets by eights, up to the first eight with one that may not have a whole header;
+/// gives how many that are.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[inline]
+fn swap_eights<'p>((packets, ahead): (&mut [Packet<'p>], &mut Ahead<'_, 'p>)) -> usize {
+    let Some(avx2) = Avx2::known() else { return 0 };
+    // Taken out, so that it stays in registers.
+    let next = core::mem::take(ahead);
+    avx2.run(Swap {
+        avx2,
+        packets,
+        next,
+    })
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+const fn swap_eights(_: (&mut [Packet<'_>], &mut Ahead<'_, '_>)) -> usize {
+    0
+}
+
+/// What [`swap_eights`] does.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+struct Swap<'a, 'b, 'p> {
+    avx2: Avx2,
+    packets: &'a mut [Packet<'p>],
+    next: Ahead<'b, 'p>,
+}
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+impl Work for Swap<'_, '_, '_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn work(mut self) -> Self::Output {
+        let (eights, _) = self.packets.as_chunks_mut();
+        let mut done = 0_usize;
+        for eight in eights {
+            let Some(starts) = Packet::eight_starts_mut(self.avx2, eight) else {
+                break;
+            };
+            self.next.ask_eight();
+            for start in starts {
+                self.avx2.reorder(start, &SWAPPED);
+            }
+            done = done.wrapping_add(8);
+        }
+        self.next.ask_all();
+        done
+    }
+}
+
+/// Where each of the first sixteen bytes comes from.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+const SWAPPED: [u8; 16] = [6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15];
 
 /// Swaps the addresses of a frame; false, and it is as it was, if it has no whole header.
 #[inline]

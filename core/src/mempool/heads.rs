@@ -92,17 +92,37 @@ impl<'a, 'p, const N: usize> EightHeads<'a, 'p, N> {
     }
 }
 
+/// The first `N` bytes of each of eight packets' first frames, to be changed; `None` if one of them has fewer.
+#[inline(always)]
+pub(crate) fn eight_starts_mut<'a, const N: usize>(
+    avx2: Avx2,
+    packets: &'a mut [Packet<'_>; 8],
+) -> Option<[&'a mut [u8; N]; 8]> {
+    let rows = packets
+        .each_ref()
+        .map(|packet| Numbers::from_le_bytes(row(packet)));
+    if usize::from(avx2.least_of_ninths(rows)) < N {
+        return None;
+    }
+    // SAFETY: as in `heads_mut`; the length is the lowest 16 bits of a frame's second word (`row`), and none is less.
+    Some(
+        packets
+            .each_mut()
+            .map(|packet| unsafe { packet.frame_mut().as_ptr().cast().as_mut() }),
+    )
+}
+
 /// The lengths of four frames; `None` if one is less than `N`, or if others are chained to one.
 #[inline(always)]
 fn lens<const N: usize>(frames: [&Frame<'_>; 4]) -> Option<Numbers> {
     fit::<_, N>(Numbers::from(frames.map(|frame| frame.word() as u32)))
 }
 
-/// All that a packet is: the frame, of which the third number is the lower half of its word, then what the seventh has
-/// above its port, its marks, and others.
+/// All that a packet is, or half of it: the frame, of which the third number is the lower half of its word, then what the
+/// seventh has above its port, its marks, and others.
 #[inline(always)]
-fn row<'a>(packet: &'a Packet<'_>) -> &'a [u8; 32] {
-    const { assert!(size_of::<Packet<'static>>() == 32) };
+fn row<'a, const N: usize>(packet: &'a Packet<'_>) -> &'a [u8; N] {
+    const { assert!(N <= 32 && size_of::<Packet<'static>>() == 32) };
     // SAFETY: a packet is 32 bytes, all of them initialised (`Framed`), and an array of bytes may begin anywhere.
     unsafe { &*core::ptr::from_ref(packet).cast() }
 }

@@ -7,7 +7,7 @@ use bitflags::bitflags;
 use static_assertions::const_assert_eq;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use crate::mempool::{EightHeads, heads, heads_mut};
+use crate::mempool::{EightHeads, eight_starts_mut, heads, heads_mut};
 use crate::mempool::{Frame, RoomError};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use crate::platform::{Avx2, Eight, Numbers};
@@ -228,6 +228,17 @@ impl<'p> Packet<'p> {
     #[inline(always)]
     pub(crate) const fn frame_and_layers_mut(&mut self) -> (&mut Frame<'p>, &mut Layers) {
         (&mut self.frame, &mut self.layers)
+    }
+
+    /// The first `N` bytes of each of eight packets, in several frames or not, to be changed; `None` if the first
+    /// frame of one has fewer.
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    #[inline(always)]
+    pub(crate) fn eight_starts_mut<const N: usize>(
+        avx2: Avx2,
+        eight: &mut [Self; 8],
+    ) -> Option<[&mut [u8; N]; 8]> {
+        eight_starts_mut(avx2, eight)
     }
 
     /// The port below, what is [known](Self::offloads) above: both in one load.

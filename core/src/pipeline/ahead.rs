@@ -57,7 +57,7 @@ impl<'a, 'p> Ahead<'a, 'p> {
     fn ask_some<const COUNT: usize>(&mut self) {
         let Some((some, rest)) = self.0.as_slice().split_first_chunk::<COUNT>() else {
             // Taken out: who calls this has it in registers.
-            return core::mem::take(self).ask_all();
+            return core::mem::take(self).ask_rest();
         };
         self.0 = rest.iter();
         for packet in some {
@@ -75,8 +75,16 @@ impl<'a, 'p> Ahead<'a, 'p> {
     }
 
     /// Asks for those of all the rest.
-    #[inline(never)]
+    #[inline]
     pub fn ask_all(&mut self) {
+        // Mostly there are none.
+        if !self.is_empty() {
+            core::mem::take(self).ask_rest();
+        }
+    }
+
+    #[inline(never)]
+    fn ask_rest(mut self) {
         while !self.is_empty() {
             self.ask();
         }

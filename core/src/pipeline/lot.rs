@@ -201,16 +201,30 @@ impl<'a, 'p> Lot<'a, 'p> {
     /// });
     /// ```
     #[inline]
-    pub fn each(&mut self, mut each: impl FnMut(&mut Packet<'p>) -> Verdict) {
+    pub fn each(&mut self, each: impl FnMut(&mut Packet<'p>) -> Verdict) {
+        self.each_from(0, each);
+    }
+
+    /// As [`each`](Self::each), but with the first `done` packets the caller is done, and leaves them undecided;
+    /// none, if they are not [untouched](Self::untouched).
+    #[inline]
+    pub(crate) fn each_from(
+        &mut self,
+        done: usize,
+        mut each: impl FnMut(&mut Packet<'p>) -> Verdict,
+    ) {
         let done = match self.untouched() {
             None => {
                 self.spread();
-                0
+                done
             }
-            Some((packets, ahead)) => match first_decided(packets, ahead, &mut each) {
-                None => return,
-                Some((at, verdict)) => self.spread_but(at, verdict),
-            },
+            Some((packets, ahead)) => {
+                let left = packets.get_mut(done..).unwrap_or_default();
+                match first_decided(left, ahead, &mut each) {
+                    None => return,
+                    Some((at, verdict)) => self.spread_but(done.wrapping_add(at), verdict),
+                }
+            }
         };
         let pairs = self.packets.iter_mut().zip(self.verdicts.iter_mut());
         for (packet, verdict) in pairs.skip(done) {

@@ -7,19 +7,29 @@
 //! [`Avx2`] is the proof that the processor has such registers, and what it [runs](Avx2::run) is compiled for them.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256,
-    _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32, _mm256_cmpgt_epi32,
-    _mm256_inserti128_si256, _mm256_madd_epi16, _mm256_max_epu8, _mm256_min_epu8,
-    _mm256_movemask_ps, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
-    _mm256_testz_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-    _mm256_unpacklo_epi64, _mm256_xor_si256,
+    __m128i, __m256i, _mm_extract_epi16, _mm_min_epu16, _mm_shuffle_epi8, _mm256_add_epi32,
+    _mm256_and_si256, _mm256_castsi128_si256, _mm256_castsi256_ps, _mm256_cmpeq_epi8,
+    _mm256_cmpeq_epi32, _mm256_cmpgt_epi32, _mm256_inserti128_si256, _mm256_madd_epi16,
+    _mm256_max_epu8, _mm256_min_epu8, _mm256_movemask_ps, _mm256_or_si256,
+    _mm256_permute2x128_si256, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setr_epi8,
+    _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_testz_si256,
+    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    _mm256_xor_si256,
 };
 use core::ops::{Add, BitAnd, BitOr, BitXor};
 
 use super::isa::Work;
 use super::wide::has_avx2;
 use super::{Columns, Numbers};
+
+/// Calls what wants AVX2.
+macro_rules! avx2 {
+    ($call:expr) => {{
+        // SAFETY: who calls has an `Avx2` or an `Eight`, of which each is the proof that AVX2 is there; what is called
+        // reads and writes no memory.
+        unsafe { $call }
+    }};
+}
 
 /// The processor has AVX2, and the system keeps its registers.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +56,22 @@ impl Avx2 {
         work()
     }
 
+    /// Puts sixteen bytes in another order: each place gets the one whose number `order` has there, of 0 to 15.
+    #[inline(always)]
+    pub(crate) fn reorder(self, bytes: &mut [u8; 16], order: &[u8; 16]) {
+        let [from, order] = [&*bytes, order].map(Numbers::from_le_bytes);
+        *bytes = Numbers::from(avx2!(_mm_shuffle_epi8(from.into(), order.into()))).to_le_bytes();
+    }
+
+    /// The least of the numbers of 16 bits that eight rows have in their ninth and tenth bytes.
+    #[inline(always)]
+    pub(crate) fn least_of_ninths(self, [first, others @ ..]: [Numbers; 8]) -> u16 {
+        let least = others.into_iter().fold(first.into(), |least, other| {
+            avx2!(_mm_min_epu16(least, other.into()))
+        });
+        avx2!(_mm_extract_epi16::<4>(least)) as u16
+    }
+
     /// Does the work, compiled for such a processor.
     #[inline(always)]
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
@@ -65,15 +91,6 @@ fn run_with_avx2<W: Work>(work: W) -> W::Output {
 /// All methods are compiled into what [`Avx2::run`] runs; elsewhere they are calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Eight(pub(super) __m256i);
-
-/// Calls what wants AVX2.
-macro_rules! avx2 {
-    ($call:expr) => {{
-        // SAFETY: who calls has an `Avx2` or an `Eight`, of which each is the proof that AVX2 is there; what is called
-        // reads and writes no memory.
-        unsafe { $call }
-    }};
-}
 
 impl Eight {
     /// Turns eight rows of four little-endian numbers into four columns.
