@@ -68,13 +68,14 @@ const fn budget(scenario: &'static str, contender: &'static str, at_most: f64) -
 
 /// What CI holds.
 pub const BUDGETS: &[Budget] = &[
-    budget("router/in-memory", "linecard router, packets in hand", 90.4),
+    // With ports that count bytes, which take twice as many without AVX-512, as valgrind's processor is.
+    budget("router/in-memory", "linecard router, packets in hand", 97.3),
     budget(
         "router/in-memory",
         "linecard cross-connect, packets in hand",
-        25.1,
+        29.7,
     ),
-    budget("udp/in-memory", "linecard UDP, packets in hand", 67.2),
+    budget("udp/in-memory", "linecard UDP, packets in hand", 72.8),
     budget("parse/udp/verified", "linecard", 66.3),
     budget("parse/mix/verified", "linecard", 73.9),
     budget("checksum/20", "linecard", 30.6),
@@ -82,7 +83,7 @@ pub const BUDGETS: &[Budget] = &[
     // That of a processor without AVX2; with it, half.
     budget("checksum/1500", "linecard", 579.0),
     // With what asks for lines a few bursts ahead, which pays between threads.
-    budget("ring/spsc/bulk-32", "linecard spsc", 4.6),
+    budget("ring/spsc/bulk-32", "linecard spsc", 4.8),
     budget("ring/mpmc/bulk-32", "linecard mpmc", 4.9),
     // That of a processor without AVX-512, as valgrind's: choosing between the two costs it two.
     budget("mempool/bulk-32", "linecard, packets through a cache", 26.8),

@@ -18,7 +18,7 @@ use super::super::several::{SeveralRx, SeveralTx};
 use super::{VHOST_QUEUES, VHOST_RING};
 use crate::clock::MonotonicClock;
 
-/// The receiving side of an [`AnyPort`].
+/// The receiving side of an [`AnyPort`](super::AnyPort).
 ///
 /// ```
 /// use linecard::device::RxQueue;
@@ -53,7 +53,7 @@ pub enum AnyRx<'r, 'p> {
     Handover(HandoverRx<'r, 'p>),
 }
 
-/// The sending side of an [`AnyPort`].
+/// The sending side of an [`AnyPort`](super::AnyPort).
 ///
 /// ```
 /// use linecard::device::TxQueue;

@@ -137,7 +137,7 @@ impl Generator {
         (of(queue), of(queue + 1))
     }
 
-    /// Writes a [`Stamp`] into each packet whose payload has room for one.
+    /// Writes a [`Stamp`](crate::port::Stamp) into each packet whose payload has room for one.
     #[must_use]
     pub fn stamped(mut self) -> Self {
         self.stamp = true;

@@ -10,7 +10,7 @@ use linecard::packet::BurstView;
 use super::super::flow::Stamp;
 use super::{Frames, MIN_FRAME};
 
-/// The receiving side of a [`Generator`].
+/// The receiving side of a [`Generator`](super::Generator).
 ///
 /// ```
 /// use linecard::device::RxQueue;
