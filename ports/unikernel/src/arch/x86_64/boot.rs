@@ -107,7 +107,7 @@ linecard_pml4:  .skip 4096
 linecard_pdpt:  .skip 4096
 linecard_pd:    .skip 4 * 4096
 linecard_stack_guard: .skip 4096
-linecard_stack: .skip 256 * 1024
+linecard_stack: .skip 512 * 1024
 linecard_stack_end:
     .text
 "#
