@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use linecard::device::{Device, Loopback, Null, RxQueue, TxQueue};
 use linecard::forward::{CrossConnect, MacSwap};
-use linecard::mempool::{Cache, Pool, PoolConfig};
+use linecard::mempool::{Cache, Pool};
 use linecard::packet::{Burst, Packet, PortId};
 use linecard::pipeline::{Stage, Worker, WorkerStats};
 use linecard::platform::NoClock;
@@ -12,6 +12,7 @@ use linecard::ring::{Inline, spsc::Ring};
 use linecard_linux::memory::{PagePolicy, PoolMemory};
 
 use crate::harness::{Contender, cpu_time};
+use crate::routing::LEAN;
 use crate::testpmd_ports::{self, Kind, Mode, PRIMED};
 
 /// A cross-connect over `null` devices, beside testpmd's io over `net_null`.
@@ -131,8 +132,8 @@ pub(crate) fn wires() -> Result<CrossConnect<16>, String> {
 }
 
 pub(crate) fn cache() -> Result<Cache<'static>, String> {
-    let memory = PoolMemory::new(FRAMES, PoolConfig::default(), PagePolicy::Prefer, true)
-        .or_else(|_| PoolMemory::new(FRAMES, PoolConfig::default(), PagePolicy::Prefer, false));
+    let memory = PoolMemory::new(FRAMES, LEAN, PagePolicy::Prefer, true)
+        .or_else(|_| PoolMemory::new(FRAMES, LEAN, PagePolicy::Prefer, false));
     // The pages stay for as long as the pool is mapped; nobody else is to get them afterwards.
     let (pool, _reserved) = memory.map_err(text)?.leak();
     let pool: &'static Pool<'static> = Box::leak(Box::new(pool));

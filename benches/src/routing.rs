@@ -176,15 +176,18 @@ pub(crate) fn router_with(
     Ok(router)
 }
 
-/// A pool as a forwarder has it that puts nothing before a packet: a line of headroom, and headers on eight lines in turn,
+/// Of a forwarder that puts nothing before a packet: a line of headroom, and headers on eight lines in turn,
 /// so that they do not crowd a few sets of the caches. DPDK's frames lie an odd number of lines apart for that.
+pub(crate) const LEAN: PoolConfig = PoolConfig {
+    frame_size: 2048,
+    private: 0,
+    headroom: 64,
+    colours: 8,
+    track: false,
+};
+
 pub(crate) fn pool(frames: usize) -> Result<&'static Pool<'static>, String> {
-    let config = PoolConfig {
-        headroom: 64,
-        colours: 8,
-        ..PoolConfig::default()
-    };
-    let memory = PoolMemory::new(frames, config, PagePolicy::Prefer, false);
+    let memory = PoolMemory::new(frames, LEAN, PagePolicy::Prefer, false);
     Ok(leak(leak(memory.map_err(text)?).pool()))
 }
 
