@@ -136,28 +136,46 @@ mod tests {
         });
     }
 
+    /// In each place of a lot, of an eight or behind them; together and alone.
     #[test]
     fn a_lot_on_which_nobody_has_decided_stays_so_but_for_the_short() {
-        with_lab(8, |lab| {
-            let now = Instant::from_nanos(0);
-            for short in [None, Some(0), Some(3), Some(5)] {
-                let parts: Vec<Vec<u8>> = (0..6)
-                    .map(|at| (0..if short == Some(at) { 13 } else { 20 }).collect())
+        // Without a whole header, and with one that a vector would reach beyond.
+        for len in [0, 13, 14, 15] {
+            #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+            Avx2::hidden(|| all_but_the_short(len));
+            all_but_the_short(len);
+        }
+    }
+
+    /// Among 19 packets of 16 bytes one of `len`, or none; some are in two frames.
+    fn all_but_the_short(len: u8) {
+        with_lab(32, |lab| {
+            for odd in (0..19).map(Some).chain([None]) {
+                let is_short = |at| odd == Some(at) && len < 14;
+                let parts: Vec<Vec<u8>> = (0..19)
+                    .map(|at| (0..if odd == Some(at) { len } else { 16 }).collect())
                     .collect();
                 let mut packets: Vec<_> = parts
                     .iter()
-                    .map(|part| lab.chain(0, &[&part[..]]))
+                    .enumerate()
+                    .map(|(at, part)| match at % 6 {
+                        5 => lab.chain(0, &[part, &[1, 2]]),
+                        _ => lab.chain(0, &[part]),
+                    })
                     .collect();
-                let mut verdicts = [Verdict::PUNT; 6];
-                let mut lot = Lot::new(&mut packets, &mut verdicts, now).fresh();
+                let mut verdicts = [Verdict::PUNT; 19];
+                let mut lot = Lot::new(&mut packets, &mut verdicts, Instant::from_nanos(0)).fresh();
                 MacSwap.process(&mut lot);
-                assert_eq!(lot.untouched().is_some(), short.is_none(), "{short:?}");
+                let any_short = (0..19).any(is_short);
+                assert_eq!(lot.untouched().is_some(), !any_short, "{odd:?} of {len}");
                 for (at, verdict) in lot.parts().verdicts.iter().enumerate() {
-                    assert_eq!(verdict.is_undecided(), short != Some(at), "{at}");
+                    assert!(!any_short || verdict.is_undecided() != is_short(at), "{at}");
                 }
-                for (at, packet) in packets.iter().enumerate() {
-                    let first = if short == Some(at) { 0..6 } else { 6..12 };
-                    assert!(packet.data().iter().copied().take(6).eq(first), "{at}");
+                for (at, (packet, mut part)) in packets.iter().zip(parts).enumerate() {
+                    if !is_short(at) {
+                        part[..12].rotate_left(6);
+                    }
+                    assert_eq!(packet.data(), part, "{at}, {odd:?} of {len}");
                 }
             }
         });
